@@ -1,0 +1,57 @@
+/** What a connection's owner is told. */
+export interface ConnectionHandler {
+  /** Bytes that arrived, in order. `chunk` is only valid during the call: copy what must outlive it. */
+  onData(chunk: Uint8Array): void;
+  /** Everything queued by `write` has been handed to the operating system after `write` returned false. */
+  onDrain?(): void;
+  /** The connection is gone, once, whoever ended it; `error` says why when it was not a clean end. */
+  onClose(error?: NetworkError): void;
+}
+
+/** One TCP connection. */
+export interface Connection {
+  /** For messages: "127.0.0.1:54321". */
+  readonly remoteAddress: string;
+  /** Starts delivery to `handler`; what arrives earlier is held back. Called once. */
+  open(handler: ConnectionHandler): void;
+  /** Queues `chunks` in order; they must not change until sent. False when more than the high-water mark (1 MiB)
+   * is queued: wait for `onDrain` before writing much more. Writing to a closed connection does nothing. */
+  write(chunks: readonly Uint8Array[]): boolean;
+  /** Stops and restarts delivery, so that a slow owner slows the sender down. */
+  pause(): void;
+  resume(): void;
+  /** Sends what is queued, then ends the connection. */
+  end(): void;
+  /** Ends the connection now; what is queued is lost. */
+  destroy(): void;
+}
+
+export interface Listener {
+  readonly host: string;
+  /** The bound port, also when 0 was asked for. */
+  readonly port: number;
+  /** Stops accepting; open connections stay. */
+  close(): Promise<void>;
+}
+
+/** TCP, as everything outside `platform/node` sees it. */
+export interface Network {
+  /** Rejects with a NetworkError (EADDRINUSE, EACCES …) when the address cannot be had. */
+  listen(
+    options: { readonly host: string; readonly port: number },
+    onConnection: (connection: Connection) => void,
+  ): Promise<Listener>;
+  /** Rejects with a NetworkError (ECONNREFUSED, ENOTFOUND, TIMEOUT …). */
+  connect(options: { readonly host: string; readonly port: number; readonly timeoutMs: number }): Promise<Connection>;
+}
+
+/** A failed network operation. `code` is the system's (ECONNREFUSED, ECONNRESET …) or "TIMEOUT". */
+export class NetworkError extends Error {
+  override readonly name = "NetworkError";
+  readonly code: string;
+
+  constructor(code: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}

@@ -1,0 +1,136 @@
+import {
+  closeSync,
+  existsSync,
+  fdatasync,
+  fstatSync,
+  fsync,
+  ftruncateSync,
+  mkdirSync,
+  open as openFile,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  rmSync,
+  writeSync,
+  writevSync,
+} from "node:fs";
+import { type Disk, DiskError, type DiskFile, type FolderLock } from "../disk.ts";
+import { lockFolder } from "./folder-lock.ts";
+
+class NodeFile implements DiskFile {
+  readonly path: string;
+  readonly #fd: number;
+
+  constructor(path: string, fd: number) {
+    this.path = path;
+    this.#fd = fd;
+  }
+
+  size(): number {
+    return translated(this.path, () => fstatSync(this.#fd).size);
+  }
+
+  read(target: Uint8Array, targetOffset: number, length: number, position: number): number {
+    return translated(this.path, () => readSync(this.#fd, target, targetOffset, length, position));
+  }
+
+  write(chunks: readonly Uint8Array[], position: number): void {
+    translated(this.path, () => {
+      const first = chunks[0];
+      if (chunks.length === 1 && first) this.#writeOne(first, position);
+      else this.#writeMany(chunks, position);
+    });
+  }
+
+  sync(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      fdatasync(this.#fd, (error) => (error ? reject(toDiskError(error, this.path)) : resolve()));
+    });
+  }
+
+  truncate(size: number): void {
+    translated(this.path, () => ftruncateSync(this.#fd, size));
+  }
+
+  close(): void {
+    translated(this.path, () => closeSync(this.#fd));
+  }
+
+  #writeOne(bytes: Uint8Array, position: number): void {
+    const written = writeSync(this.#fd, bytes, 0, bytes.length, position);
+    if (written !== bytes.length) this.#shortWrite(written, bytes.length);
+  }
+
+  #writeMany(chunks: readonly Uint8Array[], position: number): void {
+    // The kernel takes at most 1024 (IOV_MAX) pieces a call.
+    for (let start = 0; start < chunks.length; start += 1024) {
+      const part = chunks.slice(start, start + 1024);
+      const expected = part.reduce((sum, chunk) => sum + chunk.length, 0);
+      const written = writevSync(this.#fd, part, position);
+      if (written !== expected) this.#shortWrite(written, expected);
+      position += written;
+    }
+  }
+
+  #shortWrite(written: number, expected: number): never {
+    throw new DiskError("SHORT_WRITE", this.path, `${this.path}: ${written} of ${expected} bytes written`);
+  }
+}
+
+function toDiskError(error: NodeJS.ErrnoException, path: string): DiskError {
+  return new DiskError(error.code ?? "UNKNOWN", path, `${path}: ${error.message}`, { cause: error });
+}
+
+function translated<T>(path: string, operation: () => T): T {
+  try {
+    return operation();
+  } catch (error) {
+    if (error instanceof DiskError) throw error;
+    throw toDiskError(error as NodeJS.ErrnoException, path);
+  }
+}
+
+export const nodeDisk: Disk = {
+  open(path: string, options?: { readonly create?: boolean }): DiskFile {
+    return translated(path, () => {
+      if (!options?.create) return new NodeFile(path, openSync(path, "r+"));
+      try {
+        return new NodeFile(path, openSync(path, "wx+"));
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+        return new NodeFile(path, openSync(path, "r+"));
+      }
+    });
+  },
+  exists: (path: string) => existsSync(path),
+  readFile: (path: string) => translated(path, () => readFileSync(path)),
+  list: (path: string) =>
+    translated(path, () =>
+      readdirSync(path, { withFileTypes: true })
+        .map((entry) => (entry.isDirectory() ? `${entry.name}/` : entry.name))
+        .sort(),
+    ),
+  makeFolder(path: string): void {
+    translated(path, () => mkdirSync(path, { recursive: true }));
+  },
+  remove: (path: string) => translated(path, () => rmSync(path, { recursive: true, force: true })),
+  rename: (from: string, to: string) => translated(from, () => renameSync(from, to)),
+  syncFolder(path: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      openFile(path, "r", (openError, fd) => {
+        if (openError) {
+          reject(toDiskError(openError, path));
+          return;
+        }
+        fsync(fd, (error) => {
+          closeSync(fd);
+          if (error) reject(toDiskError(error, path));
+          else resolve();
+        });
+      });
+    });
+  },
+  lock: (path: string): FolderLock => lockFolder(path),
+};

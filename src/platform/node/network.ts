@@ -1,0 +1,120 @@
+import { connect as connectSocket, createServer, type Socket } from "node:net";
+import { type Connection, type ConnectionHandler, type Listener, type Network, NetworkError } from "../network.ts";
+
+const HIGH_WATER_MARK_BYTES = 1024 * 1024;
+
+class NodeConnection implements Connection {
+  readonly remoteAddress: string;
+  readonly #socket: Socket;
+  #handler: ConnectionHandler | undefined;
+  #error: NetworkError | undefined;
+  #drainWanted = false;
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+    this.remoteAddress = `${socket.remoteAddress}:${socket.remotePort}`;
+    socket.setNoDelay(true);
+    socket.on("error", (error: NodeJS.ErrnoException) => {
+      this.#error = toNetworkError(error, this.remoteAddress);
+    });
+  }
+
+  open(handler: ConnectionHandler): void {
+    this.#handler = handler;
+    if (this.#socket.destroyed) {
+      handler.onClose(this.#error);
+      return;
+    }
+    this.#socket.on("data", (chunk: Buffer) => handler.onData(chunk));
+    this.#socket.on("close", () => handler.onClose(this.#error));
+    this.#socket.on("drain", () => this.#drained());
+  }
+
+  write(chunks: readonly Uint8Array[]): boolean {
+    const socket = this.#socket;
+    if (socket.destroyed || socket.writableEnded) return true;
+    const first = chunks[0];
+    if (chunks.length === 1 && first) {
+      socket.write(first);
+    } else {
+      // Corked, so that one system call sends them all.
+      socket.cork();
+      for (const chunk of chunks) socket.write(chunk);
+      socket.uncork();
+    }
+    if (socket.writableLength <= HIGH_WATER_MARK_BYTES) return true;
+    this.#drainWanted = true;
+    return false;
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  end(): void {
+    this.#socket.end();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  #drained(): void {
+    if (!this.#drainWanted) return;
+    this.#drainWanted = false;
+    this.#handler?.onDrain?.();
+  }
+}
+
+function toNetworkError(error: NodeJS.ErrnoException, address: string): NetworkError {
+  return new NetworkError(error.code ?? "UNKNOWN", `${address}: ${error.message}`, { cause: error });
+}
+
+export const nodeNetwork: Network = {
+  listen({ host, port }, onConnection): Promise<Listener> {
+    return new Promise((resolve, reject) => {
+      const server = createServer({ pauseOnConnect: false, noDelay: true }, (socket) =>
+        onConnection(new NodeConnection(socket)),
+      );
+      server.once("error", (error: NodeJS.ErrnoException) => reject(toNetworkError(error, `${host}:${port}`)));
+      server.listen({ host, port, backlog: 1024 }, () => {
+        const address = server.address();
+        const boundPort = typeof address === "object" && address ? address.port : port;
+        resolve({
+          host,
+          port: boundPort,
+          close: () =>
+            new Promise((closed) => {
+              // Resolves when the port is free; connections that are still open end on their own.
+              server.close();
+              setImmediate(closed);
+            }),
+        });
+      });
+    });
+  },
+
+  connect({ host, port, timeoutMs }): Promise<Connection> {
+    return new Promise((resolve, reject) => {
+      const socket = connectSocket({ host, port, noDelay: true });
+      const timer = setTimeout(() => {
+        socket.destroy();
+        reject(new NetworkError("TIMEOUT", `${host}:${port}: no connection within ${timeoutMs} ms`));
+      }, timeoutMs);
+      const onError = (error: NodeJS.ErrnoException): void => {
+        clearTimeout(timer);
+        reject(toNetworkError(error, `${host}:${port}`));
+      };
+      socket.once("error", onError);
+      socket.once("connect", () => {
+        clearTimeout(timer);
+        socket.off("error", onError);
+        resolve(new NodeConnection(socket));
+      });
+    });
+  },
+};
