@@ -95,6 +95,11 @@ export async function kafkaClasspath(): Promise<string> {
   return classpath;
 }
 
+/** Compiles the Java client of this suite to java/target/classes. */
+export async function compileJava(): Promise<void> {
+  await maven(["compile"]);
+}
+
 /** A port that was free a moment ago. */
 export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
