@@ -88,7 +88,8 @@ interface Envelope {
 }
 
 function parse(output: string): KcatRecord[] {
-  const bytes = (text: string | null | undefined): Buffer | null => (typeof text === "string" ? Buffer.from(text) : null);
+  const bytes = (text: string | null | undefined): Buffer | null =>
+    typeof text === "string" ? Buffer.from(text) : null;
   return output
     .split("\n")
     .filter((line) => line !== "")

@@ -1,0 +1,214 @@
+// Runs the clients of others (Java, kcat) against a broker and checks all they see; `npm run interop`.
+//
+//   node test/interop/run.ts                       against our own broker, in a process and a folder of its own
+//   node test/interop/run.ts --brokers HOST:PORT   against a cluster that runs already
+//   node test/interop/run.ts --apache              against Apache Kafka itself, which proves the scenarios
+//   node test/interop/run.ts --dump DIR            only lets Apache Kafka's log dumper read a stopped broker's folder
+//   --only TEXT                                    only scenarios whose client or name contains TEXT
+//
+// Ends with 1 when anything failed, and in CI also when anything could not run.
+
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { Kafka, logLevel } from "kafkajs";
+import { startApacheKafka } from "./apache-kafka.ts";
+import { type DumpReport, dumpLogs } from "./dump-logs.ts";
+import { javaClient } from "./java-client.ts";
+import { type Context, type Scenario, scenarios } from "./scenarios.ts";
+import { freePort, hasProgram } from "./toolchain.ts";
+
+const { values } = parseArgs({
+  options: {
+    brokers: { type: "string" },
+    apache: { type: "boolean", default: false },
+    dump: { type: "string" },
+    only: { type: "string", default: "" },
+  },
+});
+
+interface Row {
+  client: string;
+  scenario: string;
+  result: "pass" | "fail" | "not run" | "unsupported";
+  detail: string;
+}
+
+interface Broker {
+  bootstrap: string;
+  /** Known only for brokers that this run started; the check of the files needs it. */
+  dataDir?: string;
+  stop(): Promise<void>;
+}
+
+async function startOwnBroker(dataDir: string): Promise<Broker> {
+  const main = join(import.meta.dirname, "..", "..", "src", "cli", "main.ts");
+  const args = [main, "broker", "--data-dir", dataDir, "--port", "0"];
+  const child: ChildProcess = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+  const exited = new Promise<number | null>((resolve) => child.once("close", resolve));
+  process.once("exit", () => child.kill("SIGKILL"));
+  const port = await new Promise<string>((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error("the broker was not ready in 30 seconds")), 30_000);
+    let printed = "";
+    child.stdout?.on("data", (chunk: Buffer) => {
+      printed += chunk.toString("utf8");
+      const match = /oncilla broker listening on 127\.0\.0\.1:(\d+)/.exec(printed);
+      if (match?.[1] === undefined) return;
+      clearTimeout(timer);
+      resolve(match[1]);
+    });
+    void exited.then((code) => {
+      clearTimeout(timer);
+      reject(new Error(`the broker ended with ${code} before it was ready\n${printed}`));
+    });
+  });
+  return {
+    bootstrap: `127.0.0.1:${port}`,
+    dataDir,
+    async stop() {
+      child.kill("SIGTERM");
+      const timer = setTimeout(() => child.kill("SIGKILL"), 20_000);
+      const code = await exited;
+      clearTimeout(timer);
+      if (code !== 0) throw new Error(`the broker ended with ${code} after SIGTERM`);
+    },
+  };
+}
+
+/** Why a client cannot run here, or undefined. */
+function missing(): { java: string | undefined; kcat: string | undefined } {
+  const absent = [
+    ...(hasProgram("java", "-version") ? [] : ["java"]),
+    ...(hasProgram("mvn", "-version") ? [] : ["mvn"]),
+  ];
+  const java =
+    absent.length === 0
+      ? undefined
+      : `no ${absent.join(" and ")} here; on Debian: apt-get install default-jdk-headless maven`;
+  if (!hasProgram("kcat", "-V") && process.getuid?.() === 0 && hasProgram("apt-get", "--version")) {
+    spawnSync("apt-get", ["update", "-qq"], { stdio: "ignore" });
+    spawnSync("apt-get", ["install", "-y", "-qq", "kcat"], { stdio: "ignore" });
+  }
+  const kcat = hasProgram("kcat", "-V") ? undefined : "no kcat here; on Debian: apt-get install kcat";
+  return { java, kcat };
+}
+
+async function runScenarios(
+  selected: readonly Scenario[],
+  bootstrap: string,
+  expected: Map<string, number>,
+): Promise<Row[]> {
+  const lacks = missing();
+  if (lacks.java === undefined) {
+    // Maven may be there and its repository out of reach.
+    await javaClient().catch((error: unknown) => {
+      lacks.java = `the Java client cannot be built: ${String(error)}`;
+    });
+  }
+  const admin = new Kafka({ brokers: [bootstrap], clientId: "interop", logLevel: logLevel.NOTHING }).admin();
+  await admin.connect();
+  const run = Date.now().toString(36);
+  const created: string[] = [];
+  let names = 0;
+  const name = (kind: string): string => `interop-${run}-${kind}-${names++}`;
+  const context: Context = {
+    bootstrap,
+    name,
+    async createTopic(numPartitions) {
+      const topic = name("topic");
+      await admin.createTopics({ topics: [{ topic, numPartitions, replicationFactor: 1 }] });
+      created.push(topic);
+      return topic;
+    },
+    expectRecords: (topic, count) => expected.set(topic, count),
+  };
+  const rows: Row[] = [];
+  for (const scenario of selected) {
+    const row: Row = { client: scenario.client, scenario: scenario.name, result: "not run", detail: "" };
+    rows.push(row);
+    const reason = scenario.needs.map((client) => lacks[client]).find((text) => text !== undefined);
+    if (reason !== undefined) {
+      row.detail = reason;
+    } else {
+      const start = performance.now();
+      try {
+        row.detail = await scenario.run(context);
+        row.result = "pass";
+      } catch (error) {
+        row.detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
+        const unsupported = scenario.optional === true && row.detail.includes("UnsupportedVersionException");
+        row.result = unsupported ? "unsupported" : "fail";
+        if (unsupported) row.detail = "the broker does not serve this yet";
+      }
+      row.detail = `${((performance.now() - start) / 1000).toFixed(1)} s  ${row.detail}`;
+    }
+    print(row);
+  }
+  // Somebody else's cluster is left as it was; our own folder is still to be read by the log dumper.
+  if (values.brokers !== undefined && created.length > 0) await admin.deleteTopics({ topics: created });
+  await admin.disconnect();
+  return rows;
+}
+
+function print(row: Row): void {
+  const cells = [row.client.padEnd(13), row.scenario.padEnd(52), row.result.padEnd(12)];
+  process.stdout.write(`${cells.join("")}${row.detail}\n`);
+}
+
+/** The dumper's opinion of a folder, as one row; topics whose number of records is known must have that many. */
+function dumpRow(report: DumpReport, expected: ReadonlyMap<string, number>): Row {
+  const problems = [...report.complaints];
+  if (report.files === 0) problems.push("no log files found");
+  for (const [topic, count] of expected) {
+    let found = 0;
+    for (const [partition, records] of report.records) {
+      if (partition.replace(/-\d+$/, "") === topic) found += records;
+    }
+    if (found !== count) problems.push(`${topic} holds ${found} records, not ${count}`);
+  }
+  const result = problems.length === 0 ? "pass" : "fail";
+  const detail = problems.length === 0 ? `${report.files} files` : problems.slice(0, 20).join("\n");
+  return { client: "log dumper", scenario: "reads the data folder", result, detail };
+}
+
+const rows: Row[] = [];
+const dump = async (dataDir: string, expected: ReadonlyMap<string, number>): Promise<void> => {
+  const row = dumpRow(await dumpLogs(dataDir), expected);
+  print(row);
+  rows.push(row);
+};
+
+if (values.dump !== undefined) {
+  await dump(values.dump, new Map());
+} else {
+  const scratch = mkdtempSync(join(tmpdir(), "oncilla-interop-"));
+  let broker: Broker;
+  if (values.brokers !== undefined) broker = { bootstrap: values.brokers, stop: async () => {} };
+  else if (values.apache) broker = await startApacheKafka({ port: await freePort(), dataDir: scratch });
+  else broker = await startOwnBroker(scratch);
+  const expected = new Map<string, number>();
+  const selected = scenarios.filter(({ client, name }) => `${client} ${name}`.includes(values.only));
+  rows.push(...(await runScenarios(selected, broker.bootstrap, expected)));
+  await broker.stop();
+  if (broker.dataDir !== undefined) {
+    const java = missing().java;
+    if (java === undefined) {
+      await dump(broker.dataDir, expected);
+    } else {
+      const row: Row = { client: "log dumper", scenario: "reads the data folder", result: "not run", detail: java };
+      print(row);
+      rows.push(row);
+    }
+  }
+  if (rows.some((row) => row.result === "fail")) process.stdout.write(`the broker's folder is kept in ${scratch}\n`);
+  else rmSync(scratch, { recursive: true, force: true });
+}
+
+const counted = (result: Row["result"]): number => rows.filter((row) => row.result === result).length;
+process.stdout.write(
+  `${counted("pass")} passed, ${counted("fail")} failed, ${counted("not run")} not run, ${counted("unsupported")} unsupported\n`,
+);
+const ci = process.env.CI === "true";
+process.exitCode = counted("fail") > 0 || (ci && counted("not run") > 0) ? 1 : 0;
