@@ -1,0 +1,35 @@
+import type { Client } from "../../client/index.ts";
+import { partitionsOf } from "./read-topic.ts";
+
+/**
+ * Whether `groupId` has committed its way behind the last record of `topic` that is visible at read_committed. An offset
+ * that only aborted records and markers follow counts as the end.
+ */
+export async function isCaughtUp(client: Client, groupId: string, topic: string): Promise<boolean> {
+  const partitions = await partitionsOf(client, topic);
+  const group = client.consumer({ groupId, isolationLevel: "read_committed" });
+  const reader = client.consumer({ isolationLevel: "read_committed" });
+  try {
+    const committed = await group.committed(partitions);
+    const starts = await reader.beginningOffsets(partitions);
+    const ends = await reader.endOffsets(partitions);
+    const open = partitions
+      .map((partition, index) => ({
+        ...partition,
+        from: Math.max(committed[index]?.offset ?? 0, starts[index]?.offset ?? 0),
+        end: ends[index]?.offset ?? 0,
+      }))
+      .filter(({ from, end }) => from < end);
+    if (open.length === 0) return true;
+    reader.assign(open.map(({ topic, partition }) => ({ topic, partition })));
+    for (const { topic, partition, from } of open) reader.seek({ topic, partition }, from);
+    while (true) {
+      if ((await reader.poll({ timeoutMs: 100 })).length > 0) return false;
+      const positions = await Promise.all(open.map((each) => reader.position(each)));
+      if (open.every((each, index) => (positions[index] ?? 0) >= each.end)) return true;
+    }
+  } finally {
+    await group.close();
+    await reader.close();
+  }
+}

@@ -1,0 +1,290 @@
+/** The main job, from the first line to the verdict. */
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { Client } from "../../client/index.ts";
+import { seededRandom } from "../../platform/seeded-random.ts";
+import { CliError } from "../cli-error.ts";
+import { isCaughtUp } from "./caught-up.ts";
+import { type Crash, crashSchedule, type ProcessName } from "./crashes.ts";
+import { inputFiles, totalBytes } from "./input.ts";
+import type { ChildConfig, DemoTopics, Guarantee } from "./messages.ts";
+import { ManagedProcess, startBroker, startChild } from "./processes.ts";
+import { ProgressDisplay } from "./progress.ts";
+import { printResult } from "./report.ts";
+import { COUNTS_STORE } from "./topology.ts";
+import { countTruth, type Truth } from "./truth.ts";
+import { isClean, judge, type Verdict } from "./verdict.ts";
+
+export interface DemoOptions {
+  readonly paths: readonly string[];
+  readonly crashes: number;
+  readonly seed: number;
+  readonly guarantee: Guarantee;
+  readonly expectDuplicates: boolean;
+  /** An existing cluster; our own broker when absent. */
+  readonly brokers: string | undefined;
+  /** Leave the run's folder and topics behind. */
+  readonly keep: boolean;
+}
+
+const PARTITIONS = 4;
+const POLL_INTERVAL_MS = 20;
+const CAUGHT_UP_INTERVAL_MS = 300;
+
+/** Runs the demo; true when the outcome is what was asked for. */
+export async function runDemo(options: DemoOptions, signal: AbortSignal): Promise<boolean> {
+  const files = inputFiles(options.paths);
+  const truth = await countTruth(files);
+  if (truth.words === 0) throw new CliError("there are no words in the input");
+  const run = new DemoRun(options, files, truth);
+  try {
+    const startedAt = performance.now();
+    await run.start();
+    await run.untilCaughtUp(signal);
+    const seconds = (performance.now() - startedAt) / 1000;
+    const verdict = await run.finish();
+    printResult(
+      { verdict, truth, counters: run.counters, crashes: run.crashesDone, seconds, bytes: totalBytes(files) },
+      options,
+    );
+    return isAsAsked(verdict, options);
+  } finally {
+    await run.cleanUp();
+  }
+}
+
+function isAsAsked(verdict: Verdict, options: DemoOptions): boolean {
+  if (!options.expectDuplicates) return isClean(verdict);
+  return verdict.table.duplicated > 0 && verdict.table.lost === 0 && verdict.lines.lost === 0;
+}
+
+class DemoRun {
+  readonly #options: DemoOptions;
+  readonly #files: readonly string[];
+  readonly #truth: Truth;
+  readonly #folder: string;
+  readonly #applicationId: string;
+  readonly #topics: DemoTopics;
+  readonly #display = new ProgressDisplay(process.stdout);
+  readonly #processes = new Map<ProcessName, ManagedProcess>();
+  readonly #pending: Crash[];
+  readonly #startedAt = performance.now();
+  #client: Client | undefined;
+  #restarts = 0;
+  #fatal: Error | undefined;
+  crashesDone = 0;
+
+  constructor(options: DemoOptions, files: readonly string[], truth: Truth) {
+    this.#options = options;
+    this.#files = files;
+    this.#truth = truth;
+    this.#folder = mkdtempSync(join(tmpdir(), "oncilla-demo-"));
+    // Its own names on a shared cluster, so that runs do not meet.
+    const prefix = options.brokers ? `oncilla-demo-${Date.now().toString(36)}-` : "";
+    this.#applicationId = `${prefix}word-count`;
+    this.#topics = {
+      lines: `${prefix}lines`,
+      counts: `${prefix}word-counts`,
+      changelog: `${this.#applicationId}-${COUNTS_STORE}-changelog`,
+    };
+    const targets: ProcessName[] = ["worker-1", "broker", "sink", "worker-2", "producer"];
+    this.#pending = crashSchedule(
+      options.crashes,
+      options.brokers ? targets.filter((target) => target !== "broker") : targets,
+      seededRandom(options.seed),
+    );
+  }
+
+  get counters(): { commits: number; aborts: number; rows: number; records: number } {
+    const totals = { commits: 0, aborts: 0, rows: 0, records: 0 };
+    for (const { counters } of this.#processes.values()) {
+      totals.commits += counters.commits;
+      totals.aborts += counters.aborts;
+      totals.rows += counters.rows;
+      totals.records += counters.records;
+    }
+    return totals;
+  }
+
+  async start(): Promise<void> {
+    const { seed, crashes, guarantee } = this.#options;
+    this.#display.note(
+      `oncilla demo: ${this.#files.length} files, ${this.#truth.lines} lines, ${guarantee}, ${crashes} crashes, seed ${seed}`,
+    );
+    const brokers = this.#options.brokers ?? (await this.#startBroker());
+    this.#client = new Client({ brokers, clientId: "demo" });
+    await this.#client.admin().createTopics([
+      { topic: this.#topics.lines, partitions: PARTITIONS },
+      { topic: this.#topics.counts, partitions: PARTITIONS },
+    ]);
+    await Promise.all([
+      this.#startChild("worker", "worker-1", brokers),
+      this.#startChild("worker", "worker-2", brokers),
+      this.#startChild("sink", "sink", brokers),
+      this.#startChild("producer", "producer", brokers),
+    ]);
+  }
+
+  /** Kills by the schedule until every record has gone all the way. */
+  async untilCaughtUp(signal: AbortSignal): Promise<void> {
+    let nextCheckAt = 0;
+    while (true) {
+      signal.throwIfAborted();
+      if (this.#fatal) throw this.#fatal;
+      this.#crashDue();
+      this.#display.update(this.#snapshot());
+      const mayBeDone = this.#process("producer").isDone && this.#pending.length === 0;
+      if (mayBeDone && performance.now() >= nextCheckAt) {
+        if (await this.#isCaughtUp()) return;
+        nextCheckAt = performance.now() + CAUGHT_UP_INTERVAL_MS;
+      }
+      await delay(POLL_INTERVAL_MS);
+    }
+  }
+
+  /** Stops the job's processes in order and compares what they left behind. */
+  async finish(): Promise<Verdict> {
+    this.#display.update(this.#snapshot());
+    for (const name of ["worker-1", "worker-2", "sink"] as const) await this.#process(name).stop();
+    return judge(this.#connected(), this.#topics, this.#database, this.#truth);
+  }
+
+  async cleanUp(): Promise<void> {
+    const children = [...this.#processes.values()].filter(({ name }) => name !== "broker");
+    await Promise.all(children.map((child) => child.abandon()));
+    if (this.#client && this.#options.brokers && !this.#options.keep) await this.#deleteTopics(this.#client);
+    await this.#client?.close();
+    await this.#processes.get("broker")?.stop();
+    if (this.#options.keep) console.log(`Everything is left in ${this.#folder}`);
+    else rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  async #startBroker(): Promise<string> {
+    const dataDir = join(this.#folder, "broker");
+    mkdirSync(dataDir);
+    let port = 0;
+    const broker = this.#manage("broker", () => startBroker(dataDir, port));
+    const firstLine = await broker.start();
+    const address = /listening on (\S+):(\d+)/.exec(firstLine);
+    if (!address) throw new CliError(`the broker said "${firstLine.trim()}"${broker.lastWords()}`);
+    port = Number(address[2]);
+    return `${address[1]}:${port}`;
+  }
+
+  async #startChild(role: ChildConfig["role"], name: ProcessName, brokers: string): Promise<void> {
+    const config: ChildConfig = {
+      role,
+      name,
+      brokers,
+      guarantee: this.#options.guarantee,
+      applicationId: this.#applicationId,
+      topics: this.#topics,
+      files: role === "producer" ? this.#files : [],
+      stateDir: join(this.#folder, name),
+      database: this.#database,
+    };
+    await this.#manage(name, () => startChild(config)).start();
+  }
+
+  #manage(name: ProcessName, start: () => ReturnType<typeof startChild>): ManagedProcess {
+    const managed = new ManagedProcess(name, this.#folder, start, {
+      onRestart: () => {
+        this.#restarts++;
+      },
+      onUnexpectedExit: (which, reason) =>
+        this.#display.note(`${this.#elapsed()} ${which} ended by itself (${reason})`),
+      onFatal: (error) => {
+        this.#fatal = error;
+      },
+    });
+    this.#processes.set(name, managed);
+    return managed;
+  }
+
+  #crashDue(): void {
+    for (const crash of this.#pending.filter(({ target, atProgress }) => this.#progressOf(target) >= atProgress)) {
+      this.#pending.splice(this.#pending.indexOf(crash), 1);
+      setTimeout(() => this.#crash(crash.target), crash.delayMs);
+    }
+  }
+
+  /** A target that is gone or done is replaced by one that is not: the number of crashes is a promise. */
+  #crash(target: ProcessName): void {
+    const order = [target, "worker-1", "worker-2", "sink"] as const;
+    const victim = order.find((name) => this.#processes.get(name)?.kill());
+    if (!victim) return;
+    this.crashesDone++;
+    this.#display.note(`${this.#elapsed()} SIGKILL ${victim}`);
+  }
+
+  #progressOf(target: ProcessName): number {
+    const { lines, words } = this.#truth;
+    switch (target) {
+      case "producer":
+        return this.#process("producer").position / lines;
+      case "sink":
+        return this.#process("sink").counters.rows / words;
+      default:
+        return this.counters.records / (lines + words);
+    }
+  }
+
+  async #isCaughtUp(): Promise<boolean> {
+    const client = this.#connected();
+    const repartition = `${this.#applicationId}-${COUNTS_STORE}-repartition`;
+    // In the order of the pipeline: a stage that is done stays done once those before it are.
+    return (
+      (await isCaughtUp(client, this.#applicationId, this.#topics.lines)) &&
+      (await isCaughtUp(client, this.#applicationId, repartition)) &&
+      (await isCaughtUp(client, `${this.#applicationId}-sink`, this.#topics.counts))
+    );
+  }
+
+  async #deleteTopics(client: Client): Promise<void> {
+    const admin = client.admin();
+    const topics = await admin.listTopics();
+    const ours = topics.filter(
+      (topic) =>
+        [this.#topics.lines, this.#topics.counts].includes(topic) || topic.startsWith(`${this.#applicationId}-`),
+    );
+    await admin.deleteTopics(ours);
+  }
+
+  #snapshot() {
+    const { records, rows, commits, aborts } = this.counters;
+    const { lines, words } = this.#truth;
+    return {
+      lines: this.#process("producer").position,
+      totalLines: lines,
+      words: Math.max(0, records - lines),
+      totalWords: words,
+      rows,
+      commits,
+      aborts,
+      crashes: this.crashesDone,
+      totalCrashes: this.#options.crashes,
+      restarts: this.#restarts,
+    };
+  }
+
+  #process(name: ProcessName): ManagedProcess {
+    const managed = this.#processes.get(name);
+    if (!managed) throw new Error(`${name} was never started`);
+    return managed;
+  }
+
+  #connected(): Client {
+    if (!this.#client) throw new Error("the demo has not started");
+    return this.#client;
+  }
+
+  get #database(): string {
+    return join(this.#folder, "word-counts.db");
+  }
+
+  #elapsed(): string {
+    return `[${((performance.now() - this.#startedAt) / 1000).toFixed(1)} s]`;
+  }
+}

@@ -1,0 +1,36 @@
+import { StreamsApp } from "../../streams/index.ts";
+import type { ChildConfig } from "./messages.ts";
+import type { Reporter } from "./reporter.ts";
+import { wordCountTopology } from "./topology.ts";
+
+const REPORT_INTERVAL_MS = 50;
+
+/** A stream worker: counts words until it is told to stop. */
+export async function runWorker(config: ChildConfig, reporter: Reporter, stop: AbortSignal): Promise<void> {
+  const app = new StreamsApp(wordCountTopology(config.topics), {
+    applicationId: config.applicationId,
+    brokers: config.brokers,
+    guarantee: config.guarantee,
+    commitIntervalMs: 100,
+    stateDir: config.stateDir,
+  });
+  const failed = new Promise<never>((_, reject) => {
+    app.onError = reject;
+  });
+  await app.start();
+  reporter.ready();
+  const timer = setInterval(() => {
+    const { recordsProcessed, commits, aborts } = app.metrics();
+    reporter.progress({ records: recordsProcessed, commits, aborts });
+  }, REPORT_INTERVAL_MS);
+  await Promise.race([aborted(stop), failed]);
+  clearInterval(timer);
+  await app.close();
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
