@@ -1,0 +1,53 @@
+import type { IsolationLevel, TopicPartition } from "../types.ts";
+import type { Assignor } from "./assignor.ts";
+
+export interface ConsumerOptions {
+  /** Needed for `subscribe` and for committing offsets. */
+  readonly groupId?: string;
+  /** Makes the membership static (KIP-345): a restart within the session timeout keeps the partitions. */
+  readonly groupInstanceId?: string;
+  /** Default "read_committed". */
+  readonly isolationLevel?: IsolationLevel;
+  /** Where to start without a committed offset, and where to go on when the position is no longer in the log.
+   * Default "earliest"; "none" throws instead. */
+  readonly autoOffsetReset?: "earliest" | "latest" | "none";
+  /** Commits the positions now and then, on revocation and on close. Default false. */
+  readonly autoCommit?: boolean;
+  /** Default 5,000. */
+  readonly autoCommitIntervalMs?: number;
+  /** The group gives a member up after this long without a heartbeat. Default 45,000. */
+  readonly sessionTimeoutMs?: number;
+  /** Default 3,000. */
+  readonly heartbeatIntervalMs?: number;
+  /** The longest time between two polls before the member leaves the group. Default 300,000. */
+  readonly maxPollIntervalMs?: number;
+  /** How long the group waits for its members in a rebalance. Default `maxPollIntervalMs`. */
+  readonly rebalanceTimeoutMs?: number;
+  /** Records that one `poll` returns at most. Default 500. */
+  readonly maxPollRecords?: number;
+  /** A fetch waits until the broker has this much. Default 1. */
+  readonly fetchMinBytes?: number;
+  /** … but not longer than this. Default 500. */
+  readonly fetchMaxWaitMs?: number;
+  /** What one fetch returns at most, and what may lie fetched but not yet polled. Default 50 MiB. */
+  readonly fetchMaxBytes?: number;
+  /** What one fetch returns of one partition at most (its first batch aside). Default 1 MiB. */
+  readonly maxPartitionFetchBytes?: number;
+  /** Check the checksum of every fetched batch. Default true. */
+  readonly checkCrcs?: boolean;
+  /** Best first. Default [cooperativeStickyAssignor]. */
+  readonly assignors?: readonly Assignor[];
+  /** How long calls that need an answer may take (commit, position …). Default 60,000. */
+  readonly defaultTimeoutMs?: number;
+  readonly rackId?: string;
+}
+
+/** Told about rebalances, inside `poll` (and `close`), one call at a time. What it throws comes out of `poll`. */
+export interface RebalanceListener {
+  /** These were added; positions may be set with `seek`. */
+  onAssigned?(partitions: readonly TopicPartition[]): void | Promise<void>;
+  /** These go, and are still held: the place to commit. */
+  onRevoked?(partitions: readonly TopicPartition[]): void | Promise<void>;
+  /** These are gone already and may belong to others: commits will be refused. Default: `onRevoked`. */
+  onLost?(partitions: readonly TopicPartition[]): void | Promise<void>;
+}

@@ -1,0 +1,49 @@
+/** oncilla/client: producer, consumer and admin for any broker that speaks Apache Kafka's protocol. */
+export type {
+  Admin,
+  ClusterDescription,
+  ConfigChange,
+  ConfigEntry,
+  ConfigResource,
+  GroupDescription,
+  GroupListing,
+  NewTopic,
+  OffsetSpec,
+  TopicDescription,
+} from "./admin/admin.ts";
+export { Client, type ClientOptions } from "./client.ts";
+export type {
+  Assignor,
+  AssignorCluster,
+  GroupMember,
+  MemberAssignment,
+  RebalanceProtocol,
+} from "./consumer/assignor.ts";
+export type { Consumer } from "./consumer/consumer.ts";
+export type { ConsumerOptions, RebalanceListener } from "./consumer/options.ts";
+export {
+  type ClientErrorCode,
+  CommitFailedError,
+  type ErrorCode,
+  FencedError,
+  OffsetOutOfRangeError,
+  OncillaError,
+  TimeoutError,
+} from "./errors.ts";
+export type { ProducerOptions } from "./producer/options.ts";
+export type { Partitioner } from "./producer/partitioner.ts";
+export type { DeliveryCallback, Producer } from "./producer/producer.ts";
+export { type Serde, serdes } from "./serde.ts";
+export type {
+  BrokerInfo,
+  BytesLike,
+  ConsumerGroupMetadata,
+  ConsumerRecord,
+  IsolationLevel,
+  PartitionInfo,
+  ProducerRecord,
+  RecordHeader,
+  RecordMetadata,
+  TopicPartition,
+  TopicPartitionOffset,
+} from "./types.ts";
