@@ -11,6 +11,7 @@ import {
   type FieldOptions,
   type Fields,
   inRange,
+  isFlexible,
   type Primitive,
   type VersionedData,
 } from "./schema.ts";
@@ -287,7 +288,7 @@ function bytesCodec(nullable: boolean, flexible: boolean): ValueCodec {
 
 /** Reads the body of a request, behind its header. */
 export function readRequest<A extends Api>(api: A, version: number, reader: Reader): Decoded<A["request"]> {
-  return structCodec(api.request, version, version >= api.flexible).read(reader) as Decoded<A["request"]>;
+  return structCodec(api.request, version, isFlexible(api, version)).read(reader) as Decoded<A["request"]>;
 }
 
 export function writeRequest<A extends Api>(
@@ -296,12 +297,12 @@ export function writeRequest<A extends Api>(
   writer: Writer,
   body: Encodable<A["request"]>,
 ): void {
-  structCodec(api.request, version, version >= api.flexible).write(writer, body as Struct);
+  structCodec(api.request, version, isFlexible(api, version)).write(writer, body as Struct);
 }
 
 /** Reads the body of a response, behind its header. */
 export function readResponse<A extends Api>(api: A, version: number, reader: Reader): Decoded<A["response"]> {
-  return structCodec(api.response, version, version >= api.flexible).read(reader) as Decoded<A["response"]>;
+  return structCodec(api.response, version, isFlexible(api, version)).read(reader) as Decoded<A["response"]>;
 }
 
 export function writeResponse<A extends Api>(
@@ -310,7 +311,7 @@ export function writeResponse<A extends Api>(
   writer: Writer,
   body: Encodable<A["response"]>,
 ): void {
-  structCodec(api.response, version, version >= api.flexible).write(writer, body as Struct);
+  structCodec(api.response, version, isFlexible(api, version)).write(writer, body as Struct);
 }
 
 /** Data that begins with its version (int16): the records of the internal topics, and what groups' members exchange. */
@@ -321,7 +322,7 @@ export function encodeVersioned<D extends VersionedData>(
 ): Uint8Array {
   const writer = new Writer(128);
   writer.int16(version);
-  structCodec(data.fields, version, version >= data.flexible).write(writer, value as Struct);
+  structCodec(data.fields, version, isFlexible(data, version)).write(writer, value as Struct);
   return concat(writer.finish());
 }
 
@@ -332,5 +333,5 @@ export function decodeVersioned<D extends VersionedData>(data: D, bytes: Uint8Ar
   const version = reader.int16();
   if (version < data.versions[0]) throw new ProtocolError(`${data.name} has no version ${version}`);
   const known = Math.min(version, data.versions[1]);
-  return structCodec(data.fields, known, known >= data.flexible).read(reader) as Decoded<D["fields"]>;
+  return structCodec(data.fields, known, isFlexible(data, known)).read(reader) as Decoded<D["fields"]>;
 }

@@ -1,7 +1,7 @@
 /** Frames: a length, a header and a body. Pure. */
 import { readResponse, writeRequest, writeResponse } from "./codec.ts";
 import type { Reader } from "./reader.ts";
-import type { Api, Decoded, Encodable } from "./schema.ts";
+import { type Api, type Decoded, type Encodable, isFlexible } from "./schema.ts";
 import { Writer } from "./writer.ts";
 
 const API_VERSIONS_KEY = 18;
@@ -49,7 +49,7 @@ export function encodeRequest<A extends Api>(
     writer.int16(length);
     writer.utf8(header.clientId, length);
   }
-  if (version >= api.flexible) writer.unsignedVarint(0);
+  if (isFlexible(api, version)) writer.unsignedVarint(0);
   writeRequest(api, version, writer, body);
   return withLength(writer);
 }
@@ -80,7 +80,7 @@ export function readResponseAfterCorrelationId<A extends Api>(
 
 /** ApiVersions is answered with the old header for ever: a client reads it before it knows what the broker speaks. */
 function hasTaggedResponseHeader(api: Api, version: number): boolean {
-  return version >= api.flexible && api.key !== API_VERSIONS_KEY;
+  return isFlexible(api, version) && api.key !== API_VERSIONS_KEY;
 }
 
 function withLength(writer: Writer): Uint8Array[] {

@@ -52,8 +52,8 @@ export interface Api {
   readonly name: string;
   /** The lowest and the highest version served. */
   readonly versions: readonly [number, number];
-  /** The first version with compact encodings and tagged fields; Infinity when there is none. */
-  readonly flexible: number;
+  /** The first version with compact encodings and tagged fields; null when there is none. */
+  readonly flexible: number | null;
   readonly request: Fields;
   readonly response: Fields;
 }
@@ -62,7 +62,7 @@ export interface Api {
 export interface VersionedData {
   readonly name: string;
   readonly versions: readonly [number, number];
-  readonly flexible: number;
+  readonly flexible: number | null;
   readonly fields: Fields;
 }
 
@@ -106,6 +106,11 @@ export type RequestOf<A extends Api> = Decoded<A["request"]>;
 export type ResponseOf<A extends Api> = Decoded<A["response"]>;
 export type RequestBody<A extends Api> = Encodable<A["request"]>;
 export type ResponseBody<A extends Api> = Encodable<A["response"]>;
+
+/** Whether `version` has compact encodings and tagged fields (KIP-482). */
+export function isFlexible(schema: { readonly flexible: number | null }, version: number): boolean {
+  return schema.flexible !== null && version >= schema.flexible;
+}
 
 /** Whether `range` holds `version`. */
 export function inRange(range: VersionRange | undefined, version: number): boolean {
