@@ -326,6 +326,11 @@ export function encodeVersioned<D extends VersionedData>(
   return concat(writer.finish());
 }
 
+/** The version that `bytes` begin with. In the keys of internal topics it tells the kind of record. */
+export function versionOf(bytes: Uint8Array): number {
+  return new Reader(bytes).int16();
+}
+
 /** Reads what `encodeVersioned` wrote. A version above the highest known one is read as that one: fields are only ever
  * added at the end. */
 export function decodeVersioned<D extends VersionedData>(data: D, bytes: Uint8Array): Decoded<D["fields"]> {

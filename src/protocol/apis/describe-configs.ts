@@ -36,8 +36,7 @@ export const describeConfigs = {
             name: "string",
             value: { type: "string", nullable: "0+" },
             readOnly: "bool",
-            // 1: topic, 2: dynamic broker, 3: dynamic default broker, 4: static broker, 5: default, 6: broker
-            // logger.
+            // 1: topic, 2: broker, 3: all brokers (both changed at run time), 4: broker's file, 5: default, 6: logger.
             configSource: { type: "int8", default: -1 },
             isSensitive: "bool",
             synonyms: { array: { name: "string", value: { type: "string", nullable: "0+" }, source: "int8" } },

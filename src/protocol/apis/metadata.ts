@@ -6,7 +6,8 @@
  * - v4: the client says whether missing topics may be created.
  * - v5: offline replicas. v6: the client does the throttling (KIP-219). v7: leader epochs (KIP-320).
  * - v8: authorized operations, a bit set, when asked for (KIP-430).
- * - v9: flexible. v10: topic ids in the response (KIP-516); v12: and in the request, with the name null.
+ * - v9: flexible. v10: topic ids in the response (KIP-516). v12: and in the request, with the name null (the fields
+ *   are there from v10 on, but no broker took them).
  * - v11: the cluster's authorized operations move to DescribeCluster (KIP-700).
  * - v13: an error for the whole response (KIP-1102).
  */
