@@ -1,0 +1,38 @@
+/** The group coordinator's settings. Names and defaults are Kafka's, with the unit in the name. */
+export interface GroupCoordinatorConfig {
+  /** A joining member's session timeout must lie between these two: `group.min.session.timeout.ms`, `group.max…`. */
+  readonly minSessionTimeoutMs: number;
+  readonly maxSessionTimeoutMs: number;
+  /** How long the first member of an empty group waits for others, so that a group that starts up does not rebalance
+   * for each of them: `group.initial.rebalance.delay.ms`. 0: not at all. */
+  readonly initialRebalanceDelayMs: number;
+  /** How long a JoinGroup of a new member is kept waiting. Such a member has no id to send heartbeats with, and may be
+   * gone; if it is not, it tries again. */
+  readonly newMemberJoinTimeoutMs: number;
+  /** Members of one group: `group.max.size`. More are turned away with GROUP_MAX_SIZE_REACHED. */
+  readonly maxGroupSize: number;
+  /** Members that were sent away to come back with their id (MEMBER_ID_REQUIRED) and are remembered, in all groups
+   * of one coordinator. More are told to try again later. */
+  readonly maxPendingMembers: number;
+  /** What all members' subscriptions and assignments of one group may take together: they become one record. */
+  readonly maxGroupSizeBytes: number;
+  /** Length of the text that may go with a committed offset: `offset.metadata.max.bytes`. */
+  readonly offsetMetadataMaxSize: number;
+  /** How long a group's offsets outlive its last member, or their last commit: `offsets.retention.minutes`. */
+  readonly offsetsRetentionMs: number;
+  /** How often that is checked: `offsets.retention.check.interval.ms`. */
+  readonly offsetsRetentionCheckIntervalMs: number;
+}
+
+export const defaultGroupCoordinatorConfig: GroupCoordinatorConfig = {
+  minSessionTimeoutMs: 6_000,
+  maxSessionTimeoutMs: 1_800_000,
+  initialRebalanceDelayMs: 3_000,
+  newMemberJoinTimeoutMs: 300_000,
+  maxGroupSize: 2_147_483_647,
+  maxPendingMembers: 100_000,
+  maxGroupSizeBytes: 64 * 1024 * 1024,
+  offsetMetadataMaxSize: 4096,
+  offsetsRetentionMs: 7 * 24 * 60 * 60 * 1000,
+  offsetsRetentionCheckIntervalMs: 600_000,
+};

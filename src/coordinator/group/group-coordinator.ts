@@ -1,0 +1,205 @@
+import type { Random } from "../../platform/random.ts";
+import type { MarkerType } from "../../protocol/records/control.ts";
+import type { CoordinatorMachine, CoordinatorRecord } from "../coordinator.ts";
+import { applyRecord } from "./apply.ts";
+import { defaultGroupCoordinatorConfig, type GroupCoordinatorConfig } from "./config.ts";
+import type { GroupCore } from "./core.ts";
+import { Deadline, DeadlineQueue } from "./deadlines.ts";
+import { describeGroup, listGroups } from "./describe.ts";
+import { heartbeat } from "./heartbeat.ts";
+import { joinGroup } from "./join.ts";
+import { leaveGroup } from "./leave.ts";
+import { newMemberId } from "./member-id.ts";
+import { touchSession } from "./members.ts";
+import type {
+  DeletedGroup,
+  DescribedGroup,
+  GroupRequestContext,
+  HeartbeatRequest,
+  HeartbeatResponse,
+  JoinGroupRequest,
+  JoinGroupResponse,
+  LeaveGroupRequest,
+  LeaveGroupResponse,
+  ListedGroup,
+  ListGroupsRequest,
+  OffsetCommitRequest,
+  OffsetCommitResponse,
+  OffsetDeleteRequest,
+  OffsetDeleteResponse,
+  OffsetFetchGroup,
+  OffsetFetchGroupResult,
+  SyncGroupRequest,
+  SyncGroupResponse,
+  TxnOffsetCommitRequest,
+  TxnOffsetCommitResponse,
+} from "./messages.ts";
+import { commitOffsets, commitTransactionalOffsets } from "./offset-commit.ts";
+import { fetchOffsets } from "./offset-fetch.ts";
+import { OffsetStore } from "./offset-store.ts";
+import { deleteGroups, deleteOffsets, deleteOffsetsOfTopics, ExpiryPass } from "./removal.ts";
+import { syncGroup } from "./sync.ts";
+import { type GroupStep, type Respond, Turn } from "./turn.ts";
+
+/**
+ * The coordinator of the groups in one partition of `__consumer_offsets`: their members, generations and offsets. A
+ * machine as coordinator.ts describes it.
+ *
+ * What the broker does before it calls a request method:
+ * - It sends each group to the partition that its id hashes to, and splits requests that name several (OffsetFetch,
+ *   DescribeGroups, DeleteGroups; ListGroups asks every partition).
+ * - It checks who may do what, and answers partitions that do not exist: the machine knows no topics.
+ * - **Topic ids.** OffsetCommit and OffsetFetch from version 10 on name topics by id alone. The machine keys offsets by
+ *   name: the broker fills in `name` (and answers UNKNOWN_TOPIC_ID for what it cannot resolve), and fills in `topicId`
+ *   in older versions where it knows it, so that a topic's offsets never pass to another of the same name. Results carry
+ *   both; results of "all topics" may lack an id, which the broker then looks up.
+ * - TxnOffsetCommit: it verifies that the transaction is open, of this producer and epoch, and has the partition in it.
+ *
+ * Bytes in requests are borrowed: what is kept is copied.
+ */
+export class GroupCoordinator implements CoordinatorMachine<GroupStep> {
+  readonly #core: GroupCore;
+  readonly #expiry: Deadline<Turn>;
+
+  constructor(options: { readonly random: Random; readonly config?: Partial<GroupCoordinatorConfig> }) {
+    this.#core = {
+      config: { ...defaultGroupCoordinatorConfig, ...options.config },
+      groups: new Map(),
+      offsets: new OffsetStore(),
+      deadlines: new DeadlineQueue(),
+      newMemberId: (prefix) => newMemberId(options.random, prefix),
+      pendingMemberCount: 0,
+    };
+    const pass = new ExpiryPass(this.#core);
+    this.#expiry = new Deadline((turn) => {
+      const pauseMs = pass.continue(turn) ? this.#core.config.offsetsRetentionCheckIntervalMs : 0;
+      this.#core.deadlines.set(this.#expiry, turn.now + pauseMs);
+    });
+  }
+
+  // Requests. Each is answered once, by a reply of this step or, where it says so, of a later one.
+
+  /** Parked until the join phase ends: `reply` may run in a later step. */
+  joinGroup(
+    request: JoinGroupRequest,
+    context: GroupRequestContext,
+    now: number,
+    reply: Respond<JoinGroupResponse>,
+  ): GroupStep {
+    return this.#decide(now, (turn) => joinGroup(this.#core, turn, request, context, reply));
+  }
+
+  /** Parked until the leader has sent its own: `reply` may run in a later step. */
+  syncGroup(request: SyncGroupRequest, now: number, reply: Respond<SyncGroupResponse>): GroupStep {
+    return this.#decide(now, (turn) => syncGroup(this.#core, turn, request, reply));
+  }
+
+  heartbeat(request: HeartbeatRequest, now: number, reply: Respond<HeartbeatResponse>): GroupStep {
+    return this.#decide(now, (turn) => heartbeat(this.#core, turn, request, reply));
+  }
+
+  leaveGroup(
+    request: LeaveGroupRequest,
+    context: GroupRequestContext,
+    now: number,
+    reply: Respond<LeaveGroupResponse>,
+  ): GroupStep {
+    return this.#decide(now, (turn) => leaveGroup(this.#core, turn, request, context, reply));
+  }
+
+  commitOffsets(
+    request: OffsetCommitRequest,
+    context: GroupRequestContext,
+    now: number,
+    reply: Respond<OffsetCommitResponse>,
+  ): GroupStep {
+    return this.#decide(now, (turn) => commitOffsets(this.#core, turn, request, context, reply));
+  }
+
+  /** The step's records are the producer's: the log may refuse them, then the step's `refused` answers instead. */
+  commitTransactionalOffsets(
+    request: TxnOffsetCommitRequest,
+    now: number,
+    reply: Respond<TxnOffsetCommitResponse>,
+  ): GroupStep {
+    return this.#decide(now, (turn) => commitTransactionalOffsets(this.#core, turn, request, reply));
+  }
+
+  /** One group's part. Null topics ask for all. Offsets that are still being made durable count: the reply waits for
+   * them as every reply does. */
+  fetchOffsets(
+    group: OffsetFetchGroup,
+    requireStable: boolean,
+    now: number,
+    reply: Respond<OffsetFetchGroupResult>,
+  ): GroupStep {
+    return this.#decide(now, (turn) => fetchOffsets(this.#core, turn, group, requireStable, reply));
+  }
+
+  deleteOffsets(request: OffsetDeleteRequest, now: number, reply: Respond<OffsetDeleteResponse>): GroupStep {
+    return this.#decide(now, (turn) => deleteOffsets(this.#core, turn, request, reply));
+  }
+
+  /** Results come in the order of the ids, each id once. */
+  deleteGroups(groupIds: readonly string[], now: number, reply: Respond<DeletedGroup[]>): GroupStep {
+    return this.#decide(now, (turn) => deleteGroups(this.#core, turn, groupIds, reply));
+  }
+
+  /** `authorizedOperations` is left for the broker to fill in. */
+  describeGroup(groupId: string, context: GroupRequestContext, now: number, reply: Respond<DescribedGroup>): GroupStep {
+    return this.#decide(now, (turn) => turn.answer(reply, describeGroup(this.#core, groupId, context)));
+  }
+
+  listGroups(request: ListGroupsRequest, now: number, reply: Respond<ListedGroup[]>): GroupStep {
+    return this.#decide(now, (turn) => turn.answer(reply, listGroups(this.#core, request)));
+  }
+
+  /** Topics were deleted: their offsets go with them. */
+  topicsDeleted(topics: readonly string[], now: number): GroupStep {
+    return this.#decide(now, (turn) => deleteOffsetsOfTopics(this.#core, turn, new Set(topics)));
+  }
+
+  // The log.
+
+  apply(record: CoordinatorRecord, offset: number): void {
+    applyRecord(this.#core, record, offset);
+  }
+
+  /** A producer's transaction has ended: its marker stands in this partition. Called when it is written, and for every
+   * marker on recovery, in the order of the log among the records. */
+  applyMarker(producerId: number, type: MarkerType): void {
+    this.#core.offsets.applyMarker(producerId, type);
+  }
+
+  /** Recovery is over: members have their session timeout from now to be heard of. Before the first request. */
+  loaded(now: number): void {
+    for (const group of this.#core.groups.values()) {
+      for (const member of group.members.values()) touchSession(this.#core, member, now);
+    }
+    this.#core.deadlines.set(this.#expiry, now + this.#core.config.offsetsRetentionCheckIntervalMs);
+  }
+
+  // Time.
+
+  /** May be too early, never too late: heartbeats move deadlines away without telling. */
+  nextDeadline(): number | undefined {
+    return this.#core.deadlines.next;
+  }
+
+  /** Stops at the first records, which must be applied before more is decided; then `nextDeadline` is due still. */
+  tick(now: number): GroupStep {
+    const turn = new Turn(now);
+    while (turn.records.length === 0) {
+      const due = this.#core.deadlines.takeDue(now);
+      if (!due) break;
+      due.run(turn);
+    }
+    return turn;
+  }
+
+  #decide(now: number, decision: (turn: Turn) => void): GroupStep {
+    const turn = new Turn(now);
+    decision(turn);
+    return turn;
+  }
+}

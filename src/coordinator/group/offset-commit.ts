@@ -1,0 +1,168 @@
+/** OffsetCommit and TxnOffsetCommit: how far a group has come, at once or together with a transaction. */
+import { defined } from "../../platform/assert.ts";
+import { type ErrorName, errorCodes } from "../../protocol/errors.ts";
+import type { CoordinatorRecord } from "../coordinator.ts";
+import type { Group } from "./classic-group.ts";
+import type { GroupCore } from "./core.ts";
+import { touchSession } from "./members.ts";
+import type {
+  GroupRequestContext,
+  OffsetCommitRequest,
+  OffsetCommitResponse,
+  TxnOffsetCommitRequest,
+  TxnOffsetCommitResponse,
+} from "./messages.ts";
+import { offsetRecord } from "./records.ts";
+import type { Respond, Turn } from "./turn.ts";
+
+/** From this version on clients know GROUP_ID_NOT_FOUND as an answer to a commit. */
+const GROUP_ID_NOT_FOUND_FROM_VERSION = 9;
+const NO_EXPIRY = -1;
+
+export function commitOffsets(
+  core: GroupCore,
+  turn: Turn,
+  request: OffsetCommitRequest,
+  context: GroupRequestContext,
+  respond: Respond<OffsetCommitResponse>,
+): void {
+  const group = core.groups.get(request.groupId);
+  const error = checkCommit(group, request, context.apiVersion);
+  if (error !== "NONE") {
+    turn.answer(respond, refuseAll(request, error));
+    return;
+  }
+  keepAlive(core, turn, group, request.memberId);
+  const expireTimestamp = request.retentionTimeMs < 0 ? NO_EXPIRY : turn.now + request.retentionTimeMs;
+  const topics = request.topics.map(({ name, topicId, partitions }) => ({
+    name,
+    topicId,
+    partitions: partitions.map((partition) =>
+      commitPartition(core, turn, partition, (metadata) =>
+        offsetRecord(
+          { groupId: request.groupId, topic: name, partition: partition.partitionIndex },
+          { ...recordValue(partition, metadata, turn.now), expireTimestamp, topicId },
+        ),
+      ),
+    ),
+  }));
+  turn.answer(respond, { topics });
+}
+
+/** The records belong to the producer's transaction: the offsets wait for its marker. Nothing but them changes, so that
+ * the log may still refuse the producer (`refused`). */
+export function commitTransactionalOffsets(
+  core: GroupCore,
+  turn: Turn,
+  request: TxnOffsetCommitRequest,
+  respond: Respond<TxnOffsetCommitResponse>,
+): void {
+  const error = checkTransactionalCommit(core.groups.get(request.groupId), request);
+  if (error !== "NONE") {
+    turn.answer(respond, refuseAllTransactional(request, error));
+    return;
+  }
+  const transaction = { producerId: request.producerId, producerEpoch: request.producerEpoch };
+  const topics = request.topics.map(({ name, partitions }) => ({
+    name,
+    partitions: partitions.map((partition) =>
+      commitPartition(core, turn, partition, (metadata) =>
+        offsetRecord(
+          { groupId: request.groupId, topic: name, partition: partition.partitionIndex },
+          recordValue(partition, metadata, turn.now),
+          transaction,
+        ),
+      ),
+    ),
+  }));
+  turn.refused = (refusal) => respond(refuseAllTransactional(request, refusal));
+  turn.answer(respond, { throttleTimeMs: 0, topics });
+}
+
+interface Partition {
+  readonly partitionIndex: number;
+  readonly committedOffset: number;
+  readonly committedLeaderEpoch: number;
+  readonly committedMetadata: string | null;
+}
+
+function commitPartition(
+  core: GroupCore,
+  turn: Turn,
+  { partitionIndex, committedMetadata }: Partition,
+  recordWith: (metadata: string) => CoordinatorRecord,
+): { partitionIndex: number; errorCode: number } {
+  const metadata = committedMetadata ?? "";
+  if (metadata.length > core.config.offsetMetadataMaxSize) {
+    return { partitionIndex, errorCode: errorCodes.OFFSET_METADATA_TOO_LARGE };
+  }
+  turn.records.push(recordWith(metadata));
+  return { partitionIndex, errorCode: errorCodes.NONE };
+}
+
+function recordValue(
+  { committedOffset, committedLeaderEpoch }: Partition,
+  metadata: string,
+  now: number,
+): { offset: number; leaderEpoch: number; metadata: string; commitTimestamp: number } {
+  return { offset: committedOffset, leaderEpoch: committedLeaderEpoch, metadata, commitTimestamp: now };
+}
+
+function checkCommit(group: Group | undefined, request: OffsetCommitRequest, apiVersion: number): ErrorName {
+  const generationId = request.generationIdOrMemberEpoch;
+  if (!group) {
+    if (generationId < 0) return "NONE";
+    return apiVersion >= GROUP_ID_NOT_FOUND_FROM_VERSION ? "GROUP_ID_NOT_FOUND" : "ILLEGAL_GENERATION";
+  }
+  // From outside the group: an administrator, or a consumer with partitions of its own choice.
+  if (generationId < 0 && group.state === "Empty") return "NONE";
+  const error = checkMembership(group, { ...request, generationId });
+  if (error !== "NONE") return error;
+  // The member has joined the next generation already; what it read belongs to the one before.
+  return group.state === "CompletingRebalance" ? "REBALANCE_IN_PROGRESS" : "NONE";
+}
+
+function checkTransactionalCommit(group: Group | undefined, request: TxnOffsetCommitRequest): ErrorName {
+  const { groupId, memberId, groupInstanceId, generationId } = request;
+  if (groupId === "") return "INVALID_GROUP_ID";
+  if (!group) return generationId < 0 ? "NONE" : "ILLEGAL_GENERATION";
+  // Producers before KIP-447 do not say who they are: the transactional id alone fences them.
+  if (generationId < 0 && memberId === "" && groupInstanceId === null) return "NONE";
+  if (generationId < 0 && group.state === "Empty") return "NONE";
+  return checkMembership(group, request);
+}
+
+function checkMembership(
+  group: Group,
+  claim: { readonly memberId: string; readonly groupInstanceId: string | null; readonly generationId: number },
+): ErrorName {
+  const error = group.checkMember(claim.memberId, claim.groupInstanceId);
+  if (error !== "NONE") return error;
+  return claim.generationId === group.generationId ? "NONE" : "ILLEGAL_GENERATION";
+}
+
+/** A member that commits is alive. */
+function keepAlive(core: GroupCore, turn: Turn, group: Group | undefined, memberId: string): void {
+  if (!group || group.state === "Empty") return;
+  touchSession(core, defined(group.members.get(memberId)), turn.now);
+}
+
+function refuseAll(request: OffsetCommitRequest, error: ErrorName): OffsetCommitResponse {
+  return {
+    topics: request.topics.map(({ name, topicId, partitions }) => ({
+      name,
+      topicId,
+      partitions: partitions.map(({ partitionIndex }) => ({ partitionIndex, errorCode: errorCodes[error] })),
+    })),
+  };
+}
+
+function refuseAllTransactional(request: TxnOffsetCommitRequest, error: ErrorName): TxnOffsetCommitResponse {
+  return {
+    throttleTimeMs: 0,
+    topics: request.topics.map(({ name, partitions }) => ({
+      name,
+      partitions: partitions.map(({ partitionIndex }) => ({ partitionIndex, errorCode: errorCodes[error] })),
+    })),
+  };
+}

@@ -1,0 +1,60 @@
+/** Sessions: how members come to be known, and what follows when they go or are not heard of any more. */
+import type { ClassicGroup } from "./classic-group.ts";
+import { ClassicMember, type MemberDescription } from "./classic-member.ts";
+import type { GroupCore } from "./core.ts";
+import { Deadline } from "./deadlines.ts";
+import { dismiss, dropMember, forgetIfUnborn, forgetPending, touchSession } from "./members.ts";
+import { completeIfEveryoneJoined, rebalance } from "./rebalance.ts";
+import type { Turn } from "./turn.ts";
+
+export function addMember(core: GroupCore, group: ClassicGroup, description: MemberDescription): ClassicMember {
+  const member = newMember(core, group, description);
+  group.addMember(member);
+  return member;
+}
+
+function newMember(core: GroupCore, group: ClassicGroup, description: MemberDescription): ClassicMember {
+  const session = new Deadline<Turn>((turn) => expireSession(core, turn, group, member));
+  const member = new ClassicMember(description, session);
+  return member;
+}
+
+/** Puts a static member that was restarted in its predecessor's place, with the same assignment. */
+export function replaceMember(
+  core: GroupCore,
+  turn: Turn,
+  group: ClassicGroup,
+  old: ClassicMember,
+  description: MemberDescription,
+): ClassicMember {
+  const successor = newMember(core, group, description);
+  successor.assignment = old.assignment;
+  dismiss(core, turn, group, old, "FENCED_INSTANCE_ID");
+  group.replaceMember(old, successor);
+  touchSession(core, successor, turn.now);
+  return successor;
+}
+
+/** Remembers an id that was given out with MEMBER_ID_REQUIRED. */
+export function expectMember(core: GroupCore, group: ClassicGroup, memberId: string, until: number): void {
+  const expiry = new Deadline<Turn>((turn) => {
+    forgetPending(core, group, memberId);
+    completeIfEveryoneJoined(core, turn, group);
+    forgetIfUnborn(core, group);
+  });
+  group.pendingMembers.set(memberId, expiry);
+  core.pendingMemberCount++;
+  core.deadlines.set(expiry, until);
+}
+
+/** Goes on after members have left: the others divide the work anew, or need not wait any longer. */
+export function proceedWithout(core: GroupCore, turn: Turn, group: ClassicGroup): void {
+  if (group.state === "Stable" || group.state === "CompletingRebalance") rebalance(core, turn, group);
+  else completeIfEveryoneJoined(core, turn, group);
+}
+
+function expireSession(core: GroupCore, turn: Turn, group: ClassicGroup, member: ClassicMember): void {
+  if (member.isWaitingForUs) return;
+  dropMember(core, turn, group, member);
+  proceedWithout(core, turn, group);
+}
