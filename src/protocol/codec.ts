@@ -13,6 +13,7 @@ import {
   inRange,
   isFlexible,
   type Primitive,
+  placeOf,
   type VersionedData,
 } from "./schema.ts";
 import { concat, Writer } from "./writer.ts";
@@ -66,15 +67,14 @@ function compileStruct(fields: Fields, version: number, flexible: boolean): Stru
   const absent: { name: string; defaultValue: () => unknown }[] = [];
   for (const [name, field] of Object.entries(fields)) {
     const options: FieldOptions = typeof field === "string" ? {} : field;
-    const isTagged = options.tagged !== undefined && inRange(options.tagged, version);
-    const present = isTagged || (inRange(options.versions, version) && !isOnlyTagged(options));
+    const place = placeOf(field, version);
     const defaultValue = defaultOf(field);
-    if (!present) {
+    if (place === "absent") {
       absent.push({ name, defaultValue });
       continue;
     }
     const codec = { name, defaultValue, ...valueCodec(field, options, version, flexible) };
-    if (isTagged) tagged.push({ ...codec, tag: options.tag ?? 0 });
+    if (place === "tagged") tagged.push({ ...codec, tag: options.tag ?? 0 });
     else untagged.push(codec);
   }
   tagged.sort((a, b) => a.tag - b.tag);
@@ -95,11 +95,6 @@ function compileStruct(fields: Fields, version: number, flexible: boolean): Stru
       if (flexible) writeTagged(writer, tagged, value);
     },
   };
-}
-
-/** A field with `tagged` and no `versions` of its own exists in the tagged section only. */
-function isOnlyTagged(options: FieldOptions): boolean {
-  return options.tagged !== undefined && (options.versions === undefined || options.versions === options.tagged);
 }
 
 function readTagged(reader: Reader, tagged: readonly TaggedCodec[], value: Struct): void {

@@ -112,6 +112,14 @@ export function isFlexible(schema: { readonly flexible: number | null }, version
   return schema.flexible !== null && version >= schema.flexible;
 }
 
+/** Where a version has a field. With `tagged` and no other `versions` it is in the tagged section or nowhere. */
+export function placeOf(field: Field, version: number): "untagged" | "tagged" | "absent" {
+  if (typeof field === "string") return "untagged";
+  if (field.tagged !== undefined && inRange(field.tagged, version)) return "tagged";
+  if (field.tagged !== undefined && field.versions === undefined) return "absent";
+  return inRange(field.versions, version) ? "untagged" : "absent";
+}
+
 /** Whether `range` holds `version`. */
 export function inRange(range: VersionRange | undefined, version: number): boolean {
   if (range === undefined) return true;
