@@ -1,7 +1,7 @@
 /** The records of `__transaction_state`, from and to the state they hold. Pure. */
-import { assert, defined } from "../../platform/assert.ts";
 import { decodeVersioned, encodeVersioned } from "../../protocol/codec.ts";
 import { transactionLogKey, transactionLogValue } from "../../protocol/internal/transaction-records.ts";
+import { ProtocolError } from "../../protocol/protocol-error.ts";
 import type { CoordinatorRecord } from "../coordinator.ts";
 import type { Partitions } from "./partitions.ts";
 import { type TransactionMetadata, type TransactionState, transactionStates } from "./state.ts";
@@ -21,8 +21,11 @@ const value = {
 
 const NONE = -1;
 
+/** The states that are written. */
 const stateOfCode = new Map(
-  Object.entries(transactionStates).map(([state, { code }]) => [code, state as TransactionState]),
+  Object.entries(transactionStates)
+    .filter(([, { from }]) => from.length > 0)
+    .map(([state, { code }]) => [code, state as TransactionState]),
 );
 
 /** The record of a state. */
@@ -61,8 +64,8 @@ export function readRecord(record: Pick<CoordinatorRecord, "key" | "value">): {
   const { transactionalId } = decodeVersioned(transactionLogKey, record.key);
   if (record.value === null) return { transactionalId, metadata: null };
   const fields = decodeVersioned(value, record.value);
-  const state = defined(stateOfCode.get(fields.transactionStatus), `transaction state ${fields.transactionStatus}`);
-  assert(state !== "Dead" && state !== "PrepareEpochFence", "a state that is never written");
+  const state = stateOfCode.get(fields.transactionStatus);
+  if (state === undefined) throw new ProtocolError(`no transaction is ever in state ${fields.transactionStatus}`);
   return {
     transactionalId,
     metadata: {

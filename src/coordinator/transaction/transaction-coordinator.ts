@@ -13,7 +13,7 @@ import type { listTransactions } from "../../protocol/apis/list-transactions.ts"
 import type { ErrorName } from "../../protocol/errors.ts";
 import type { RequestOf, ResponseBody } from "../../protocol/schema.ts";
 import type { CoordinatorMachine, CoordinatorRecord } from "../coordinator.ts";
-import { Deadline, DeadlineQueue } from "../group/deadlines.ts";
+import { Deadline, DeadlineQueue } from "../deadlines.ts";
 import { addOffsetsToTxnResponse, endTxnResponse, initProducerIdResponse, type PartitionsRequest } from "./answers.ts";
 import type { TransactionCoordinatorConfig } from "./config.ts";
 import { decideAdd, decideClassicEnd, decideEnd, decideInit, verifyPartition } from "./decisions.ts";

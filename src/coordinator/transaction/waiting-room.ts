@@ -1,5 +1,5 @@
 import type { ErrorName } from "../../protocol/errors.ts";
-import { Deadline, type DeadlineQueue } from "../group/deadlines.ts";
+import { Deadline, type DeadlineQueue } from "../deadlines.ts";
 import type { Decision } from "./decisions.ts";
 import type { TransactionMetadata } from "./state.ts";
 import type { Turn } from "./turn.ts";
