@@ -106,7 +106,7 @@ export function checkTransition(from: TransactionMetadata | undefined, to: Trans
   assert(from ? transactionStates[state].from.includes(from.state) : state === "Empty", `${from?.state} to ${state}`);
   assert(producer.producerId > 0);
   assert(producer.producerEpoch >= 0);
-  assert(producer.producerEpoch < MAX_EPOCH || isPrepared(to));
+  assert(producer.producerEpoch <= (isPrepared(to) ? MAX_EPOCH : MAX_EPOCH - 1));
   assert(to.nextProducerId === undefined || isPrepared(to));
   assert(isSettled(to) ? to.partitions.size === 0 : to.startedAt !== undefined);
   if (from && from.producer.producerId === producer.producerId) {

@@ -8,7 +8,6 @@ import {
   currentProducer,
   isExhausted,
   isPrepared,
-  MAX_EPOCH,
   type Producer,
   type TransactionMetadata,
   type TransactionVersion,
@@ -86,7 +85,7 @@ export function preparedWithNextEpoch(
   const { producerId, producerEpoch } = metadata.producer;
   return {
     ...prepared(metadata, type, now),
-    producer: { producerId, producerEpoch: Math.min(producerEpoch + 1, MAX_EPOCH) },
+    producer: { producerId, producerEpoch: producerEpoch + 1 },
     previous: goesOn ? metadata.producer : undefined,
     nextProducerId: isExhausted(metadata.producer) ? newProducerId() : undefined,
     version: 2,
