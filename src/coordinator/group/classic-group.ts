@@ -1,7 +1,7 @@
 import { assert, defined } from "../../platform/assert.ts";
 import type { ErrorName } from "../../protocol/errors.ts";
+import type { Deadline } from "../deadlines.ts";
 import type { ClassicMember } from "./classic-member.ts";
-import type { Deadline } from "./deadlines.ts";
 import type { JoinGroupResponse } from "./messages.ts";
 import { type MemberProtocol, ProtocolTally, selectProtocol } from "./protocol-tally.ts";
 import type { Respond, Turn } from "./turn.ts";

@@ -1,4 +1,4 @@
-import type { Deadline } from "./deadlines.ts";
+import type { Deadline } from "../deadlines.ts";
 import type { JoinGroupResponse, SyncGroupResponse } from "./messages.ts";
 import type { MemberProtocol } from "./protocol-tally.ts";
 import type { Respond, Turn } from "./turn.ts";

@@ -1,10 +1,11 @@
+import type { Logger } from "../../platform/logger.ts";
 import type { Random } from "../../platform/random.ts";
 import type { MarkerType } from "../../protocol/records/control.ts";
 import type { CoordinatorMachine, CoordinatorRecord } from "../coordinator.ts";
+import { Deadline, DeadlineQueue } from "../deadlines.ts";
 import { applyRecord } from "./apply.ts";
 import { defaultGroupCoordinatorConfig, type GroupCoordinatorConfig } from "./config.ts";
 import type { GroupCore } from "./core.ts";
-import { Deadline, DeadlineQueue } from "./deadlines.ts";
 import { describeGroup, listGroups } from "./describe.ts";
 import { heartbeat } from "./heartbeat.ts";
 import { joinGroup } from "./join.ts";
@@ -61,9 +62,14 @@ export class GroupCoordinator implements CoordinatorMachine<GroupStep> {
   readonly #core: GroupCore;
   readonly #expiry: Deadline<Turn>;
 
-  constructor(options: { readonly random: Random; readonly config?: Partial<GroupCoordinatorConfig> }) {
+  constructor(options: {
+    readonly random: Random;
+    readonly logger: Logger;
+    readonly config?: Partial<GroupCoordinatorConfig>;
+  }) {
     this.#core = {
       config: { ...defaultGroupCoordinatorConfig, ...options.config },
+      logger: options.logger,
       groups: new Map(),
       offsets: new OffsetStore(),
       deadlines: new DeadlineQueue(),

@@ -129,7 +129,7 @@ function enter(core: GroupCore, turn: Turn, group: ClassicGroup, memberId: strin
   group.hasNewMember = true;
   core.deadlines.set(member.session, turn.now + core.config.newMemberJoinTimeoutMs);
   park(turn, group, member, attempt);
-  rebalanceOrProceed(core, turn, group);
+  rebalanceOrProceed(core, turn, group, reasonOf(`member ${memberId} is new`, attempt));
 }
 
 /** A static member that has been restarted. Others need not notice, unless the choice of protocol hangs on it. */
@@ -150,7 +150,8 @@ function takeOver(
   }
   park(turn, group, member, attempt);
   // In CompletingRebalance the leader may be assigning work to the former id at this moment.
-  rebalanceOrProceed(core, turn, group);
+  const { groupInstanceId } = attempt.request;
+  rebalanceOrProceed(core, turn, group, reasonOf(`static member ${groupInstanceId} was restarted`, attempt));
 }
 
 /** The answer to a static member that keeps its place. A leader must not divide the work anew: from version 9 on it is
@@ -198,7 +199,12 @@ function rejoin(core: GroupCore, turn: Turn, group: ClassicGroup, member: Classi
   member.sessionTimeoutMs = sessionTimeoutMs;
   member.rebalanceTimeoutMs = rebalanceTimeoutMs;
   park(turn, group, member, attempt);
-  rebalanceOrProceed(core, turn, group);
+  rebalanceOrProceed(core, turn, group, reasonOf(`member ${member.memberId} joins again`, attempt));
+}
+
+/** What happened, and why the client says it did (KIP-800). */
+function reasonOf(event: string, { request }: Attempt): string {
+  return request.reason === null ? event : `${event}: ${request.reason}`;
 }
 
 function park(turn: Turn, group: ClassicGroup, member: ClassicMember, { respond }: Attempt): void {

@@ -48,7 +48,7 @@ export function leaveGroup(
 function leaveAll(core: GroupCore, turn: Turn, group: ClassicGroup, leavers: readonly Leaver[]): ErrorName[] {
   const sizeBefore = group.members.size;
   const errors = leavers.map((leaver) => leave(core, turn, group, leaver));
-  if (group.members.size < sizeBefore) proceedWithout(core, turn, group);
+  if (group.members.size < sizeBefore) proceedWithout(core, turn, group, "members have left");
   else completeIfEveryoneJoined(core, turn, group);
   forgetIfUnborn(core, group);
   return errors;

@@ -1,10 +1,10 @@
 /** A rebalance: all members join again, one of them hands in the assignment. The same for every cause. */
 import { defined } from "../../platform/assert.ts";
 import { errorCodes } from "../../protocol/errors.ts";
+import { Deadline } from "../deadlines.ts";
 import { ClassicGroup } from "./classic-group.ts";
 import { type ClassicMember, NO_ASSIGNMENT } from "./classic-member.ts";
 import type { GroupCore } from "./core.ts";
-import { Deadline } from "./deadlines.ts";
 import { emptyGroupRecord } from "./group-records.ts";
 import { dropMember, syncError, touchSession } from "./members.ts";
 import type { JoinGroupResponse } from "./messages.ts";
@@ -21,13 +21,15 @@ export function newClassicGroup(core: GroupCore, groupId: string): ClassicGroup 
 }
 
 /** Calls all members to join again; when they are called already, looks whether this was the last to come. */
-export function rebalanceOrProceed(core: GroupCore, turn: Turn, group: ClassicGroup): void {
+export function rebalanceOrProceed(core: GroupCore, turn: Turn, group: ClassicGroup, reason: string): void {
   if (group.state === "PreparingRebalance") completeIfEveryoneJoined(core, turn, group);
-  else rebalance(core, turn, group);
+  else rebalance(core, turn, group, reason);
 }
 
 /** Starts a rebalance, from any state but PreparingRebalance. */
-export function rebalance(core: GroupCore, turn: Turn, group: ClassicGroup): void {
+export function rebalance(core: GroupCore, turn: Turn, group: ClassicGroup, reason: string): void {
+  const { groupId, generationId, state } = group;
+  core.logger.log("info", "a group rebalances", { groupId, generationId, state, reason });
   if (group.state === "CompletingRebalance") withdrawAssignments(core, turn, group, "REBALANCE_IN_PROGRESS");
   group.unsyncedMembers.clear();
   core.deadlines.clear(group.syncDeadline);
@@ -111,6 +113,13 @@ function startGeneration(core: GroupCore, turn: Turn, group: ClassicGroup): void
     touchSession(core, member, turn.now);
   }
   core.deadlines.set(group.syncDeadline, turn.now + group.rebalanceTimeoutMs);
+  const { groupId, generationId, protocolName } = group;
+  core.logger.log("info", "a group has a new generation", {
+    groupId,
+    generationId,
+    protocolName,
+    members: group.members.size,
+  });
 }
 
 /** The answer to a member's JoinGroup: its generation, and for the leader all members. */
@@ -140,5 +149,5 @@ function endSyncPhase(core: GroupCore, turn: Turn, group: ClassicGroup): void {
   for (const memberId of [...group.unsyncedMembers]) {
     dropMember(core, turn, group, defined(group.members.get(memberId)));
   }
-  rebalance(core, turn, group);
+  rebalance(core, turn, group, "members have joined and did not ask for their assignment");
 }

@@ -1,8 +1,9 @@
 /** Sessions: how members come to be known, and what follows when they go or are not heard of any more. */
+
+import { Deadline } from "../deadlines.ts";
 import type { ClassicGroup } from "./classic-group.ts";
 import { ClassicMember, type MemberDescription } from "./classic-member.ts";
 import type { GroupCore } from "./core.ts";
-import { Deadline } from "./deadlines.ts";
 import { dismiss, dropMember, forgetIfUnborn, forgetPending, touchSession } from "./members.ts";
 import { completeIfEveryoneJoined, rebalance } from "./rebalance.ts";
 import type { Turn } from "./turn.ts";
@@ -48,13 +49,13 @@ export function expectMember(core: GroupCore, group: ClassicGroup, memberId: str
 }
 
 /** Goes on after members have left: the others divide the work anew, or need not wait any longer. */
-export function proceedWithout(core: GroupCore, turn: Turn, group: ClassicGroup): void {
-  if (group.state === "Stable" || group.state === "CompletingRebalance") rebalance(core, turn, group);
+export function proceedWithout(core: GroupCore, turn: Turn, group: ClassicGroup, reason: string): void {
+  if (group.state === "Stable" || group.state === "CompletingRebalance") rebalance(core, turn, group, reason);
   else completeIfEveryoneJoined(core, turn, group);
 }
 
 function expireSession(core: GroupCore, turn: Turn, group: ClassicGroup, member: ClassicMember): void {
   if (member.isWaitingForUs) return;
   dropMember(core, turn, group, member);
-  proceedWithout(core, turn, group);
+  proceedWithout(core, turn, group, `member ${member.memberId} has not been heard of for its session timeout`);
 }

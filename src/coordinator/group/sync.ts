@@ -54,7 +54,7 @@ function assign(core: GroupCore, turn: Turn, group: ClassicGroup, request: SyncG
   const assignmentFor = (member: ClassicMember): Uint8Array => assignments.get(member.memberId) ?? NO_ASSIGNMENT;
   if (sizeBytes(group, assignmentFor) > core.config.maxGroupSizeBytes) {
     withdrawAssignments(core, turn, group, "UNKNOWN_SERVER_ERROR");
-    rebalance(core, turn, group);
+    rebalance(core, turn, group, "the assignment is larger than a group may be");
     return;
   }
   turn.records.push(stableGroupRecord(group, turn.now, assignmentFor));

@@ -2,7 +2,7 @@
  * Points in time at which something is due. Made for sessions: a heartbeat moves its member's deadline further away,
  * which happens all the time, and hardly any deadline is ever reached.
  */
-import { assert, defined } from "../../platform/assert.ts";
+import { assert, defined } from "../platform/assert.ts";
 
 /** Something that may become due. Made once, then set and cleared as often as needed. */
 export class Deadline<Context> {
