@@ -27,6 +27,12 @@ export interface ApacheKafka {
   stop(): Promise<void>;
 }
 
+/** ACLs can be managed, and everybody may still do everything. */
+export const permissiveAuthorizer: Readonly<Record<string, string>> = {
+  "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+  "super.users": "User:ANONYMOUS",
+};
+
 const clusterId = "b25jaWxsYS1pbnRlcm9wMQ";
 
 export async function startApacheKafka(options: ApacheKafkaOptions): Promise<ApacheKafka> {
@@ -42,7 +48,6 @@ export async function startApacheKafka(options: ApacheKafkaOptions): Promise<Apa
     "node.id": "1",
     "controller.quorum.bootstrap.servers": `127.0.0.1:${controllerPort}`,
     listeners: `PLAINTEXT://127.0.0.1:${options.port},CONTROLLER://127.0.0.1:${controllerPort}`,
-    "advertised.listeners": `PLAINTEXT://127.0.0.1:${options.port},CONTROLLER://127.0.0.1:${controllerPort}`,
     "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
     "controller.listener.names": "CONTROLLER",
     "log.dirs": join(dataDir, "logs"),

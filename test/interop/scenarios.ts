@@ -1,6 +1,7 @@
 // What the clients of others do with a broker, and what must come of it.
 
 import { deepStrictEqual, ok } from "node:assert/strict";
+import { Kafka, logLevel } from "kafkajs";
 import { consumeWithJava, type JavaOptions, produceWithJava, runJava } from "./java-client.ts";
 import {
   consumeWithKcat,
@@ -12,6 +13,9 @@ import {
 } from "./kcat.ts";
 import { byPartition, type Codec, codecs, describeRecord, expectedRecords, type InteropRecord } from "./records.ts";
 
+/** The client id of what only prepares a scenario. */
+export const setupClientId = "interop-setup";
+
 export interface Context {
   bootstrap: string;
   /** Creates a topic with a name that no other run uses, and gives that name. */
@@ -20,6 +24,38 @@ export interface Context {
   name(kind: string): string;
   /** How many data records a topic's files must hold in the end, for the check of the files. */
   expectRecords(topic: string, count: number): void;
+}
+
+/**
+ * A context for one run. Topics are made by kafkajs, from this process, and not by a client that a machine may lack;
+ * `cleanUp` removes them.
+ */
+export async function openContext(
+  bootstrap: string,
+): Promise<Context & { expected: ReadonlyMap<string, number>; cleanUp(): Promise<void>; close(): Promise<void> }> {
+  const admin = new Kafka({ brokers: [bootstrap], clientId: setupClientId, logLevel: logLevel.NOTHING }).admin();
+  await admin.connect();
+  const run = Date.now().toString(36);
+  const created: string[] = [];
+  const expected = new Map<string, number>();
+  let names = 0;
+  const name = (kind: string): string => `interop-${run}-${kind}-${names++}`;
+  return {
+    bootstrap,
+    name,
+    async createTopic(numPartitions) {
+      const topic = name("topic");
+      await admin.createTopics({ topics: [{ topic, numPartitions, replicationFactor: 1 }] });
+      created.push(topic);
+      return topic;
+    },
+    expectRecords: (topic, count) => expected.set(topic, count),
+    expected,
+    async cleanUp() {
+      if (created.length > 0) await admin.deleteTopics({ topics: created });
+    },
+    close: () => admin.disconnect(),
+  };
 }
 
 export interface Scenario {
@@ -337,6 +373,9 @@ export const scenarios: readonly Scenario[] = [
     topic: await c.createTopic(1),
     "transactional-id": c.name("id"),
   })),
+  optional(javaScenario("create, describe and delete ACLs", "admin-acls", async (c) => ({ topic: c.name("topic") }))),
+  optional(javaScenario("client quotas", "admin-quotas", async (c) => ({ user: c.name("user") }))),
+  optional(javaScenario("SCRAM credentials", "admin-credentials", async (c) => ({ user: c.name("user") }))),
   kcatList,
   ...codecs.map(kcatCodec),
   kcatTransaction,

@@ -20,15 +20,20 @@ import org.apache.kafka.clients.admin.ConfigEntry;
 import org.apache.kafka.clients.admin.ConsumerGroupDescription;
 import org.apache.kafka.clients.admin.DescribeClusterResult;
 import org.apache.kafka.clients.admin.GroupListing;
+import org.apache.kafka.clients.admin.ListConfigResourcesOptions;
 import org.apache.kafka.clients.admin.NewPartitions;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.admin.ProducerState;
 import org.apache.kafka.clients.admin.RecordsToDelete;
+import org.apache.kafka.clients.admin.ScramCredentialInfo;
+import org.apache.kafka.clients.admin.ScramMechanism;
 import org.apache.kafka.clients.admin.TopicDescription;
 import org.apache.kafka.clients.admin.TransactionDescription;
 import org.apache.kafka.clients.admin.TransactionListing;
 import org.apache.kafka.clients.admin.TransactionState;
+import org.apache.kafka.clients.admin.UserScramCredentialDeletion;
+import org.apache.kafka.clients.admin.UserScramCredentialUpsertion;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.KafkaProducer;
@@ -37,12 +42,23 @@ import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.GroupState;
 import org.apache.kafka.common.KafkaFuture;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.acl.AccessControlEntry;
+import org.apache.kafka.common.acl.AclBinding;
+import org.apache.kafka.common.acl.AclOperation;
+import org.apache.kafka.common.acl.AclPermissionType;
 import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.errors.GroupIdNotFoundException;
 import org.apache.kafka.common.errors.InvalidTopicException;
 import org.apache.kafka.common.errors.OffsetOutOfRangeException;
 import org.apache.kafka.common.errors.TopicExistsException;
 import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
+import org.apache.kafka.common.quota.ClientQuotaAlteration;
+import org.apache.kafka.common.quota.ClientQuotaEntity;
+import org.apache.kafka.common.quota.ClientQuotaFilter;
+import org.apache.kafka.common.quota.ClientQuotaFilterComponent;
+import org.apache.kafka.common.resource.PatternType;
+import org.apache.kafka.common.resource.ResourcePattern;
+import org.apache.kafka.common.resource.ResourceType;
 
 final class Admins {
     private Admins() {}
@@ -272,6 +288,58 @@ final class Admins {
             .filter(state -> state.producerId() == producerId).findFirst().orElseThrow();
     }
 
+    static Map<String, Object> acls(Options options) throws Exception {
+        String topic = options.text("topic");
+        AclBinding binding = new AclBinding(
+            new ResourcePattern(ResourceType.TOPIC, topic, PatternType.PREFIXED),
+            new AccessControlEntry("User:somebody", "*", AclOperation.READ, AclPermissionType.ALLOW));
+        try (Admin admin = Admin.create(options.client())) {
+            admin.createAcls(List.of(binding)).all().get();
+            eventually(
+                () -> List.of(binding).equals(List.copyOf(admin.describeAcls(binding.toFilter()).values().get())),
+                "the binding is described");
+            Check.equal(List.of(binding), List.copyOf(admin.deleteAcls(List.of(binding.toFilter())).all().get()), "deleted");
+            eventually(() -> admin.describeAcls(binding.toFilter()).values().get().isEmpty(), "the binding is gone");
+            return Map.of();
+        }
+    }
+
+    static Map<String, Object> quotas(Options options) throws Exception {
+        ClientQuotaEntity user = new ClientQuotaEntity(Map.of(ClientQuotaEntity.USER, options.text("user")));
+        ClientQuotaFilter filter = ClientQuotaFilter.containsOnly(
+            List.of(ClientQuotaFilterComponent.ofEntity(ClientQuotaEntity.USER, options.text("user"))));
+        try (Admin admin = Admin.create(options.client())) {
+            alterQuota(admin, user, 1_000_000.0);
+            eventually(
+                () -> Map.of(user, Map.of("producer_byte_rate", 1_000_000.0))
+                    .equals(admin.describeClientQuotas(filter).entities().get()),
+                "the quota is described");
+            alterQuota(admin, user, null);
+            eventually(() -> admin.describeClientQuotas(filter).entities().get().isEmpty(), "the quota is gone");
+            return Map.of();
+        }
+    }
+
+    private static void alterQuota(Admin admin, ClientQuotaEntity entity, Double rate) throws Exception {
+        var operation = new ClientQuotaAlteration.Op("producer_byte_rate", rate);
+        admin.alterClientQuotas(List.of(new ClientQuotaAlteration(entity, List.of(operation)))).all().get();
+    }
+
+    static Map<String, Object> credentials(Options options) throws Exception {
+        String user = options.text("user");
+        ScramCredentialInfo info = new ScramCredentialInfo(ScramMechanism.SCRAM_SHA_256, 8192);
+        try (Admin admin = Admin.create(options.client())) {
+            admin.alterUserScramCredentials(List.of(new UserScramCredentialUpsertion(user, info, "secret"))).all().get();
+            eventually(() -> admin.describeUserScramCredentials().users().get().contains(user), "the user is listed");
+            var described = admin.describeUserScramCredentials(List.of(user)).description(user).get();
+            Check.equal(List.of(info), described.credentialInfos(), "credentials");
+            var deletion = new UserScramCredentialDeletion(user, ScramMechanism.SCRAM_SHA_256);
+            admin.alterUserScramCredentials(List.of(deletion)).all().get();
+            eventually(() -> !admin.describeUserScramCredentials().users().get().contains(user), "the user is gone");
+            return Map.of();
+        }
+    }
+
     static Map<String, Object> cluster(Options options) throws Exception {
         try (Admin admin = Admin.create(options.client())) {
             DescribeClusterResult cluster = admin.describeCluster();
@@ -281,6 +349,11 @@ final class Admins {
             int brokerId = cluster.nodes().get().iterator().next().id();
             var logDirs = admin.describeLogDirs(List.of(brokerId)).allDescriptions().get().get(brokerId);
             Check.that(!logDirs.isEmpty(), "the broker has a log directory");
+            ConfigResource broker = new ConfigResource(ConfigResource.Type.BROKER, Integer.toString(brokerId));
+            Check.that(
+                admin.listConfigResources(Set.of(ConfigResource.Type.BROKER), new ListConfigResourcesOptions())
+                    .all().get().contains(broker),
+                "the broker is listed among the configurable resources");
             var features = admin.describeFeatures().featureMetadata().get();
             return Map.of(
                 "clusterId", cluster.clusterId().get(),

@@ -24,6 +24,9 @@ public final class InteropClient {
         Map.entry("admin-configs", Admins::configs),
         Map.entry("admin-groups", Admins::groups),
         Map.entry("admin-transactions", Admins::transactions),
+        Map.entry("admin-acls", Admins::acls),
+        Map.entry("admin-quotas", Admins::quotas),
+        Map.entry("admin-credentials", Admins::credentials),
         Map.entry("admin-cluster", Admins::cluster)));
 
     private InteropClient() {}
