@@ -40,6 +40,7 @@ export function encodeRequest<A extends Api>(
   body: Encodable<A["request"]>,
 ): Uint8Array[] {
   const writer = new Writer();
+  writer.int32(0); // the length, once known
   writer.int16(api.key);
   writer.int16(version);
   writer.int32(header.correlationId);
@@ -51,7 +52,7 @@ export function encodeRequest<A extends Api>(
   }
   if (isFlexible(api, version)) writer.unsignedVarint(0);
   writeRequest(api, version, writer, body);
-  return withLength(writer);
+  return writer.finishFrame();
 }
 
 /** A whole response, length included. */
@@ -62,10 +63,11 @@ export function encodeResponse<A extends Api>(
   body: Encodable<A["response"]>,
 ): Uint8Array[] {
   const writer = new Writer();
+  writer.int32(0); // the length, once known
   writer.int32(correlationId);
   if (hasTaggedResponseHeader(api, version)) writer.unsignedVarint(0);
   writeResponse(api, version, writer, body);
-  return withLength(writer);
+  return writer.finishFrame();
 }
 
 /** Reads what follows the correlation id of a response. */
@@ -81,10 +83,4 @@ export function readResponseAfterCorrelationId<A extends Api>(
 /** ApiVersions is answered with the old header for ever: a client reads it before it knows what the broker speaks. */
 function hasTaggedResponseHeader(api: Api, version: number): boolean {
   return isFlexible(api, version) && api.key !== API_VERSIONS_KEY;
-}
-
-function withLength(writer: Writer): Uint8Array[] {
-  const length = Buffer.allocUnsafe(4);
-  length.writeInt32BE(writer.length);
-  return [length, ...writer.finish()];
 }

@@ -9,7 +9,7 @@ export class Reader {
   readonly #end: number;
 
   constructor(bytes: Uint8Array, start = 0, end: number = bytes.length) {
-    this.#buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#position = start;
     this.#end = end;
   }
@@ -58,18 +58,16 @@ export class Reader {
     return this.#buffer.readDoubleBE(this.#take(8));
   }
 
-  /** Base-128, least significant group first, 5 bytes at most. */
+  /** Base-128, least significant group first, 32 bits at most. */
   unsignedVarint(): number {
-    let value = 0;
-    for (let shift = 0; shift < 35; shift += 7) {
-      const byte = this.#buffer[this.#take(1)] ?? 0;
-      value += (byte & 0x7f) * 2 ** shift;
-      if (byte < 0x80) {
-        if (value >= TWO_32) break;
-        return value;
-      }
+    let byte = this.#byte();
+    let value = byte & 0x7f;
+    for (let shift = 7; byte >= 0x80; shift += 7) {
+      byte = this.#byte();
+      if (shift === 28 && byte > 0x0f) throw new ProtocolError(`a varint at ${this.#position} is beyond 32 bits`);
+      value |= (byte & 0x7f) << shift;
     }
-    throw new ProtocolError(`a varint before position ${this.#position} is too long`);
+    return value >>> 0;
   }
 
   /** Zigzag-encoded 32-bit integer. */
@@ -80,17 +78,25 @@ export class Reader {
 
   /** Zigzag-encoded 64-bit integer, rounded to the nearest double beyond 2^53. */
   varlong(): number {
-    let low = 0;
-    let high = 0;
-    for (let shift = 0; shift < 70; shift += 7) {
-      const byte = this.#buffer[this.#take(1)] ?? 0;
-      const group = byte & 0x7f;
-      // Two halves of 28 and 36 bits keep every intermediate value exact.
-      if (shift < 28) low += group * 2 ** shift;
-      else high += group * 2 ** (shift - 28);
-      if (byte < 0x80) return unzigzag(low, high);
+    let byte = this.#byte();
+    let low = byte & 0x7f;
+    for (let shift = 7; byte >= 0x80 && shift < 28; shift += 7) {
+      byte = this.#byte();
+      low |= (byte & 0x7f) << shift;
     }
-    throw new ProtocolError(`a varlong before position ${this.#position} is too long`);
+    // Two halves of 28 and 36 bits keep every intermediate value exact.
+    let high = 0;
+    for (let shift = 0; byte >= 0x80; shift += 7) {
+      byte = this.#byte();
+      if (shift === 35 && byte > 1) throw new ProtocolError(`a varlong at ${this.#position} is beyond 64 bits`);
+      high += (byte & 0x7f) * 2 ** shift;
+    }
+    return unzigzag(low, high);
+  }
+
+  #byte(): number {
+    if (this.#position >= this.#end) throw new ProtocolError(`the bytes end at ${this.#end}, inside a varint`);
+    return this.#buffer[this.#position++] as number;
   }
 
   utf8(length: number): string {
@@ -116,6 +122,7 @@ export class Reader {
 
 /** The zigzag value `high * 2^28 + low` as a signed number. */
 function unzigzag(low: number, high: number): number {
+  if (high === 0) return (low >>> 1) ^ -(low & 1);
   const negative = (low & 1) === 1;
   // Halved: `high` is at most 2^36, so that high * 2^27 is a sum of exact terms.
   const magnitude = high * 2 ** 27 + (low - (low & 1)) / 2;

@@ -105,6 +105,14 @@ export class Writer {
     return this.#done;
   }
 
+  /** Like `finish`, for a frame: the int32 it began with becomes the length of what follows it. */
+  finishFrame(): Uint8Array[] {
+    const length = this.length - 4;
+    const pieces = this.finish();
+    (pieces[0] as Buffer).writeInt32BE(length);
+    return pieces;
+  }
+
   #flush(): void {
     if (this.#position === this.#start) return;
     this.#done.push(this.#buffer.subarray(this.#start, this.#position));
@@ -123,9 +131,14 @@ export function unsignedVarintSize(value: number): number {
 
 /** Writes a 64-bit integer, big-endian. */
 export function writeInt64(target: Buffer, value: number, at: number): void {
+  if (value === (value | 0)) {
+    target.writeInt32BE(value < 0 ? -1 : 0, at);
+    target.writeInt32BE(value, at + 4);
+    return;
+  }
   if (!Number.isInteger(value)) throw new RangeError(`${value} is not an integer`);
-  if (Math.abs(value) > Number.MAX_SAFE_INTEGER) {
-    target.writeBigInt64BE(BigInt.asIntN(64, clampToInt64(value)), at);
+  if (!Number.isSafeInteger(value)) {
+    target.writeBigInt64BE(clampToInt64(value), at);
     return;
   }
   const high = Math.floor(value / TWO_32);
