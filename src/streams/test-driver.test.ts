@@ -93,7 +93,9 @@ describe("stateless operations", () => {
     const seen: string[] = [];
     const builder = new StreamsBuilder();
     const stream = builder.stream("in", text).peek((value) => seen.push(value));
-    stream.forEach((_value, key) => seen.push(key));
+    stream.forEach((_value, key) => {
+      seen.push(key);
+    });
     stream.mapValues((value) => value, text).to("out");
     const driver = new TopologyTestDriver(builder.build(), { startTime: 5 });
     const headers = [{ key: "h", value: Buffer.from("v") }];

@@ -47,7 +47,15 @@ export interface StoreEngines {
   remove(folder: string, store: string): void;
 }
 
-/** The contents are damaged. They must be removed, and restored from the changelog. */
+/** A store's contents are damaged. They must be removed, and restored from the changelog. */
 export class StoreDamagedError extends Error {
   override readonly name = "StoreDamagedError";
+  readonly folder: string;
+  readonly store: string;
+
+  constructor(folder: string, store: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.folder = folder;
+    this.store = store;
+  }
 }

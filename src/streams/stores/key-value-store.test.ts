@@ -82,21 +82,6 @@ describe("key-value store", () => {
     expect(engine.position()).toEqual(at(1));
   });
 
-  it("goes back to the last commit, whether changes were flushed or not", () => {
-    const { store } = open();
-    store.put("a", 1, 1);
-    flushed(store);
-    store.commit(at(1));
-    store.put("a", 2, 2);
-    store.put("b", 2, 2);
-    flushed(store);
-    store.put("c", 3, 3);
-    store.rollback();
-    expect([...store.all()]).toEqual([["a", 1]]);
-    expect(store.uncommittedBytes).toBe(0);
-    expect(flushed(store)).toEqual([]);
-  });
-
   it("keeps values apart from the objects that they were made of", () => {
     const engine = memoryEngines.open("", "lists");
     const store = new KeyValueStore("lists", engine, serdes.string, serdes.json<number[]>());

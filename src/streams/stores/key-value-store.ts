@@ -1,6 +1,6 @@
 /**
  * A store as processors see it: typed, each value with its timestamp, over an engine. What was written since the last
- * commit waits in a cache: `flush` hands it out, once per key; `commit` gives it to the engine; `rollback` forgets it.
+ * commit waits in a cache: `flush` hands it out, once per key; `commit` gives it to the engine. Dropping the store forgets it.
  */
 import type { Serde } from "../../client/index.ts";
 import { assert } from "../../platform/assert.ts";
@@ -104,12 +104,6 @@ export class KeyValueStore<K, V> implements ReadonlyKeyValueStore<K, V> {
     if (this.#cache.size <= READ_CACHE_ENTRIES) return;
     this.#olderCache = this.#cache;
     this.#cache = new Map();
-  }
-
-  /** Back to what the engine holds. */
-  rollback(): void {
-    for (const cache of [this.#cache, this.#olderCache, this.#dirty, this.#flushed]) cache.clear();
-    this.#uncommittedBytes = 0;
   }
 
   #entry(key: K): CacheEntry {

@@ -45,27 +45,29 @@ interface Statements {
 }
 
 class SqliteEngine implements StoreEngine {
-  readonly #path: string;
+  readonly #folder: string;
+  readonly #store: string;
   readonly #statements: Statements;
 
-  constructor(path: string) {
-    this.#path = path;
-    this.#statements = this.#guarded(() => open(path));
+  constructor(folder: string, store: string) {
+    this.#folder = folder;
+    this.#store = store;
+    this.#statements = this.#guarded(() => open(pathOf(folder, store)));
   }
 
   position(): ChangelogPosition | undefined {
     const row = this.#guarded(() => this.#statements.position.get());
     if (!row) return undefined;
     return {
-      offset: Number(row["offset"]),
-      topicId: String(row["topic_id"]),
-      savedAt: Number(row["saved_at"]),
+      offset: Number(row.offset),
+      topicId: String(row.topic_id),
+      savedAt: Number(row.saved_at),
     };
   }
 
   get(key: Uint8Array): Uint8Array | null {
     const row = this.#guarded(() => this.#statements.get.get(key));
-    return row ? (row["value"] as Uint8Array) : null;
+    return row ? (row.value as Uint8Array) : null;
   }
 
   *range(from: Uint8Array = new Uint8Array(0), to?: Uint8Array): Generator<StoreEntry> {
@@ -107,20 +109,25 @@ class SqliteEngine implements StoreEngine {
   #page(start: Uint8Array, to: Uint8Array | undefined): StoreEntry[] {
     const { page, boundedPage } = this.#statements;
     const rows = this.#guarded(() => (to ? boundedPage.all(start, to, PAGE_ROWS) : page.all(start, PAGE_ROWS)));
-    return rows.map((row) => ({ key: row["key"] as Uint8Array, value: row["value"] as Uint8Array }));
+    return rows.map((row) => ({ key: row.key as Uint8Array, value: row.value as Uint8Array }));
   }
 
   #guarded<T>(operation: () => T): T {
     try {
       return operation();
     } catch (error) {
+      const path = pathOf(this.#folder, this.#store);
       const { message, errcode } = error as Error & { errcode?: number };
       if (errcode === SQLITE_CORRUPT || errcode === SQLITE_NOTADB) {
-        throw new StoreDamagedError(`${this.#path}: ${message}`, { cause: error });
+        throw new StoreDamagedError(this.#folder, this.#store, `${path}: ${message}`, { cause: error });
       }
-      throw new StreamsError("STORE_FAILED", `${this.#path}: ${message}`, { cause: error });
+      throw new StreamsError("STORE_FAILED", `${path}: ${message}`, { cause: error });
     }
   }
+}
+
+function pathOf(folder: string, store: string): string {
+  return `${folder}/${store}.sqlite`;
 }
 
 function open(path: string): Statements {
@@ -154,10 +161,9 @@ function prepare(database: DatabaseSync): Statements {
 
 /** Engines in files named `<folder>/<store>.sqlite`. */
 export function sqliteEngines(disk: Disk): StoreEngines {
-  const pathOf = (folder: string, store: string): string => `${folder}/${store}.sqlite`;
   return {
     persistent: true,
-    open: (folder, store) => new SqliteEngine(pathOf(folder, store)),
+    open: (folder, store) => new SqliteEngine(folder, store),
     remove(folder, store): void {
       for (const suffix of ["", "-wal", "-shm"]) disk.remove(`${pathOf(folder, store)}${suffix}`);
     },

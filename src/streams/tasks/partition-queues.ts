@@ -11,6 +11,7 @@ export interface QueuedRecord extends RawRecord {
 class PartitionQueue {
   #records: QueuedRecord[] = [];
   #head = 0;
+  #lastOffset = -1;
 
   get length(): number {
     return this.#records.length - this.#head;
@@ -21,6 +22,8 @@ class PartitionQueue {
   }
 
   push(record: QueuedRecord): void {
+    assert(record.offset > this.#lastOffset, "a task sees each offset once, in order");
+    this.#lastOffset = record.offset;
     this.#records.push(record);
   }
 
@@ -74,10 +77,5 @@ export class PartitionQueues {
     this.#length--;
     if (record.timestamp > this.#streamTime) this.#streamTime = record.timestamp;
     return record;
-  }
-
-  clear(): void {
-    for (const topic of this.#queues.keys()) this.#queues.set(topic, new PartitionQueue());
-    this.#length = 0;
   }
 }

@@ -54,11 +54,4 @@ export class TaskStore {
     this.store.commit(position);
     this.#hasFlushed = false;
   }
-
-  rollback(): void {
-    this.store.rollback();
-    this.#hasFlushed = false;
-    // What was acknowledged may be aborted, and an aborted record is not covered by anything.
-    this.#reached = 0;
-  }
 }

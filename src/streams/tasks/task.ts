@@ -1,4 +1,9 @@
-/** The work of one subtopology on one partition: its input queues, its functions, its stores. Knows no broker. */
+/**
+ * The work of one subtopology on one partition: its input queues, its functions, its stores. Knows no broker.
+ *
+ * There is no way back in it: work that is rolled back is rolled back by dropping the task and making a new one over the same
+ * engines, which hold nothing that is not committed.
+ */
 import type { TopicPartition, TopicPartitionOffset } from "../../client/index.ts";
 import { defined } from "../../platform/assert.ts";
 import type { Logger } from "../../platform/logger.ts";
@@ -116,18 +121,6 @@ export class Task {
   commit(now: number): void {
     for (const store of this.stores) store.commit(now);
     this.#processed.clear();
-  }
-
-  /** Forgets what was read and done since the last commit. */
-  rollback(): void {
-    for (const store of this.stores) store.rollback();
-    this.#queues.clear();
-    this.#processed.clear();
-  }
-
-  /** Lets go of the stores, as they were last committed. */
-  close(): void {
-    for (const { engine } of this.stores) engine.close();
   }
 
   #store(name: string): KeyValueStore<unknown, unknown> {

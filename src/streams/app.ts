@@ -1,0 +1,182 @@
+import type { Serde } from "../client/index.ts";
+import { asError, StreamsError } from "./errors.ts";
+import { resolveOptions, type StreamsAppOptions, type StreamsConfig } from "./options.ts";
+import { assembleWorker, type WorkerAssembly } from "./runtime/assembly.ts";
+import type { TaskPhase } from "./runtime/assigned-task.ts";
+import { CommittedView, type ReadonlyKeyValueStore } from "./stores/committed-view.ts";
+import type { Topology } from "./topology/topology.ts";
+
+/**
+ * - "created": not started.
+ * - "rebalancing": waiting for its tasks, or getting them ready.
+ * - "running": all tasks run.
+ * - "error": ended by itself; `error` says why. Nothing that was not committed is visible.
+ * - "closed": ended by `close`.
+ */
+export type StreamsAppState = "created" | "rebalancing" | "running" | "error" | "closed";
+
+/** Counted since the start. */
+export interface StreamsMetrics {
+  readonly recordsProcessed: number;
+  /** Records that a handler decided to go on without. */
+  readonly recordsDropped: number;
+  readonly commits: number;
+  /** Rollbacks to the last commit. */
+  readonly aborts: number;
+  /** Changelog records that were replayed into stores. */
+  readonly restoredRecords: number;
+  readonly tasks: readonly { readonly name: string; readonly phase: TaskPhase }[];
+}
+
+/**
+ * Runs a topology. Each StreamsApp is one worker: start as many as there is work for, in one process or in many; those with one
+ * application id share the tasks.
+ *
+ * ```ts
+ * const app = new StreamsApp(topology, { applicationId: "word-count", brokers: "localhost:9092", stateDir: "./state" });
+ * await app.start();
+ * // …
+ * await app.close();
+ * ```
+ */
+export class StreamsApp {
+  readonly #topology: Topology;
+  readonly #config: StreamsConfig;
+  #state: StreamsAppState = "created";
+  #assembly: WorkerAssembly | undefined;
+  #finished: Promise<void> = Promise.resolve();
+  #error: Error | undefined;
+  /** Called after each change of `state`. Must not throw. */
+  onStateChange: ((state: StreamsAppState, previous: StreamsAppState) => void) | undefined;
+  /** Called when the app ends by itself, after the change to "error". Must not throw. */
+  onError: ((error: Error) => void) | undefined;
+
+  /** Throws a StreamsError with code INVALID_ARGUMENT. */
+  constructor(topology: Topology, options: StreamsAppOptions) {
+    this.#topology = topology;
+    this.#config = resolveOptions(options);
+  }
+
+  get state(): StreamsAppState {
+    return this.#state;
+  }
+
+  /** Why the state is "error". */
+  get error(): Error | undefined {
+    return this.#error;
+  }
+
+  /** Makes the internal topics and starts to work; resolves when the worker is about to join its group. Throws a StreamsError
+   * with code MISSING_TOPIC or INTERNAL_TOPIC_MISMATCH, or the client's OncillaError; the app cannot be started again then. */
+  async start(): Promise<void> {
+    if (this.#state !== "created") throw new StreamsError("INVALID_STATE", `the app is ${this.#state}: make a new one`);
+    this.#setState("rebalancing");
+    try {
+      this.#assembly = await assembleWorker(this.#topology, this.#config, (allRun) => this.#onTurn(allRun));
+    } catch (error) {
+      this.#fail(asError(error));
+      throw error;
+    }
+    this.#finished = this.#run(this.#assembly);
+  }
+
+  /** Commits, leaves the group and lets go of everything. What cannot be committed within `timeoutMs` (default 30,000) is left
+   * to the next worker. */
+  async close({ timeoutMs = 30_000 }: { readonly timeoutMs?: number } = {}): Promise<void> {
+    if (this.#state === "created") this.#setState("closed");
+    const assembly = this.#assembly;
+    if (!assembly) return;
+    assembly.worker.stop();
+    // Closing the client makes whatever is waited for fail.
+    const timer = this.#config.platform.clock.setTimer(timeoutMs, () => void assembly.client.close());
+    await this.#finished;
+    timer.cancel();
+  }
+
+  /** A store, as far as its keys are with this worker, and as of the last commit: nothing that may yet be rolled back. The types
+   * are the caller's word for what the topology keeps in it. Throws a StreamsError with code INVALID_ARGUMENT. */
+  store<K, V>(name: string): ReadonlyKeyValueStore<K, V> {
+    if (!this.#topology.stores.some((store) => store.name === name)) {
+      throw new StreamsError("INVALID_ARGUMENT", `the topology has no store ${name}`);
+    }
+    return new LocalStore<K, V>(() => this.#localParts(name));
+  }
+
+  metrics(): StreamsMetrics {
+    const assembly = this.#assembly;
+    const counters = assembly?.worker.counters ?? { recordsProcessed: 0, recordsDropped: 0, commits: 0, aborts: 0 };
+    return {
+      ...counters,
+      restoredRecords: assembly?.restorer.restoredRecords ?? 0,
+      tasks: (assembly?.tasks.tasks ?? []).map(({ name, phase }) => ({ name, phase })),
+    };
+  }
+
+  async #run(assembly: WorkerAssembly): Promise<void> {
+    let failure: Error | undefined;
+    try {
+      await assembly.worker.run();
+    } catch (error) {
+      failure = asError(error);
+    }
+    try {
+      await assembly.close();
+    } catch (error) {
+      failure ??= asError(error);
+    }
+    if (failure) this.#fail(failure);
+    else this.#setState("closed");
+  }
+
+  #onTurn(allRun: boolean): void {
+    this.#setState(allRun ? "running" : "rebalancing");
+  }
+
+  #fail(error: Error): void {
+    this.#error = error;
+    this.#config.logger.log("error", `the application ends: ${error.message}`);
+    this.#setState("error");
+    this.onError?.(error);
+  }
+
+  #setState(state: StreamsAppState): void {
+    const previous = this.#state;
+    if (state === previous) return;
+    this.#state = state;
+    this.onStateChange?.(state, previous);
+  }
+
+  #localParts<K, V>(name: string): ReadonlyKeyValueStore<K, V>[] {
+    const running = (this.#assembly?.tasks.tasks ?? []).filter(({ phase }) => phase === "running");
+    const stores = running.flatMap((task) => task.stores.filter(({ definition }) => definition.name === name));
+    return stores.map(
+      ({ engine, definition }) => new CommittedView(engine, definition.key as Serde<K>, definition.value as Serde<V>),
+    );
+  }
+}
+
+/** The parts of a store that are here, as one. */
+class LocalStore<K, V> implements ReadonlyKeyValueStore<K, V> {
+  readonly #parts: () => ReadonlyKeyValueStore<K, V>[];
+
+  constructor(parts: () => ReadonlyKeyValueStore<K, V>[]) {
+    this.#parts = parts;
+  }
+
+  get(key: K): V | undefined {
+    // A key is in one partition, and so in one part.
+    for (const part of this.#parts()) {
+      const value = part.get(key);
+      if (value !== undefined) return value;
+    }
+    return undefined;
+  }
+
+  *range(from: K, to: K): Generator<readonly [K, V]> {
+    for (const part of this.#parts()) yield* part.range(from, to);
+  }
+
+  *all(): Generator<readonly [K, V]> {
+    for (const part of this.#parts()) yield* part.all();
+  }
+}

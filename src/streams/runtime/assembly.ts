@@ -1,0 +1,126 @@
+/** Puts a worker together: its way to the cluster, its place in the state directory, its parts. */
+import type { StreamsConfig } from "../options.ts";
+import type { Topology } from "../topology/topology.ts";
+import { streamsAssignor, type WorkerTasks } from "./assignor.ts";
+import { ensureInternalTopics } from "./internal-topics.ts";
+import { Output } from "./output.ts";
+import type { StreamsClient, StreamsConsumer, StreamsProducer } from "./ports.ts";
+import { RepartitionPurger } from "./repartition-purger.ts";
+import { Restorer } from "./restorer.ts";
+import { newWorkerId, StateDirectory, type WorkerPlace } from "./state-directory.ts";
+import { TaskManager } from "./task-manager.ts";
+import { Worker } from "./worker.ts";
+
+export interface WorkerAssembly {
+  readonly client: StreamsClient;
+  readonly worker: Worker;
+  readonly tasks: TaskManager;
+  readonly restorer: Restorer;
+  /** Lets go of everything. What is not committed by now is aborted. */
+  close(): Promise<void>;
+}
+
+/** `onTurn`: see Worker. Throws when the topology's topics are not to be had. */
+export async function assembleWorker(
+  topology: Topology,
+  config: StreamsConfig,
+  onTurn: (allRun: boolean) => void,
+): Promise<WorkerAssembly> {
+  const client = config.connect(config.client);
+  try {
+    const { clock } = config.platform;
+    const topicIds = await ensureInternalTopics({ ...config, topology, clock, admin: client.admin() });
+    return assemble(topology, config, client, topicIds, onTurn);
+  } catch (error) {
+    await client.close();
+    throw error;
+  }
+}
+
+function assemble(
+  topology: Topology,
+  config: StreamsConfig,
+  client: StreamsClient,
+  topicIds: ReadonlyMap<string, string>,
+  onTurn: (allRun: boolean) => void,
+): WorkerAssembly {
+  const { applicationId, engines, handlers, logger, guarantee, commitIntervalMs } = config;
+  const { clock, disk, random } = config.platform;
+  const stateDirectory =
+    config.stateDir === undefined ? undefined : new StateDirectory(config.stateDir, applicationId, disk, random);
+  const place = stateDirectory?.takePlace();
+  const output = new Output({
+    createProducer: () => createProducer(client, config, `${applicationId}-${place?.id ?? ownId}`),
+    isTransactional: guarantee === "exactly_once_v2",
+    handlers,
+    onDropped(failure) {
+      worker.counters.recordsDropped++;
+      logger.log("warn", `skipped: ${failure.message}`);
+    },
+  });
+  const ownId = newWorkerId(random);
+  const ownTasks = (): WorkerTasks => ({
+    activeTasks: tasks.tasks.map(({ id }) => id),
+    localTasks: stateDirectory?.localTasks() ?? [],
+  });
+  const assignor = streamsAssignor({
+    topology,
+    applicationId,
+    ownTasks,
+    onAssignment: (partitions) => tasks.assign(partitions),
+  });
+  const consumer = createConsumer(client, config, assignor, place);
+  const restorer = new Restorer(client.consumer({ isolationLevel: "read_committed", autoOffsetReset: "none" }), clock);
+  const environment = { topology, applicationId, topicIds, engines, stateDirectory, output, handlers, logger };
+  const tasks = new TaskManager({ environment, consumer, restorer, admin: client.admin(), clock });
+  const purger = new RepartitionPurger(client.admin(), clock, logger, (topic) => topicIds.has(topic));
+  const worker: Worker = new Worker({
+    guarantee,
+    commitIntervalMs,
+    consumer,
+    tasks,
+    output,
+    purger,
+    clock,
+    logger,
+    onTurn,
+  });
+  return {
+    client,
+    worker,
+    tasks,
+    restorer,
+    async close(): Promise<void> {
+      tasks.closeAll();
+      await consumer.close();
+      await output.close();
+      await restorer.close();
+      await client.close();
+      place?.release();
+    },
+  };
+}
+
+function createProducer(client: StreamsClient, config: StreamsConfig, transactionalId: string): StreamsProducer {
+  if (config.guarantee === "at_least_once") return client.producer();
+  return client.producer({ transactionalId, transactionTimeoutMs: config.transactionTimeoutMs });
+}
+
+function createConsumer(
+  client: StreamsClient,
+  { applicationId, sessionTimeoutMs, maxPollRecords }: StreamsConfig,
+  assignor: ReturnType<typeof streamsAssignor>,
+  place: WorkerPlace | undefined,
+): StreamsConsumer {
+  return client.consumer({
+    groupId: applicationId,
+    // A worker that comes back to its place takes up its tasks where they were, without a rebalance.
+    ...(place ? { groupInstanceId: place.id } : {}),
+    isolationLevel: "read_committed",
+    // Positions are set by the tasks. Records that are gone before they were read must not be jumped over in silence.
+    autoOffsetReset: "none",
+    assignors: [assignor],
+    sessionTimeoutMs,
+    maxPollRecords,
+  });
+}

@@ -1,0 +1,130 @@
+/** Shares tasks out to workers: a task's partitions go together, evenly, and to where they were before when possible. */
+import type { Assignor, AssignorCluster, GroupMember, MemberAssignment, TopicPartition } from "../../client/index.ts";
+import { defined } from "../../platform/assert.ts";
+import { decodeVersioned, encodeVersioned } from "../../protocol/codec.ts";
+import type { VersionedData } from "../../protocol/schema.ts";
+import { type TaskId, taskName } from "../tasks/task-id.ts";
+import type { Topology } from "../topology/topology.ts";
+import { taskIds } from "./topic-plan.ts";
+
+const taskFields = { subtopology: "int32", partition: "int32" } as const;
+
+/** What each worker tells the leader. */
+const workerData = {
+  name: "OncillaStreamsWorker",
+  versions: [0, 0],
+  flexible: Number.POSITIVE_INFINITY,
+  fields: {
+    /** Tasks that the worker runs. */
+    activeTasks: { array: taskFields },
+    /** Tasks whose stores are on its disk. */
+    localTasks: { array: taskFields },
+  },
+} as const satisfies VersionedData;
+
+export interface WorkerTasks {
+  readonly activeTasks: readonly TaskId[];
+  readonly localTasks: readonly TaskId[];
+}
+
+export interface StreamsAssignorOptions {
+  readonly topology: Topology;
+  readonly applicationId: string;
+  /** This worker's tasks, asked before each rebalance. */
+  readonly ownTasks: () => WorkerTasks;
+  /** What this worker got. */
+  readonly onAssignment: (partitions: readonly TopicPartition[]) => void;
+}
+
+export function streamsAssignor({ topology, applicationId, ownTasks, onAssignment }: StreamsAssignorOptions): Assignor {
+  return {
+    name: "oncilla-streams",
+    protocols: ["eager"],
+    subscriptionUserData: () => encodeVersioned(workerData, 0, ownTasks()),
+    assign(cluster: AssignorCluster, members: readonly GroupMember[]): Map<string, MemberAssignment> {
+      const workers = members.map(({ memberId, userData }) => ({ memberId, ...tasksIn(userData) }));
+      const partitionsOf = (topic: string): number => cluster.partitionsOf(topic);
+      const shares = shareTasks(taskIds(topology, applicationId, partitionsOf), workers);
+      const partitionsOfTask = ({ subtopology, partition }: TaskId): TopicPartition[] =>
+        defined(topology.subtopologies[subtopology])
+          .sourceTopics.map((topic) => topology.topicName(applicationId, topic))
+          .filter((topic) => partition < partitionsOf(topic))
+          .map((topic) => ({ topic, partition }));
+      return new Map(
+        [...shares].map(([memberId, tasks]) => [memberId, { partitions: tasks.flatMap(partitionsOfTask) }]),
+      );
+    },
+    onAssignment: ({ partitions }) => onAssignment(partitions),
+  };
+}
+
+function tasksIn(userData: Uint8Array | null): WorkerTasks {
+  return userData === null ? { activeTasks: [], localTasks: [] } : decodeVersioned(workerData, userData);
+}
+
+export interface Worker extends WorkerTasks {
+  readonly memberId: string;
+}
+
+/**
+ * Every task to one worker. The numbers of tasks differ by one at most; within that, a task stays where it runs, or else goes
+ * where its state is, or else to the worker with the fewest tasks of its subtopology. Pure: the same for the same input.
+ */
+export function shareTasks(tasks: readonly TaskId[], workers: readonly Worker[]): Map<string, TaskId[]> {
+  const sorted = [...workers].sort((a, b) => (a.memberId < b.memberId ? -1 : 1));
+  const shares = new Shares(tasks, sorted);
+  for (const worker of sorted) shares.claim(worker.memberId, worker.activeTasks);
+  for (const worker of sorted) shares.claim(worker.memberId, worker.localTasks);
+  shares.giveOutTheRest();
+  return shares.byMember;
+}
+
+class Shares {
+  readonly byMember = new Map<string, TaskId[]>();
+  readonly #open: Map<string, TaskId>;
+  readonly #least: number;
+  /** How many workers may have one task more than the least. */
+  #extras: number;
+
+  constructor(tasks: readonly TaskId[], workers: readonly Worker[]) {
+    this.#open = new Map(tasks.map((task) => [taskName(task), task]));
+    this.#least = Math.floor(tasks.length / workers.length);
+    this.#extras = tasks.length % workers.length;
+    for (const { memberId } of workers) this.byMember.set(memberId, []);
+  }
+
+  claim(memberId: string, wanted: readonly TaskId[]): void {
+    for (const task of wanted) {
+      if (this.#open.has(taskName(task)) && this.#hasRoom(memberId)) this.#give(task, memberId);
+    }
+  }
+
+  giveOutTheRest(): void {
+    for (const task of [...this.#open.values()]) this.#give(task, this.#bestFor(task));
+  }
+
+  #hasRoom(memberId: string): boolean {
+    const { length } = this.#of(memberId);
+    return length < this.#least || (length === this.#least && this.#extras > 0);
+  }
+
+  #give(task: TaskId, memberId: string): void {
+    const share = this.#of(memberId);
+    if (share.length === this.#least) this.#extras--;
+    share.push(task);
+    this.#open.delete(taskName(task));
+  }
+
+  #bestFor({ subtopology }: TaskId): string {
+    const load = (memberId: string): number => {
+      const share = this.#of(memberId);
+      return share.filter((task) => task.subtopology === subtopology).length * 10_000 + share.length;
+    };
+    const free = [...this.byMember.keys()].filter((memberId) => this.#hasRoom(memberId));
+    return free.reduce((best, memberId) => (load(memberId) < load(best) ? memberId : best));
+  }
+
+  #of(memberId: string): TaskId[] {
+    return defined(this.byMember.get(memberId));
+  }
+}

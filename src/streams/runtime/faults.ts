@@ -1,0 +1,39 @@
+/** Which errors a worker gets over by rolling back, and which end it. Pure. */
+import { CommitFailedError, OncillaError } from "../../client/index.ts";
+import { StoreDamagedError } from "../stores/engine.ts";
+
+/** Codes of errors after which the same work can succeed in another membership or with another producer. */
+const recoverable: ReadonlySet<string> = new Set([
+  "TIMEOUT",
+  "DISCONNECTED",
+  "TRANSACTION_ABORTED",
+  "TRANSACTION_ABORTABLE",
+  "COMMIT_FAILED",
+  // Fenced, by a timeout's abort or by a newer life of this worker.
+  "PRODUCER_FENCED",
+  "INVALID_PRODUCER_EPOCH",
+  "INVALID_PRODUCER_ID_MAPPING",
+  "INVALID_TXN_STATE",
+  "UNKNOWN_PRODUCER_ID",
+  "OUT_OF_ORDER_SEQUENCE_NUMBER",
+  "TRANSACTION_COORDINATOR_FENCED",
+  "CONCURRENT_TRANSACTIONS",
+  // The group went on without this member.
+  "ILLEGAL_GENERATION",
+  "UNKNOWN_MEMBER_ID",
+  "REBALANCE_IN_PROGRESS",
+  "STALE_MEMBER_EPOCH",
+  // A changelog that was trimmed while it was read: the plan is made anew.
+  "OFFSET_OUT_OF_RANGE",
+]);
+
+export function isRecoverable(error: unknown): boolean {
+  if (error instanceof StoreDamagedError || error instanceof CommitFailedError) return true;
+  if (!(error instanceof OncillaError)) return false;
+  return error.retriable || error.abortable || recoverable.has(error.code);
+}
+
+/** Whether the cluster cannot be reached, or not in time: waiting helps, however often it happens. */
+export function isOutage(error: unknown): boolean {
+  return error instanceof OncillaError && error.retriable;
+}

@@ -1,0 +1,93 @@
+/** Brings stores up to date from their changelogs, a fetch at a time. */
+import type { ConsumerRecord, TopicPartition } from "../../client/index.ts";
+import { defined } from "../../platform/assert.ts";
+import type { Clock } from "../../platform/clock.ts";
+import type { StoreChange, StoreEngine } from "../stores/engine.ts";
+import { encodeStored } from "../stores/stored-value.ts";
+import type { Changelog } from "../tasks/task-store.ts";
+import type { StreamsConsumer } from "./ports.ts";
+
+interface Restore {
+  readonly changelog: Changelog;
+  readonly engine: StoreEngine;
+  /** Done once the position is here. */
+  readonly target: number;
+}
+
+export class Restorer {
+  readonly #consumer: StreamsConsumer;
+  readonly #clock: Clock;
+  readonly #restores = new Map<string, Restore>();
+  #restoredRecords = 0;
+
+  /** `consumer`: without a group, reading committed records only, without a reset policy. */
+  constructor(consumer: StreamsConsumer, clock: Clock) {
+    this.#consumer = consumer;
+    this.#clock = clock;
+  }
+
+  get isIdle(): boolean {
+    return this.#restores.size === 0;
+  }
+  get restoredRecords(): number {
+    return this.#restoredRecords;
+  }
+
+  /**
+   * Replays from `from` until the position is `target`. With the end of the log (not of what is committed) for a target, this
+   * waits until every transaction that was open then is decided: what it commits must not be missed.
+   */
+  add(changelog: Changelog, engine: StoreEngine, from: number, target: number): void {
+    if (from >= target) return;
+    this.#restores.set(keyOf(changelog), { changelog, engine, target });
+    this.#assign();
+    this.#consumer.seek(changelog, from);
+  }
+
+  remove(changelog: TopicPartition): void {
+    if (this.#restores.delete(keyOf(changelog))) this.#assign();
+  }
+
+  isRestoring(changelog: TopicPartition): boolean {
+    return this.#restores.has(keyOf(changelog));
+  }
+
+  /** Applies what one poll gives. */
+  async step(timeoutMs: number): Promise<void> {
+    if (this.isIdle) return;
+    const records = await this.#consumer.poll({ timeoutMs });
+    const byPartition = Map.groupBy(records, keyOf);
+    const done: Restore[] = [];
+    for (const [key, restore] of this.#restores) {
+      const position = await this.#consumer.position(restore.changelog);
+      this.#apply(restore, byPartition.get(key) ?? [], position);
+      if (position >= restore.target) done.push(restore);
+    }
+    for (const { changelog } of done) this.#restores.delete(keyOf(changelog));
+    if (done.length > 0) this.#assign();
+  }
+
+  async close(): Promise<void> {
+    await this.#consumer.close();
+  }
+
+  #apply({ engine, changelog }: Restore, records: readonly ConsumerRecord[], offset: number): void {
+    if (offset === engine.position()?.offset) return;
+    engine.commit(records.map(toChange), { offset, topicId: changelog.topicId, savedAt: this.#clock.now() });
+    this.#restoredRecords += records.length;
+  }
+
+  #assign(): void {
+    this.#consumer.assign([...this.#restores.values()].map(({ changelog }) => changelog));
+  }
+}
+
+function toChange({ key, value, timestamp }: ConsumerRecord): StoreChange {
+  // Copied: a store in memory would keep the whole fetch alive.
+  const bytes = new Uint8Array(defined(key, "a changelog record has a key"));
+  return { key: bytes, value: value && encodeStored(value, timestamp) };
+}
+
+function keyOf({ topic, partition }: TopicPartition): string {
+  return `${topic}-${partition}`;
+}

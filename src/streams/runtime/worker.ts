@@ -1,0 +1,206 @@
+/** The loop of one worker: read, process, commit; and back to the last commit when something fails. */
+import { CommitFailedError, type ConsumerRecord } from "../../client/index.ts";
+import { type Clock, sleep } from "../../platform/clock.ts";
+import type { Logger } from "../../platform/logger.ts";
+import { asError, StreamsError } from "../errors.ts";
+import { StoreDamagedError } from "../stores/engine.ts";
+import type { Task } from "../tasks/task.ts";
+import { commitTasks, type Guarantee } from "./commit.ts";
+import { isOutage, isRecoverable } from "./faults.ts";
+import type { Output } from "./output.ts";
+import type { StreamsConsumer } from "./ports.ts";
+import type { RepartitionPurger } from "./repartition-purger.ts";
+import type { TaskManager } from "./task-manager.ts";
+
+/** A task's records between two looks at the clock and at the producer's buffer. */
+const SLICE_RECORDS = 100;
+/** Uncommitted changes of all stores that bring the next commit forward. */
+const MAX_UNCOMMITTED_BYTES = 32 * 1024 * 1024;
+const IDLE_POLL_MS = 100;
+/** Rollbacks in a row, outages aside, after which it is no passing fault. */
+const MAX_ROLLBACKS = 20;
+const MAX_BACKOFF_MS = 1_000;
+
+export interface WorkerOptions {
+  readonly guarantee: Guarantee;
+  readonly commitIntervalMs: number;
+  readonly consumer: StreamsConsumer;
+  readonly tasks: TaskManager;
+  readonly output: Output;
+  readonly purger: RepartitionPurger;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** After each turn: whether all tasks run. */
+  readonly onTurn: (allRun: boolean) => void;
+}
+
+export interface WorkerCounters {
+  recordsProcessed: number;
+  recordsDropped: number;
+  commits: number;
+  aborts: number;
+}
+
+export class Worker {
+  readonly #options: WorkerOptions;
+  readonly #consumer: StreamsConsumer;
+  readonly #tasks: TaskManager;
+  readonly #output: Output;
+  readonly #clock: Clock;
+  readonly counters: WorkerCounters = { recordsProcessed: 0, recordsDropped: 0, commits: 0, aborts: 0 };
+  #lastCommitAt: number;
+  #rollbacksInARow = 0;
+  #isStopping = false;
+
+  constructor(options: WorkerOptions) {
+    this.#options = options;
+    this.#consumer = options.consumer;
+    this.#tasks = options.tasks;
+    this.#output = options.output;
+    this.#clock = options.clock;
+    this.#lastCommitAt = options.clock.monotonic();
+  }
+
+  /** Runs until `stop`, or until an error that no rollback helps against, which it throws. */
+  async run(): Promise<void> {
+    this.#consumer.subscribe(this.#tasks.sourceTopics, {
+      onRevoked: () => this.#onRevoked(),
+      onAssigned: () => this.#tasks.pauseWaiting(),
+      onLost: () => this.#onLost(),
+    });
+    while (!this.#isStopping) {
+      await this.#guarded(() => this.#turn());
+      this.#options.onTurn(this.#tasks.allRun);
+    }
+    await this.#guarded(() => this.#commit());
+  }
+
+  /** `run` returns soon, and commits before. */
+  stop(): void {
+    this.#isStopping = true;
+    this.#consumer.wakeup();
+  }
+
+  async #turn(): Promise<void> {
+    await this.#output.repair();
+    const records = await this.#consumer.poll({ timeoutMs: this.#pollTimeoutMs() });
+    await this.#process(records);
+    if (this.#commitIsDue()) await this.#commit();
+    await this.#prepareTasks();
+    // Answers from the network and timers get their turn, however much is there to be polled.
+    await new Promise<void>((resolve) => this.#clock.setImmediate(resolve));
+  }
+
+  async #process(records: readonly ConsumerRecord[]): Promise<void> {
+    this.#tasks.distribute(records);
+    for (const task of this.#tasks.running) {
+      while (task.pendingRecords > 0) {
+        this.#processSlice(task);
+        await this.#output.ready();
+        if (this.#commitIsDue()) await this.#commit();
+      }
+    }
+  }
+
+  #processSlice(task: Task): void {
+    const droppedBefore = task.recordsDropped;
+    this.counters.recordsProcessed += task.process(SLICE_RECORDS);
+    this.counters.recordsDropped += task.recordsDropped - droppedBefore;
+  }
+
+  async #prepareTasks(): Promise<void> {
+    if (this.#tasks.allRun) return;
+    // Finding out where to go on can wait for others' transactions. Ours must not stay open as long.
+    if (this.#tasks.hasTasksToLocate) await this.#commit();
+    await this.#tasks.prepare();
+  }
+
+  #pollTimeoutMs(): number {
+    if (!this.#tasks.allRun) return 10;
+    const hasProgress = this.#tasks.running.some((task) => task.hasProgress);
+    return hasProgress ? Math.max(0, this.#nextCommitAt - this.#clock.monotonic()) : IDLE_POLL_MS;
+  }
+
+  get #nextCommitAt(): number {
+    return this.#lastCommitAt + this.#options.commitIntervalMs;
+  }
+
+  #commitIsDue(): boolean {
+    if (this.#clock.monotonic() >= this.#nextCommitAt) return true;
+    const uncommitted = this.#tasks.running.reduce((sum, task) => sum + task.uncommittedBytes, 0);
+    return uncommitted > MAX_UNCOMMITTED_BYTES;
+  }
+
+  async #commit(): Promise<void> {
+    const tasks = this.#tasks.running.filter((task) => task.hasProgress);
+    if (tasks.length > 0) await this.#commitTasks(tasks);
+    // Counted from the end, so that slow commits leave time to work.
+    this.#lastCommitAt = this.#clock.monotonic();
+  }
+
+  async #commitTasks(tasks: readonly Task[]): Promise<void> {
+    const offsets = tasks.flatMap((task) => task.offsetsToCommit());
+    await commitTasks(tasks, {
+      guarantee: this.#options.guarantee,
+      flush: () => this.#output.flush(),
+      commitTransaction: (positions, group) => this.#output.commitTransaction(positions, group),
+      commitOffsets: (positions) => this.#consumer.commit(positions),
+      groupMetadata: () => this.#consumer.groupMetadata(),
+      now: () => this.#clock.now(),
+    });
+    this.counters.commits++;
+    this.#rollbacksInARow = 0;
+    this.#options.purger.onCommitted(offsets);
+  }
+
+  /** Every task is given up for the time of a rebalance; what they have done is committed before, or dropped. */
+  async #onRevoked(): Promise<void> {
+    try {
+      await this.#commit();
+    } catch (error) {
+      if (!isRecoverable(error)) throw error;
+      this.#rollBack(error);
+    }
+    this.#tasks.suspendAll();
+  }
+
+  /** The group has gone on without this member. */
+  #onLost(): void {
+    if (this.#tasks.running.some((task) => task.hasProgress)) {
+      this.#rollBack(
+        new CommitFailedError("COMMIT_FAILED", "the group went on without this worker", { abortable: true }),
+      );
+    }
+    this.#tasks.suspendAll();
+  }
+
+  async #guarded(step: () => Promise<void>): Promise<void> {
+    try {
+      await step();
+    } catch (error) {
+      if (!isRecoverable(error)) throw error;
+      this.#rollBack(error);
+      if (!isOutage(error)) this.#checkProgress(error);
+      await sleep(this.#clock, Math.min(MAX_BACKOFF_MS, 25 * 2 ** Math.min(this.#rollbacksInARow, 10)));
+    }
+  }
+
+  #rollBack(error: unknown): void {
+    const { message } = asError(error);
+    this.#options.logger.log("warn", `back to the last commit: ${message}`);
+    this.counters.aborts++;
+    this.#rollbacksInARow++;
+    this.#output.markFailed(error);
+    this.#tasks.rollback();
+    if (error instanceof StoreDamagedError) this.#tasks.discardDamaged(error);
+  }
+
+  #checkProgress(error: unknown): void {
+    if (this.#rollbacksInARow <= MAX_ROLLBACKS) return;
+    throw new StreamsError(
+      "NO_PROGRESS",
+      `${this.#rollbacksInARow} times in a row the work could not be committed: ${asError(error).message}`,
+      { cause: error },
+    );
+  }
+}
