@@ -118,12 +118,17 @@ class SqliteEngine implements StoreEngine {
     } catch (error) {
       const path = pathOf(this.#folder, this.#store);
       const { message, errcode } = error as Error & { errcode?: number };
-      if (errcode === SQLITE_CORRUPT || errcode === SQLITE_NOTADB) {
+      if (isDamage(errcode)) {
         throw new StoreDamagedError(this.#folder, this.#store, `${path}: ${message}`, { cause: error });
       }
       throw new StreamsError("STORE_FAILED", `${path}: ${message}`, { cause: error });
     }
   }
+}
+
+/** Extended codes carry the plain one in their low byte. */
+function isDamage(errcode = 0): boolean {
+  return [SQLITE_CORRUPT, SQLITE_NOTADB].includes(errcode & 0xff);
 }
 
 function pathOf(folder: string, store: string): string {

@@ -1,0 +1,285 @@
+import {
+  Client,
+  type ClientOptions,
+  type Consumer,
+  type ConsumerOptions,
+  type ConsumerRecord,
+  type TopicPartition,
+} from "../client/index.ts";
+import { assert, defined } from "../platform/assert.ts";
+import { sleep } from "../platform/clock.ts";
+import { type Logger, silentLogger } from "../platform/logger.ts";
+import { nodePlatform } from "../platform/node/index.ts";
+import type { Platform } from "../platform/platform.ts";
+import { ConnectError } from "./errors.ts";
+import type { Sink, SinkBatch } from "./sink.ts";
+
+/** The group's offsets are committed this often: for monitoring, nobody reads them back. */
+const COMMIT_INTERVAL_MS = 1_000;
+const POLL_MS = 100;
+const RETRY_MS = 50;
+const MAX_RETRY_MS = 1_000;
+
+export type SinkConsumer = Pick<
+  Consumer,
+  | "subscribe"
+  | "poll"
+  | "wakeup"
+  | "seek"
+  | "pause"
+  | "resume"
+  | "assignment"
+  | "commit"
+  | "beginningOffsets"
+  | "endOffsets"
+  | "close"
+>;
+
+export interface SinkClient {
+  consumer(options?: ConsumerOptions): SinkConsumer;
+  close(): Promise<void>;
+}
+
+export interface SinkRuntimeOptions {
+  /** "host:port", several separated by commas or in an array. */
+  readonly brokers: string | readonly string[];
+  /** Workers of one group share the partitions. */
+  readonly groupId: string;
+  readonly topics: readonly string[];
+  /** Where to begin with a partition of which the target has nothing. Default "earliest". */
+  readonly startAt?: "earliest" | "latest";
+  /** Records that are written in one go. Default 2,000. */
+  readonly maxBatchRecords?: number;
+  /** The partitions of a worker that died go to others after this long. Default 10,000. */
+  readonly sessionTimeoutMs?: number;
+  /** Default: the group id. */
+  readonly clientId?: string;
+  /** Default: Node's. */
+  readonly platform?: Platform;
+  /** Default: silent. */
+  readonly logger?: Logger;
+  /** Makes the way to the cluster. Default: oncilla's client. */
+  readonly connect?: (options: ClientOptions) => SinkClient;
+}
+
+export type SinkState = "created" | "running" | "error" | "closed";
+
+/** Counted since the start. */
+export interface SinkMetrics {
+  readonly recordsWritten: number;
+  readonly batchesWritten: number;
+  /** Batches that the target did not take, because it stood elsewhere. */
+  readonly batchesRefused: number;
+}
+
+/**
+ * Brings the committed records of topics to a sink. The sink's positions are the ones that count: on start, after a rebalance
+ * and whenever a batch is refused, reading goes on where the sink stands. The group's offsets are written after the sink's, for
+ * others to look at, and are never read.
+ */
+export class SinkRuntime {
+  readonly #sink: Sink;
+  readonly #options: SinkRuntimeOptions;
+  readonly #platform: Platform;
+  readonly #logger: Logger;
+  /** Where the next batch of each assigned partition begins. */
+  readonly #positions = new Map<string, number>();
+  #client: SinkClient | undefined;
+  #consumer: SinkConsumer | undefined;
+  #state: SinkState = "created";
+  #error: Error | undefined;
+  #finished: Promise<void> = Promise.resolve();
+  #isStopping = false;
+  #nextCommitAt = 0;
+  #hasUncommitted = false;
+  #metrics = { recordsWritten: 0, batchesWritten: 0, batchesRefused: 0 };
+  /** Called when the runtime ends by itself, after the change to "error". Must not throw. */
+  onError: ((error: Error) => void) | undefined;
+
+  constructor(sink: Sink, options: SinkRuntimeOptions) {
+    this.#sink = sink;
+    this.#options = options;
+    this.#platform = options.platform ?? nodePlatform;
+    this.#logger = options.logger ?? silentLogger;
+  }
+
+  get state(): SinkState {
+    return this.#state;
+  }
+
+  /** Why the state is "error". */
+  get error(): Error | undefined {
+    return this.#error;
+  }
+
+  metrics(): SinkMetrics {
+    return { ...this.#metrics };
+  }
+
+  /** Opens the sink and begins; resolves when it is about to join its group. Throws the sink's ConnectError. */
+  async start(): Promise<void> {
+    if (this.#state !== "created")
+      throw new ConnectError("INVALID_STATE", `the sink is ${this.#state}: make a new one`);
+    this.#state = "running";
+    await this.#sink.open();
+    const { brokers, groupId, clientId = groupId, connect = (options) => new Client(options) } = this.#options;
+    this.#client = connect({ brokers, clientId, platform: this.#platform, logger: this.#logger });
+    this.#consumer = this.#client.consumer({
+      groupId,
+      isolationLevel: "read_committed",
+      autoOffsetReset: "none",
+      sessionTimeoutMs: this.#options.sessionTimeoutMs ?? 10_000,
+      maxPollRecords: this.#options.maxBatchRecords ?? 2_000,
+    });
+    this.#finished = this.#run(this.#consumer, this.#client);
+  }
+
+  /** Finishes the batch at hand, leaves the group and closes the sink. */
+  async close(): Promise<void> {
+    this.#isStopping = true;
+    this.#consumer?.wakeup();
+    await this.#finished;
+    if (this.#state !== "error") this.#state = "closed";
+  }
+
+  async #run(consumer: SinkConsumer, client: SinkClient): Promise<void> {
+    try {
+      await this.#loop(consumer);
+      await this.#commitOffsets(consumer);
+      await consumer.close();
+    } catch (error) {
+      this.#error = error as Error;
+    }
+    await client.close();
+    await this.#sink.close();
+    if (!this.#error) return;
+    this.#state = "error";
+    this.#logger.log("error", `the sink ends: ${this.#error.message}`);
+    this.onError?.(this.#error);
+  }
+
+  async #loop(consumer: SinkConsumer): Promise<void> {
+    consumer.subscribe(this.#options.topics, {
+      onAssigned: (partitions) => this.#onAssigned(consumer, partitions),
+      onRevoked: (partitions) => this.#forget(partitions),
+      onLost: (partitions) => this.#forget(partitions),
+    });
+    while (!this.#isStopping) {
+      const records = await consumer.poll({ timeoutMs: POLL_MS });
+      await this.#write(consumer, this.#batchesOf(records));
+      if (this.#platform.clock.monotonic() >= this.#nextCommitAt) await this.#commitOffsets(consumer);
+      // Answers from the network and timers get their turn, however much is there to be polled.
+      await new Promise<void>((resolve) => this.#platform.clock.setImmediate(resolve));
+    }
+  }
+
+  async #onAssigned(consumer: SinkConsumer, partitions: readonly TopicPartition[]): Promise<void> {
+    if (partitions.length === 0) return;
+    const ofSink = await this.#sink.positions(partitions);
+    const unknown = partitions.filter((_, index) => ofSink[index] === undefined);
+    const starts = new Map(
+      (await this.#startOffsets(consumer, unknown)).map((each) => [keyOf(each), each.offset] as const),
+    );
+    partitions.forEach((each, index) => {
+      this.#moveTo(consumer, each, ofSink[index] ?? defined(starts.get(keyOf(each))));
+    });
+  }
+
+  async #startOffsets(consumer: SinkConsumer, partitions: readonly TopicPartition[]) {
+    if (partitions.length === 0) return [];
+    return this.#options.startAt === "latest"
+      ? await consumer.endOffsets(partitions)
+      : await consumer.beginningOffsets(partitions);
+  }
+
+  #moveTo(consumer: SinkConsumer, partition: TopicPartition, offset: number): void {
+    this.#positions.set(keyOf(partition), offset);
+    consumer.seek(partition, offset);
+  }
+
+  #forget(partitions: readonly TopicPartition[]): void {
+    for (const each of partitions) this.#positions.delete(keyOf(each));
+  }
+
+  #batchesOf(records: readonly ConsumerRecord[]): SinkBatch[] {
+    return [...Map.groupBy(records, keyOf)].map(([key, ofPartition]) => {
+      const [first, last] = [defined(ofPartition[0]), defined(ofPartition.at(-1))];
+      const fromOffset = defined(this.#positions.get(key), "records come of assigned partitions only");
+      assert(first.offset >= fromOffset, "no record comes twice");
+      const { topic, partition } = first;
+      return { topic, partition, fromOffset, nextOffset: last.offset + 1, records: ofPartition };
+    });
+  }
+
+  /** Tries until the sink takes or refuses the batches, or they are no longer this worker's. */
+  async #write(consumer: SinkConsumer, batches: readonly SinkBatch[]): Promise<void> {
+    let open = batches;
+    for (let attempt = 0; open.length > 0; attempt++) {
+      try {
+        await this.#writeOnce(consumer, open);
+        break;
+      } catch (error) {
+        if (!(error instanceof ConnectError) || !error.retriable || this.#isStopping) throw error;
+        this.#logger.log("warn", `the sink refused, and is asked again: ${error.message}`);
+        await this.#waitForRetry(consumer, attempt);
+        open = open.filter((batch) => this.#positions.get(keyOf(batch)) === batch.fromOffset);
+      }
+    }
+  }
+
+  async #writeOnce(consumer: SinkConsumer, batches: readonly SinkBatch[]): Promise<void> {
+    const outcomes = await this.#sink.write(batches);
+    batches.forEach((batch, index) => {
+      const outcome = defined(outcomes[index]);
+      if (outcome.applied) this.#onWritten(batch);
+      else this.#onRefused(consumer, batch, outcome.nextOffset);
+    });
+  }
+
+  #onWritten(batch: SinkBatch): void {
+    this.#positions.set(keyOf(batch), batch.nextOffset);
+    this.#metrics.recordsWritten += batch.records.length;
+    this.#metrics.batchesWritten++;
+    this.#hasUncommitted = true;
+  }
+
+  #onRefused(consumer: SinkConsumer, batch: SinkBatch, nextOffset: number): void {
+    const { topic, partition, fromOffset } = batch;
+    this.#metrics.batchesRefused++;
+    this.#logger.log("info", `the sink is at ${nextOffset} of ${topic}-${partition}, not at ${fromOffset}`);
+    this.#moveTo(consumer, batch, nextOffset);
+  }
+
+  /** Waits as a member of its group, without new records: the partitions may move meanwhile. */
+  async #waitForRetry(consumer: SinkConsumer, attempt: number): Promise<void> {
+    await sleep(this.#platform.clock, Math.min(MAX_RETRY_MS, RETRY_MS * 2 ** Math.min(attempt, 10)));
+    consumer.pause(consumer.assignment());
+    const records = await consumer.poll({ timeoutMs: 0 });
+    // Partitions that have just come were not paused yet.
+    for (const [key, [first]] of Map.groupBy(records, keyOf)) {
+      this.#moveTo(consumer, defined(first), defined(this.#positions.get(key)));
+    }
+    consumer.resume(consumer.assignment());
+  }
+
+  async #commitOffsets(consumer: SinkConsumer): Promise<void> {
+    this.#nextCommitAt = this.#platform.clock.monotonic() + COMMIT_INTERVAL_MS;
+    if (!this.#hasUncommitted) return;
+    this.#hasUncommitted = false;
+    const held = consumer.assignment().filter((each) => this.#positions.has(keyOf(each)));
+    const offsets = held.map(({ topic, partition }) => ({
+      topic,
+      partition,
+      offset: defined(this.#positions.get(keyOf({ topic, partition }))),
+    }));
+    try {
+      await consumer.commit(offsets);
+    } catch (error) {
+      this.#logger.log("debug", `the group's offsets were not stored: ${(error as Error).message}`);
+    }
+  }
+}
+
+function keyOf({ topic, partition }: TopicPartition): string {
+  return `${topic}-${partition}`;
+}

@@ -1,0 +1,39 @@
+/**
+ * The port to a target of records.
+ *
+ * A target that keeps its positions itself, in the same transaction as what it writes, holds this for every partition:
+ *
+ * - *its next offset is n*: every committed record below n is in it, and none at or above.
+ *
+ * A batch covers the offsets from `fromOffset` up to before `nextOffset`: it has every committed record that lies there. The
+ * target takes it only where n is `fromOffset`, and n becomes `nextOffset` in the same step. So the batches that it takes join
+ * without gap or overlap, whoever sends them, and however often.
+ *
+ * It is ranges that join, not records: no record has the offset of a transaction's marker, of an aborted record or of one that
+ * compaction removed. The range that such an offset lies in covers it.
+ */
+import type { ConsumerRecord, TopicPartition } from "../client/index.ts";
+
+export interface SinkBatch extends TopicPartition {
+  readonly fromOffset: number;
+  /** Above `fromOffset`. */
+  readonly nextOffset: number;
+  /** In order; at least one. */
+  readonly records: readonly ConsumerRecord[];
+}
+
+/** `applied`: it is in the target, now and for good. Otherwise nothing was changed, and `nextOffset` is where the target stands. */
+export type SinkOutcome = { readonly applied: true } | { readonly applied: false; readonly nextOffset: number };
+
+export interface Sink {
+  /** "exactly_once": by the property above. "at_least_once": what was written just before a crash may be written again. */
+  readonly guarantee: "exactly_once" | "at_least_once";
+  /** Connects. Throws a ConnectError with code GUARANTEE_IMPOSSIBLE where the guarantee cannot be proved. */
+  open(): void | Promise<void>;
+  /** The target's next offset of each partition; undefined for one of which nothing was written yet. */
+  positions(partitions: readonly TopicPartition[]): (number | undefined)[] | Promise<(number | undefined)[]>;
+  /** Takes batches of different partitions, each or none of each; an outcome for each. Throws a ConnectError, with `retriable`
+   * when it is worth another try; nothing was changed then. */
+  write(batches: readonly SinkBatch[]): SinkOutcome[] | Promise<SinkOutcome[]>;
+  close(): void | Promise<void>;
+}

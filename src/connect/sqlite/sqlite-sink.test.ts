@@ -1,0 +1,169 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { type ConsumerRecord, serdes } from "../../client/index.ts";
+import type { SinkBatch } from "../sink.ts";
+import { RowDeletion } from "./rows.ts";
+import { SqliteSink, type SqliteSinkOptions } from "./sqlite-sink.ts";
+
+type Options = SqliteSinkOptions<string, number>;
+
+let folder: string;
+const open: SqliteSink<string, number>[] = [];
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "oncilla-sink-"));
+});
+afterEach(() => {
+  for (const sink of open.splice(0)) sink.close();
+  rmSync(folder, { recursive: true });
+});
+
+function openSink(options: Partial<Options> = {}): SqliteSink<string, number> {
+  const sink = new SqliteSink<string, number>({
+    path: join(folder, "target.db"),
+    table: "counts",
+    columns: { word: "TEXT", count: "INTEGER NOT NULL" },
+    primaryKey: ["word"],
+    mode: "upsert",
+    key: serdes.string,
+    value: serdes.int64,
+    row: ({ key, value }) => (value === null ? new RowDeletion({ word: key }) : { word: key, count: value }),
+    ...options,
+  });
+  open.push(sink);
+  sink.open();
+  return sink;
+}
+
+function record(offset: number, word: string, count: number | null): ConsumerRecord {
+  const value = count === null ? null : Buffer.from(serdes.int64.serialize(count));
+  return { topic: "t", partition: 0, offset, timestamp: 0, key: Buffer.from(word), value, headers: [], leaderEpoch: 0 };
+}
+
+function batch(fromOffset: number, nextOffset: number, ...records: ConsumerRecord[]): SinkBatch {
+  return { topic: "t", partition: 0, fromOffset, nextOffset, records };
+}
+
+function table(sql = "SELECT * FROM counts ORDER BY rowid"): unknown[] {
+  const database = new DatabaseSync(join(folder, "target.db"));
+  try {
+    return database
+      .prepare(sql)
+      .all()
+      .map((row) => Object.values(row).join(":"));
+  } finally {
+    database.close();
+  }
+}
+
+const partition = [{ topic: "t", partition: 0 }];
+
+describe("sqlite sink", () => {
+  it("upsert: the last value of each key; a deletion takes the row out", () => {
+    const sink = openSink();
+    expect(sink.positions(partition)).toEqual([undefined]);
+    expect(sink.write([batch(0, 3, record(0, "a", 1), record(1, "b", 1), record(2, "a", 2))])).toEqual([
+      { applied: true },
+    ]);
+    sink.write([batch(3, 4, record(3, "b", null))]);
+    expect(table()).toEqual(["a:2"]);
+    expect(sink.positions(partition)).toEqual([4]);
+  });
+
+  it("insert: a row for each record, without a key too", () => {
+    const sink = openSink({ mode: "insert", primaryKey: [] });
+    sink.write([batch(0, 2, record(0, "a", 1), record(1, "a", 1))]);
+    expect(table()).toEqual(["a:1", "a:1"]);
+  });
+
+  it("a batch that was taken before changes nothing, and tells where the table stands", () => {
+    const sink = openSink({ mode: "insert", primaryKey: [] });
+    const first = batch(0, 2, record(0, "a", 1), record(1, "b", 1));
+    sink.write([first]);
+    expect(sink.write([first])).toEqual([{ applied: false, nextOffset: 2 }]);
+    expect(table()).toHaveLength(2);
+  });
+
+  it.each([
+    ["overlaps", batch(1, 3, record(1, "b", 1), record(2, "c", 1))],
+    ["leaves a gap", batch(5, 6, record(5, "c", 1))],
+    ["lies before", batch(0, 1, record(0, "a", 1))],
+  ])("a batch that %s is refused", (_name, wrong) => {
+    const sink = openSink();
+    sink.write([batch(0, 2, record(0, "a", 7))]);
+    expect(sink.write([wrong])).toEqual([{ applied: false, nextOffset: 2 }]);
+    expect(table()).toEqual(["a:7"]);
+  });
+
+  it("ranges join over offsets that no record has", () => {
+    const sink = openSink();
+    sink.write([batch(10, 12, record(11, "a", 1))]);
+    // 12 is a marker, 13 to 19 were aborted.
+    expect(sink.write([batch(12, 21, record(20, "a", 2))])).toEqual([{ applied: true }]);
+    expect(table()).toEqual(["a:2"]);
+  });
+
+  it("two workers on one partition: the second one's batch is refused", () => {
+    const [a, b] = [openSink(), openSink()];
+    expect(a.write([batch(0, 1, record(0, "a", 1))])).toEqual([{ applied: true }]);
+    expect(b.write([batch(0, 2, record(0, "a", 1), record(1, "a", 2))])).toEqual([{ applied: false, nextOffset: 1 }]);
+    expect(b.write([batch(1, 2, record(1, "a", 2))])).toEqual([{ applied: true }]);
+    expect(a.write([batch(1, 2, record(1, "a", 2))])).toEqual([{ applied: false, nextOffset: 2 }]);
+    expect(table()).toEqual(["a:2"]);
+  });
+
+  it("one partition's refusal does not touch the others", () => {
+    const sink = openSink();
+    sink.write([batch(0, 1, record(0, "a", 1))]);
+    const other = { ...batch(0, 1, record(0, "x", 5)), partition: 1 };
+    expect(sink.write([batch(0, 1, record(0, "a", 9)), other])).toEqual([
+      { applied: false, nextOffset: 1 },
+      { applied: true },
+    ]);
+    expect(table()).toEqual(["a:1", "x:5"]);
+  });
+
+  it("a record without a row fails with its coordinates, and nothing of its batch stays", () => {
+    const sink = openSink({
+      row: ({ key, value }) => {
+        if (key === "bad") throw new Error("cannot");
+        return { word: key, count: value };
+      },
+    });
+    const withBad = batch(0, 2, record(0, "a", 1), record(1, "bad", 1));
+    expect(() => sink.write([withBad])).toThrow("t-0, offset 1: no row: cannot");
+    expect(table()).toEqual([]);
+    expect(sink.positions(partition)).toEqual([undefined]);
+  });
+
+  it("two sinks in one database keep their positions apart", () => {
+    openSink().write([batch(0, 1, record(0, "a", 1))]);
+    expect(openSink({ name: "another" }).positions(partition)).toEqual([undefined]);
+  });
+
+  it("a database that another writer holds is worth another try", () => {
+    const sink = openSink();
+    const other = new DatabaseSync(join(folder, "target.db"));
+    other.exec("BEGIN IMMEDIATE");
+    const first = batch(0, 1, record(0, "a", 1));
+    expect(() => sink.write([first])).toThrow(expect.objectContaining({ code: "TARGET_FAILED", retriable: true }));
+    other.exec("ROLLBACK");
+    other.close();
+    expect(sink.write([first])).toEqual([{ applied: true }]);
+  });
+
+  it.each<[string, Partial<Options>]>([
+    ["no key is named", { primaryKey: [] }],
+    ["the table has another key", { primaryKey: ["count"] }],
+    ["the table has no key", { table: "keyless" }],
+  ])("an upsert refuses to start when %s", (_name, options) => {
+    openSink();
+    const database = new DatabaseSync(join(folder, "target.db"));
+    database.exec("CREATE TABLE keyless (word TEXT, count INTEGER)");
+    database.close();
+    expect(() => openSink(options)).toThrow(expect.objectContaining({ code: "GUARANTEE_IMPOSSIBLE" }));
+  });
+});

@@ -1,0 +1,102 @@
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { ConnectError } from "../errors.ts";
+import { type Row, RowDeletion, type SqlValue } from "./rows.ts";
+
+/**
+ * - "insert": a row for each record.
+ * - "upsert": the latest row for each primary key.
+ */
+export type WriteMode = "insert" | "upsert";
+
+export interface TableOptions {
+  readonly table: string;
+  readonly mode: WriteMode;
+  /** Column names and SQL types, to make the table when it does not exist. */
+  readonly columns?: Readonly<Record<string, string>>;
+  /** The columns of the primary key. Needed for "upsert". */
+  readonly primaryKey?: readonly string[];
+}
+
+/** The table that rows are written to. */
+export class TargetTable {
+  readonly #database: DatabaseSync;
+  readonly #options: TableOptions;
+  /** One statement for each set of columns, and one for deletions. */
+  readonly #statements = new Map<string, StatementSync>();
+
+  /** Makes the table when need be. Throws a ConnectError with code GUARANTEE_IMPOSSIBLE for an upsert without the key. */
+  constructor(database: DatabaseSync, options: TableOptions) {
+    this.#database = database;
+    this.#options = options;
+    if (options.columns) database.exec(createTable(options.table, options.columns, options.primaryKey));
+    if (options.mode === "upsert") this.#checkKey();
+  }
+
+  apply(change: Row | RowDeletion): void {
+    if (change instanceof RowDeletion) this.#delete(change.key);
+    else this.#write(change);
+  }
+
+  #write(row: Row): void {
+    const columns = Object.keys(row);
+    const statement = this.#prepared(columns.join(), () => writeSql(this.#options, columns));
+    statement.run(...Object.values(row));
+  }
+
+  #delete(key: Row): void {
+    const { mode, table, primaryKey = [] } = this.#options;
+    if (mode !== "upsert") throw new ConnectError("INVALID_ARGUMENT", `${table}: only an upsert can delete rows`);
+    const values = primaryKey.map((column) => keyPart(key, column, table));
+    const condition = primaryKey.map((column) => `${quoted(column)} = ?`).join(" AND ");
+    this.#prepared("\0delete", () => `DELETE FROM ${quoted(table)} WHERE ${condition}`).run(...values);
+  }
+
+  #prepared(name: string, sql: () => string): StatementSync {
+    let statement = this.#statements.get(name);
+    if (!statement) {
+      statement = this.#database.prepare(sql());
+      this.#statements.set(name, statement);
+    }
+    return statement;
+  }
+
+  /** Without the key in the database itself, an upsert is an insert, and a replayed record a second row. */
+  #checkKey(): void {
+    const { table, primaryKey = [] } = this.#options;
+    const rows = this.#database.prepare(`SELECT name FROM pragma_table_info(?) WHERE pk > 0 ORDER BY name`).all(table);
+    const found = rows.map(({ name }) => String(name));
+    const wanted = [...primaryKey].sort();
+    if (wanted.length > 0 && found.join() === wanted.join()) return;
+    throw new ConnectError(
+      "GUARANTEE_IMPOSSIBLE",
+      `${table}: an upsert needs the primary key (${wanted.join(", ") || "none was named"}) in the table, which has ` +
+        `(${found.join(", ") || "none"})`,
+    );
+  }
+}
+
+function createTable(table: string, columns: Readonly<Record<string, string>>, primaryKey?: readonly string[]): string {
+  const parts = Object.entries(columns).map(([name, type]) => `${quoted(name)} ${type}`);
+  if (primaryKey && primaryKey.length > 0) parts.push(`PRIMARY KEY (${primaryKey.map(quoted).join(", ")})`);
+  return `CREATE TABLE IF NOT EXISTS ${quoted(table)} (${parts.join(", ")})`;
+}
+
+function writeSql({ table, mode, primaryKey = [] }: TableOptions, columns: readonly string[]): string {
+  const names = columns.map(quoted).join(", ");
+  const insert = `INSERT INTO ${quoted(table)} (${names}) VALUES (${columns.map(() => "?").join(", ")})`;
+  if (mode === "insert") return insert;
+  const others = columns.filter((column) => !primaryKey.includes(column));
+  const updates = others.map((column) => `${quoted(column)} = excluded.${quoted(column)}`).join(", ");
+  const key = primaryKey.map(quoted).join(", ");
+  return `${insert} ON CONFLICT (${key}) DO ${others.length > 0 ? `UPDATE SET ${updates}` : "NOTHING"}`;
+}
+
+function keyPart(row: Row, column: string, table: string): SqlValue {
+  const value = row[column];
+  if (value === undefined) throw new ConnectError("INVALID_ARGUMENT", `${table}: a deletion needs the key's ${column}`);
+  return value;
+}
+
+function quoted(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}
