@@ -52,7 +52,7 @@ export class Reader {
   }
   int64(): number {
     const at = this.#take(8);
-    return this.#buffer.readInt32BE(at) * TWO_32 + this.#buffer.readUInt32BE(at + 4);
+    return readInt64(this.#buffer, at);
   }
   float64(): number {
     return this.#buffer.readDoubleBE(this.#take(8));
@@ -127,4 +127,9 @@ function unzigzag(low: number, high: number): number {
   // Halved: `high` is at most 2^36, so that high * 2^27 is a sum of exact terms.
   const magnitude = high * 2 ** 27 + (low - (low & 1)) / 2;
   return negative ? -magnitude - 1 : magnitude;
+}
+
+/** Reads a 64-bit integer, big-endian; rounded to the nearest double beyond 2^53. */
+export function readInt64(buffer: Buffer, at: number): number {
+  return buffer.readInt32BE(at) * TWO_32 + buffer.readUInt32BE(at + 4);
 }

@@ -1,6 +1,5 @@
-// Extracts the facts of Apache Kafka's message definitions (no code, no prose) from its jars:
-//   node test/interop/extract-messages.ts           writes test/golden/kafka-messages.json
-//   node test/interop/extract-messages.ts --check   only says whether that file is what the jars hold
+// Extracts the facts of Apache Kafka's message definitions (no code, no prose) from its jars to
+// test/golden/kafka-messages.json; `npm run interop` says whether that file is still what the jars hold.
 
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -64,7 +63,7 @@ function parseDefinition(text: string): Definition {
 }
 
 /** The file's text: one message a line, so that a new version of Kafka shows as a readable difference. */
-export async function extractMessages(): Promise<string> {
+async function extractMessages(): Promise<string> {
   const chosen = (await kafkaClasspath()).split(delimiter).filter((jar) => jars.test(jar));
   const folder = mkdtempSync(join(tmpdir(), "kafka-messages-"));
   try {
@@ -86,13 +85,9 @@ export async function extractMessages(): Promise<string> {
   }
 }
 
-if (import.meta.main) {
-  const text = await extractMessages();
-  if (process.argv.includes("--check")) {
-    const isCurrent = text === readFileSync(kafkaMessagesFile, "utf8");
-    process.stdout.write(`${basename(kafkaMessagesFile)} ${isCurrent ? "is current" : "differs from the jars"}\n`);
-    process.exitCode = isCurrent ? 0 : 1;
-  } else {
-    writeFileSync(kafkaMessagesFile, text);
-  }
+/** Whether the file is what the jars hold. */
+export async function isCurrent(): Promise<boolean> {
+  return (await extractMessages()) === readFileSync(kafkaMessagesFile, "utf8");
 }
+
+if (import.meta.main) writeFileSync(kafkaMessagesFile, await extractMessages());

@@ -2,6 +2,7 @@
 
 import { deepStrictEqual, ok } from "node:assert/strict";
 import { Kafka, logLevel } from "kafkajs";
+import { isCurrent } from "./extract-messages.ts";
 import { consumeWithJava, type JavaOptions, produceWithJava, runJava } from "./java-client.ts";
 import {
   consumeWithKcat,
@@ -11,6 +12,7 @@ import {
   kcatOffset,
   produceWithKcat,
 } from "./kcat.ts";
+import { letJavaReadOurs } from "./record-batches.ts";
 import { byPartition, type Codec, codecs, describeRecord, expectedRecords, type InteropRecord } from "./records.ts";
 
 /** The client id of what only prepares a scenario. */
@@ -309,7 +311,29 @@ const kcatTimestamps: Scenario = {
   },
 };
 
+/** What our protocol layer says, against the Java client without a broker in between. */
+const protocolScenarios: readonly Scenario[] = [
+  {
+    client: "java",
+    name: "the facts our schemas are compared with are its own",
+    needs: ["java"],
+    async run() {
+      ok(await isCurrent(), "test/golden/kafka-messages.json differs from the jars; run extract-messages.ts");
+      return "kafka-messages.json";
+    },
+  },
+  {
+    client: "java",
+    name: "reads our record batches in every codec",
+    needs: ["java"],
+    async run() {
+      return `${await letJavaReadOurs()} records`;
+    },
+  },
+];
+
 export const scenarios: readonly Scenario[] = [
+  ...protocolScenarios,
   javaScenario("cluster, log dirs and features", "admin-cluster", async () => ({})),
   javaScenario("create, grow, look up and delete topics", "admin-topics", async (c) => ({ topic: c.name("topic") })),
   javaScenario("describe and alter configurations", "admin-configs", async (c) => ({ topic: c.name("topic") })),

@@ -69,9 +69,8 @@ function withoutLength(pieces: readonly Uint8Array[]): string {
 }
 
 it("every file of frames is read", () => {
-  const files = readdirSync(folder).filter((file) =>
-    Array.isArray(JSON.parse(readFileSync(join(folder, file), "utf8"))),
-  );
+  const others = ["kafka-messages.json", "record-batches.json"];
+  const files = readdirSync(folder).filter((file) => !others.includes(file));
   expect(files.sort()).toEqual(clients.map((client) => `${client}.json`));
 });
 

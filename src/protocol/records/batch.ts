@@ -6,6 +6,7 @@
  */
 import { crc32c } from "@node-rs/crc32";
 import { ProtocolError } from "../protocol-error.ts";
+import { readInt64 } from "../reader.ts";
 import { writeInt64 } from "../writer.ts";
 
 /** Bytes of a batch before its records. */
@@ -171,8 +172,4 @@ export function* batchesIn(bytes: Uint8Array): Generator<RecordBatch> {
 export function addSequence(sequence: number, increment: number): number {
   const sum = sequence + increment;
   return sum > 0x7fffffff ? sum - 0x80000000 : sum;
-}
-
-function readInt64(buffer: Buffer, at: number): number {
-  return buffer.readInt32BE(at) * 4294967296 + buffer.readUInt32BE(at + 4);
 }

@@ -1,7 +1,9 @@
 /** The codecs of a batch's payload. Pure. Codes as in the batch's attributes. */
 import { constants, gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from "node:zlib";
-import { lz4Compress, lz4Decompress, snappyCompress, snappyDecompress } from "@platformatic/wasm-utils";
+import { lz4Compress } from "@platformatic/wasm-utils";
 import { ProtocolError } from "../protocol-error.ts";
+import { lz4Decompress } from "./lz4.ts";
+import { snappyCompress, snappyDecompress } from "./snappy.ts";
 
 export type CompressionName = "none" | "gzip" | "snappy" | "lz4" | "zstd";
 
@@ -13,44 +15,45 @@ export const compressionCodes: { readonly [N in CompressionName]: number } = {
   zstd: 4,
 };
 
-export function compress(code: number, payload: Uint8Array): Uint8Array {
+export function compress(code: number, payload: Buffer): Uint8Array {
   switch (code) {
-    case 0:
+    case compressionCodes.none:
       return payload;
-    case 1:
+    case compressionCodes.gzip:
       return gzipSync(payload);
-    case 2:
-      return snappyCompress(asBuffer(payload));
-    case 3:
-      return lz4Compress(asBuffer(payload));
-    case 4:
+    case compressionCodes.snappy:
+      return snappyCompress(payload);
+    case compressionCodes.lz4:
+      return lz4Compress(payload);
+    case compressionCodes.zstd:
       return zstdCompressSync(payload, { params: { [constants.ZSTD_c_compressionLevel]: 3 } });
+    default:
+      throw new RangeError(`no compression has the code ${code}`);
+  }
+}
+
+/** Throws ProtocolError on damaged input and on output of more than `maxBytes`. */
+export function decompress(code: number, payload: Buffer, maxBytes: number): Uint8Array {
+  switch (code) {
+    case compressionCodes.none:
+      return payload;
+    case compressionCodes.gzip:
+      return orProtocolError(() => gunzipSync(payload, { maxOutputLength: maxBytes }));
+    case compressionCodes.snappy:
+      return snappyDecompress(payload, maxBytes);
+    case compressionCodes.lz4:
+      return lz4Decompress(payload, maxBytes);
+    case compressionCodes.zstd:
+      return orProtocolError(() => zstdDecompressSync(payload, { maxOutputLength: maxBytes }));
     default:
       throw new ProtocolError(`no compression has the code ${code}`);
   }
 }
 
-/** Throws ProtocolError on damaged input and on output of more than `maxBytes`. */
-export function decompress(code: number, payload: Uint8Array, maxBytes: number): Uint8Array {
+function orProtocolError(decompressed: () => Uint8Array): Uint8Array {
   try {
-    switch (code) {
-      case 0:
-        return payload;
-      case 1:
-        return gunzipSync(payload, { maxOutputLength: maxBytes });
-      case 2:
-        return snappyDecompress(asBuffer(payload));
-      case 3:
-        return lz4Decompress(asBuffer(payload));
-      case 4:
-        return zstdDecompressSync(payload, { maxOutputLength: maxBytes });
-    }
+    return decompressed();
   } catch (error) {
     throw new ProtocolError(`damaged compressed records: ${(error as Error).message}`, { cause: error });
   }
-  throw new ProtocolError(`no compression has the code ${code}`);
-}
-
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 }
