@@ -82,9 +82,7 @@ export function aggregate<K, V, A>(
           `store ${storeName} cannot group a record without a key: filter it out`,
         );
       }
-      const before = store.get(key);
-      const latest = Math.max(timestamp, store.timestampOf(key) ?? timestamp);
-      store.put(key, fold(value, key, before), latest);
+      store.update(key, timestamp, (before) => fold(value, key, before));
     };
   };
 }

@@ -67,6 +67,15 @@ export class KeyValueStore<K, V> implements ReadonlyKeyValueStore<K, V> {
     return current === null ? undefined : storedTimestamp(current);
   }
 
+  /** Puts what `change` makes of the value, with one look-up. The value's time does not go back. */
+  update(key: K, timestamp: number, change: (before: V | undefined) => V): void {
+    const entry = this.#entry(key);
+    const { current } = entry;
+    const latest = current === null ? timestamp : Math.max(timestamp, storedTimestamp(current));
+    const value = change(decodeStored(this.#valueSerde, current) ?? undefined);
+    this.#change(entry, encodeStored(this.#valueSerde.serialize(value), latest), latest);
+  }
+
   put(key: K, value: V, timestamp: number): void {
     this.#change(this.#entry(key), encodeStored(this.#valueSerde.serialize(value), timestamp), timestamp);
   }

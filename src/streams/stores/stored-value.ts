@@ -12,7 +12,8 @@ export function encodeStored(value: Uint8Array, timestamp: number): Uint8Array {
 }
 
 export function storedTimestamp(stored: Uint8Array): number {
-  return new DataView(stored.buffer, stored.byteOffset).getFloat64(0);
+  const buffer = Buffer.isBuffer(stored) ? stored : Buffer.from(stored.buffer, stored.byteOffset, stored.byteLength);
+  return buffer.readDoubleBE();
 }
 
 /** The serialized value; no copy. */
