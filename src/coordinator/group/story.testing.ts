@@ -65,6 +65,8 @@ export class World {
   readonly #random = seededRandom(1);
   /** Replies that wait for the disk; undefined while it keeps up. */
   #undurable: Reply[] | undefined = undefined;
+  /** As much of the log as survives a power loss. */
+  #durableEnd = 0;
   readonly #producerEpochs = new Map<number, number>();
 
   constructor(config: Partial<GroupCoordinatorConfig> = {}) {
@@ -83,7 +85,13 @@ export class World {
     return coordinator;
   }
 
+  get durableEnd(): number {
+    return this.#undurable ? this.#durableEnd : this.log.length;
+  }
+
+  /** A power loss: what was not durable is gone, and so are the requests that wait. */
   restart(): void {
+    this.log.length = this.durableEnd;
     this.#undurable = undefined;
     this.coordinator = this.load();
   }
@@ -128,7 +136,8 @@ export class World {
   }
 
   stallDisk(): void {
-    this.#undurable = [];
+    this.#durableEnd = this.durableEnd;
+    this.#undurable ??= [];
   }
 
   resumeDisk(): void {
