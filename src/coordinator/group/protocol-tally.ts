@@ -63,6 +63,6 @@ export function sameProtocols(a: readonly MemberProtocol[], b: readonly MemberPr
   );
 }
 
-export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   return Buffer.compare(a, b) === 0;
 }
