@@ -3,7 +3,7 @@ import type { StreamsConfig } from "../options.ts";
 import type { Topology } from "../topology/topology.ts";
 import { streamsAssignor, type WorkerTasks } from "./assignor.ts";
 import { ensureInternalTopics } from "./internal-topics.ts";
-import { Output } from "./output.ts";
+import { MAX_RECORD_BYTES, Output } from "./output.ts";
 import type { StreamsClient, StreamsConsumer, StreamsProducer } from "./ports.ts";
 import { RepartitionPurger } from "./repartition-purger.ts";
 import { Restorer } from "./restorer.ts";
@@ -102,8 +102,10 @@ function assemble(
 }
 
 function createProducer(client: StreamsClient, config: StreamsConfig, transactionalId: string): StreamsProducer {
-  if (config.guarantee === "at_least_once") return client.producer();
-  return client.producer({ transactionalId, transactionTimeoutMs: config.transactionTimeoutMs });
+  const { guarantee, transactionTimeoutMs } = config;
+  const maxRequestBytes = MAX_RECORD_BYTES;
+  if (guarantee === "at_least_once") return client.producer({ maxRequestBytes });
+  return client.producer({ transactionalId, transactionTimeoutMs, maxRequestBytes });
 }
 
 function createConsumer(

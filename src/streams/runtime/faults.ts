@@ -27,9 +27,21 @@ const recoverable: ReadonlySet<string> = new Set([
   "OFFSET_OUT_OF_RANGE",
 ]);
 
+/** Codes of errors that the same records meet again, though they only cost the transaction. */
+const poisonous: ReadonlySet<string> = new Set([
+  "MESSAGE_TOO_LARGE",
+  "RECORD_LIST_TOO_LARGE",
+  "INVALID_RECORD",
+  "INVALID_TIMESTAMP",
+  "INVALID_ARGUMENT",
+  "INVALID_TOPIC_EXCEPTION",
+  "TOPIC_AUTHORIZATION_FAILED",
+  "GROUP_AUTHORIZATION_FAILED",
+]);
+
 export function isRecoverable(error: unknown): boolean {
   if (error instanceof StoreDamagedError || error instanceof CommitFailedError) return true;
-  if (!(error instanceof OncillaError)) return false;
+  if (!(error instanceof OncillaError) || poisonous.has(error.code)) return false;
   return error.retriable || error.abortable || recoverable.has(error.code);
 }
 

@@ -2,16 +2,18 @@
 import {
   type ConsumerGroupMetadata,
   OncillaError,
-  type ProducerRecord,
   type TopicPartition,
   type TopicPartitionOffset,
 } from "../../client/index.ts";
 import { assert } from "../../platform/assert.ts";
-import { asError } from "../errors.ts";
-import { type ErrorHandlers, productionFailure } from "../tasks/error-handlers.ts";
+import { estimateRecordSize } from "../../protocol/records/builder.ts";
+import { type ErrorHandlers, productionFailure, type RefusedRecord } from "../tasks/error-handlers.ts";
 import type { RawRecord } from "../tasks/subtopology-instance.ts";
 import type { TaskOutput } from "../tasks/task.ts";
 import type { StreamsProducer } from "./ports.ts";
+
+/** What one request may hold: the producer's and the broker's default. */
+export const MAX_RECORD_BYTES: number = 1024 * 1024;
 
 export interface OutputOptions {
   /** Called anew each time that a producer is of no more use. With a transactionalId, always the same, or without. */
@@ -63,17 +65,13 @@ export class Output implements TaskOutput {
   }
 
   readonly send = (topic: string, { key, value, timestamp, headers }: RawRecord): void => {
-    try {
-      this.#enqueue({ topic, key, value, timestamp, headers });
-    } catch (thrown) {
-      if (!isOfTheRecord(thrown)) throw thrown;
-      const refused = { topic, key, value };
-      const error = asError(thrown);
-      const failure = productionFailure(error, refused);
-      const decision = this.#options.handlers.onProductionError?.(error, refused) ?? "fail";
-      if (decision === "fail") throw failure;
-      this.#options.onDropped(failure);
+    const sizeBytes = estimateRecordSize(key, value, headers);
+    if (sizeBytes > MAX_RECORD_BYTES) {
+      this.#refuse({ topic, key, value }, sizeBytes);
+      return;
     }
+    this.#begin();
+    this.#open().enqueue({ topic, key, value, timestamp, headers });
   };
 
   readonly sendChangelog = (
@@ -114,9 +112,13 @@ export class Output implements TaskOutput {
     await this.#producer?.close();
   }
 
-  #enqueue(record: ProducerRecord): void {
-    this.#begin();
-    this.#open().enqueue(record);
+  /** Looked at before the producer sees the record: a record that it refuses costs the transaction. */
+  #refuse(record: RefusedRecord, sizeBytes: number): void {
+    const error = new OncillaError("MESSAGE_TOO_LARGE", `it takes ${sizeBytes} bytes, of ${MAX_RECORD_BYTES} at most`);
+    const failure = productionFailure(error, record);
+    const decision = this.#options.handlers.onProductionError?.(error, record) ?? "fail";
+    if (decision === "fail") throw failure;
+    this.#options.onDropped(failure);
   }
 
   #begin(): void {
@@ -135,9 +137,4 @@ export class Output implements TaskOutput {
     assert(this.#producer, "the output is repaired before it is used");
     return this.#producer;
   }
-}
-
-/** Errors that say that this one record cannot be written, and nothing about the others. */
-function isOfTheRecord(thrown: unknown): boolean {
-  return thrown instanceof OncillaError && (thrown.code === "MESSAGE_TOO_LARGE" || thrown.code === "INVALID_ARGUMENT");
 }

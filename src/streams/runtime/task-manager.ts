@@ -106,7 +106,7 @@ export class TaskManager {
       this.#stopRestoring(task);
       task.rollback();
     }
-    this.pauseWaiting();
+    this.#pauseWaiting();
   }
 
   /** Removes a damaged store, after a rollback. */
@@ -118,11 +118,11 @@ export class TaskManager {
     }
   }
 
-  /** Nothing is read of tasks that do not run. To be called once the consumer knows of its assignment. */
-  pauseWaiting(): void {
-    const partitions = this.tasks.filter(({ phase }) => phase !== "running").flatMap((task) => task.partitions);
-    const held = new Set(this.#consumer.assignment().map(keyOf));
-    this.#consumer.pause(partitions.filter((each) => held.has(keyOf(each))));
+  /** To be called once the consumer has its assignment: nothing is read of tasks that do not run. */
+  holdWaiting(): void {
+    this.#pauseWaiting();
+    // Any position will do until the task has found its own: it keeps the consumer from looking for one, and from finding none.
+    for (const each of this.#waitingPartitions()) this.#consumer.seek(each, 0);
   }
 
   /** Hands records to their tasks. Those of tasks that do not run are dropped: they are read again once it runs. */
@@ -242,6 +242,16 @@ export class TaskManager {
 
   #stopRestoring({ stores }: AssignedTask): void {
     for (const { changelog } of stores) this.#restorer.remove(changelog);
+  }
+
+  #pauseWaiting(): void {
+    this.#consumer.pause(this.#waitingPartitions());
+  }
+
+  #waitingPartitions(): TopicPartition[] {
+    const held = new Set(this.#consumer.assignment().map(keyOf));
+    const waiting = this.tasks.filter(({ phase }) => phase !== "running").flatMap((task) => task.partitions);
+    return waiting.filter((each) => held.has(keyOf(each)));
   }
 
   #taskOf({ topic, partition }: TopicPartition): TaskId {

@@ -65,7 +65,7 @@ export class Worker {
   async run(): Promise<void> {
     this.#consumer.subscribe(this.#tasks.sourceTopics, {
       onRevoked: () => this.#onRevoked(),
-      onAssigned: () => this.#tasks.pauseWaiting(),
+      onAssigned: () => this.#tasks.holdWaiting(),
       onLost: () => this.#onLost(),
     });
     while (!this.#isStopping) {

@@ -20,7 +20,7 @@ export interface ErrorHandlers {
   readonly onDeserializationError?: (error: Error, record: QueuedRecord) => ErrorDecision;
   /** A function or an output serde of the topology threw. What the record had already caused before stays. */
   readonly onProcessingError?: (error: Error, source: ErrorSource) => ErrorDecision;
-  /** An output record cannot be written for a reason of its own, as its size. */
+  /** An output record is too large. */
   readonly onProductionError?: (error: Error, record: RefusedRecord) => ErrorDecision;
 }
 
@@ -40,10 +40,6 @@ export function processingFailure(error: Error, source: ErrorSource): StreamsErr
   return new StreamsError("PROCESSING_FAILED", `${where}: processing failed: ${error.message}`, { cause: error });
 }
 
-export function productionFailure(error: Error, { topic, value }: RefusedRecord): StreamsError {
-  return new StreamsError(
-    "PRODUCTION_FAILED",
-    `a record of ${value?.length ?? 0} bytes for ${topic} was refused: ${error.message}`,
-    { cause: error },
-  );
+export function productionFailure(error: Error, { topic }: RefusedRecord): StreamsError {
+  return new StreamsError("PRODUCTION_FAILED", `a record for ${topic} was refused: ${error.message}`, { cause: error });
 }
