@@ -1,10 +1,12 @@
-import type { Logger } from "../platform/logger.ts";
+import { type Logger, silentLogger } from "../platform/logger.ts";
+import { nodePlatform } from "../platform/node/index.ts";
 import type { Platform } from "../platform/platform.ts";
-import type { Admin } from "./admin/admin.ts";
-import type { Consumer } from "./consumer/consumer.ts";
+import { Consumer } from "./consumer/consumer.ts";
 import type { ConsumerOptions } from "./consumer/options.ts";
+import { OncillaError } from "./errors.ts";
+import { type Address, Cluster } from "./network/cluster.ts";
 import type { ProducerOptions } from "./producer/options.ts";
-import type { Producer } from "./producer/producer.ts";
+import { Producer } from "./producer/producer.ts";
 
 export interface ClientOptions {
   /** "host:port", several separated by commas or in an array: where to find the cluster. */
@@ -28,11 +30,63 @@ export interface ClientOptions {
 }
 
 /** The way to a cluster: Apache Kafka's or oncilla's own broker. Connects when first needed. */
-export declare class Client {
-  constructor(options: ClientOptions);
-  producer(options?: ProducerOptions): Producer;
-  consumer(options?: ConsumerOptions): Consumer;
-  admin(): Admin;
+export class Client {
+  readonly #cluster: Cluster;
+  readonly #children = new Set<{ close(): Promise<void> }>();
+  #isClosed = false;
+
+  constructor(options: ClientOptions) {
+    this.#cluster = new Cluster({
+      bootstrap: parseAddresses(options.brokers),
+      clientId: options.clientId ?? "oncilla",
+      requestTimeoutMs: options.requestTimeoutMs ?? 30_000,
+      connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
+      backoff: { baseMs: options.retryBackoffMs ?? 100, maxMs: options.retryBackoffMaxMs ?? 1_000 },
+      metadataMaxAgeMs: options.metadataMaxAgeMs ?? 300_000,
+      platform: options.platform ?? nodePlatform,
+      logger: options.logger ?? silentLogger,
+    });
+  }
+
+  producer(options: ProducerOptions = {}): Producer {
+    this.#requireOpen();
+    const producer: Producer = new Producer(this.#cluster, options, () => this.#children.delete(producer));
+    this.#children.add(producer);
+    return producer;
+  }
+
+  consumer(options: ConsumerOptions = {}): Consumer {
+    this.#requireOpen();
+    const consumer: Consumer = new Consumer(this.#cluster, options, () => this.#children.delete(consumer));
+    this.#children.add(consumer);
+    return consumer;
+  }
+
   /** Closes the producers, consumers and admins that it made, and all connections. */
-  close(): Promise<void>;
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await Promise.all([...this.#children].map((child) => child.close()));
+    this.#cluster.close();
+  }
+
+  #requireOpen(): void {
+    if (this.#isClosed) throw new OncillaError("CLOSED", "the client is closed: make a new one");
+  }
+}
+
+function parseAddresses(brokers: string | readonly string[]): Address[] {
+  const texts = (typeof brokers === "string" ? brokers.split(",") : brokers).map((text) => text.trim());
+  const addresses = texts.filter((text) => text !== "").map(parseAddress);
+  if (addresses.length === 0) throw new OncillaError("INVALID_ARGUMENT", "brokers: give at least one host:port");
+  return addresses;
+}
+
+/** "host:port" or "[v6 address]:port". */
+function parseAddress(text: string): Address {
+  const match = /^(?:\[(?<v6>[^\]]+)\]|(?<host>[^:\s]+)):(?<port>\d{1,5})$/.exec(text);
+  const { v6, host = v6, port } = match?.groups ?? {};
+  if (host === undefined || Number(port) > 65535) {
+    throw new OncillaError("INVALID_ARGUMENT", `brokers: "${text}" is not host:port`);
+  }
+  return { host, port: Number(port) };
 }

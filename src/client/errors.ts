@@ -93,12 +93,7 @@ export class OffsetOutOfRangeError extends OncillaError {
   }
 }
 
-const fencing: ReadonlySet<ErrorName> = new Set<ErrorName>([
-  "PRODUCER_FENCED",
-  "INVALID_PRODUCER_EPOCH",
-  "FENCED_INSTANCE_ID",
-  "TRANSACTION_COORDINATOR_FENCED",
-]);
+const fencing: ReadonlySet<ErrorName> = new Set<ErrorName>(["PRODUCER_FENCED", "FENCED_INSTANCE_ID"]);
 
 /** The exception for an error off the wire. `what` says what was tried, to what ("commit of group g"). */
 export function wireError(

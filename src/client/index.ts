@@ -19,7 +19,10 @@ export type {
   MemberAssignment,
   RebalanceProtocol,
 } from "./consumer/assignor.ts";
-export type { Consumer } from "./consumer/consumer.ts";
+export { cooperativeStickyAssignor } from "./consumer/assignors/cooperative-sticky.ts";
+export { rangeAssignor } from "./consumer/assignors/range.ts";
+export { roundRobinAssignor } from "./consumer/assignors/round-robin.ts";
+export { Consumer } from "./consumer/consumer.ts";
 export type { ConsumerOptions, RebalanceListener } from "./consumer/options.ts";
 export {
   type ClientErrorCode,
@@ -30,9 +33,10 @@ export {
   OncillaError,
   TimeoutError,
 } from "./errors.ts";
+export type { DeliveryCallback } from "./producer/batch.ts";
 export type { ProducerOptions } from "./producer/options.ts";
 export type { Partitioner } from "./producer/partitioner.ts";
-export type { DeliveryCallback, Producer } from "./producer/producer.ts";
+export { Producer } from "./producer/producer.ts";
 export { type Serde, serdes } from "./serde.ts";
 export type {
   BrokerInfo,

@@ -1,51 +1,407 @@
+import type { Clock } from "../../platform/clock.ts";
+import { CommitFailedError, OncillaError, TimeoutError } from "../errors.ts";
+import type { Cluster } from "../network/cluster.ts";
+import { CoordinatorLink } from "../network/coordinator-link.ts";
+import type { Lane } from "../network/lane.ts";
+import { EARLIEST, findOffsets, LATEST, type ListedOffset, type OffsetQuery } from "../network/list-offsets.ts";
+import { type RetryScope, retrying, withTimeout } from "../network/retry.ts";
+import { Signal } from "../network/signal.ts";
 import type { ConsumerGroupMetadata, ConsumerRecord, TopicPartition, TopicPartitionOffset } from "../types.ts";
-import type { RebalanceListener } from "./options.ts";
+import { type AssignedPartition, Assignment } from "./assignment.ts";
+import { Fetcher } from "./fetcher.ts";
+import { commitFailed, commitGroupOffsets, fetchGroupOffsets } from "./group-offsets.ts";
+import { Membership } from "./membership.ts";
+import { type ConsumerOptions, type ConsumerSettings, consumerSettings, type RebalanceListener } from "./options.ts";
+import { PositionFinder } from "./position-finder.ts";
+import { Rebalancer } from "./rebalancer.ts";
+import { Undelivered } from "./undelivered.ts";
 
-/**
- * Consumes records, by group (`subscribe`) or from partitions of one's choice (`assign`). Made by `client.consumer()`.
- * One call at a time, `wakeup` aside: a second one while `poll` runs throws INVALID_STATE.
- */
-export declare class Consumer {
-  /** Joins the group at the next `poll` and replaces what was subscribed before. An empty list: leave, as `unsubscribe`. */
-  subscribe(topics: readonly string[], listener?: RebalanceListener): void;
-  unsubscribe(): Promise<void>;
+/** Consumes records, by group (`subscribe`) or from partitions of one's choice (`assign`). Made by `client.consumer()`. */
+export class Consumer {
+  readonly #cluster: Cluster;
+  readonly #clock: Clock;
+  readonly #settings: ConsumerSettings;
+  readonly #onClosed: () => void;
+  readonly #closing = new AbortController();
+  readonly #scope: RetryScope;
+  readonly #lane: Lane;
+  readonly #fetchLane: Lane;
+  readonly #groupLane: Lane;
+  readonly #coordinator: CoordinatorLink | undefined;
+  readonly #changed = new Signal();
+  readonly #assignment = new Assignment();
+  readonly #undelivered = new Undelivered();
+  readonly #rebalancer: Rebalancer;
+  readonly #finder: PositionFinder;
+  readonly #fetcher: Fetcher;
+  readonly #stopListening: () => void;
+  /** While subscribed. */
+  #membership: Membership | undefined;
+  #topics: readonly string[] = [];
+  #isPolling = false;
+  #isWoken = false;
+  #isLeaving = false;
+  #nextAutoCommitAt: number;
+
+  /** @internal Consumers are made by `client.consumer()`. */
+  constructor(cluster: Cluster, options: ConsumerOptions, onClosed: () => void) {
+    const settings = consumerSettings(options);
+    const notify = (): void => this.#changed.notify();
+    this.#cluster = cluster;
+    this.#clock = cluster.platform.clock;
+    this.#settings = settings;
+    this.#onClosed = onClosed;
+    this.#scope = cluster.retryScope(this.#closing.signal);
+    this.#lane = cluster.openLane();
+    this.#fetchLane = cluster.openLane();
+    this.#groupLane = cluster.openLane();
+    const { groupId } = settings;
+    this.#coordinator = groupId === undefined ? undefined : new CoordinatorLink(cluster, this.#lane, "group", groupId);
+    const committed = this.#coordinator && ((wanted: readonly TopicPartition[]) => this.#fetchCommitted(wanted));
+    this.#finder = new PositionFinder(cluster, this.#lane, this.#assignment, settings, committed, notify);
+    this.#fetcher = new Fetcher(cluster, this.#fetchLane, this.#assignment, settings, notify);
+    this.#rebalancer = new Rebalancer(this.#assignment, {
+      beforeRevoke: () => this.#autoCommitNow(),
+      dropped: (partitions) => this.#undelivered.drop(partitions),
+      requestRejoin: (reason) => this.#membership?.requestRejoin(reason),
+    });
+    this.#stopListening = cluster.onMetadata(() => {
+      this.#finder.pump();
+      this.#fetcher.pump();
+      notify();
+    });
+    this.#nextAutoCommitAt = this.#clock.monotonic() + settings.autoCommitIntervalMs;
+  }
+
+  /** Joins the group at the next `poll` and replaces what was subscribed before. An empty list throws: use `unsubscribe`. */
+  subscribe(topics: readonly string[], listener: RebalanceListener = {}): void {
+    this.#requireOpen();
+    if (topics.length === 0) throw new OncillaError("INVALID_ARGUMENT", "subscribe: give at least one topic");
+    if (!this.#membership && this.#assignment.size > 0) {
+      throw new OncillaError("INVALID_STATE", "subscribe: partitions are assigned by hand: call unsubscribe() first");
+    }
+    const coordinator = this.#requireGroup();
+    this.#topics = [...new Set(topics)];
+    this.#rebalancer.setSubscription(this.#topics, listener);
+    this.#membership ??= this.#join(coordinator);
+    this.#membership.setTopics(this.#topics);
+    this.#cluster.requestRefresh(this.#topics);
+  }
+
+  /** Leaves the group, or drops the partitions assigned by hand. */
+  async unsubscribe(): Promise<void> {
+    this.#requireOpen();
+    const membership = this.#membership;
+    if (!membership) {
+      this.assign([]);
+      return;
+    }
+    this.#isLeaving = true;
+    this.#changed.notify();
+    try {
+      await this.#rebalancer.revoke(this.#assignment.list());
+    } finally {
+      this.#isLeaving = false;
+      this.#membership = undefined;
+      this.#topics = [];
+      await membership.leave("the consumer unsubscribed");
+    }
+  }
+
   /** Replaces the assignment; no group is joined. Positions of partitions that stay are kept. */
-  assign(partitions: readonly TopicPartition[]): void;
-  assignment(): TopicPartition[];
-  subscription(): string[];
+  assign(partitions: readonly TopicPartition[]): void {
+    this.#requireOpen();
+    if (this.#membership) {
+      throw new OncillaError("INVALID_STATE", "assign: the consumer is subscribed: call unsubscribe() first");
+    }
+    this.#assignment.set(partitions, "committed");
+    this.#undelivered.keep(partitions);
+    this.#pump();
+  }
+
+  assignment(): TopicPartition[] {
+    return this.#assignment.list();
+  }
+
+  /** Topics subscribed to. */
+  subscription(): string[] {
+    return [...this.#topics];
+  }
 
   /** The next records, waiting up to `timeoutMs` (default 1,000) for the first; empty when there are none, or after `wakeup`.
-   * Rebalances happen in here. Records of one partition come in order. */
-  poll(options?: { readonly timeoutMs?: number }): Promise<ConsumerRecord[]>;
+   * Rebalances happen in here. Records of one partition come in order. One `poll` at a time. */
+  async poll({ timeoutMs = 1_000 }: { readonly timeoutMs?: number } = {}): Promise<ConsumerRecord[]> {
+    this.#requireOpen();
+    if (this.#isPolling) throw new OncillaError("INVALID_STATE", "poll: another poll is under way: wait for it");
+    if (!this.#membership && this.#assignment.size === 0) {
+      throw new OncillaError("INVALID_STATE", "poll: there is nothing to read: call subscribe() or assign() first");
+    }
+    this.#isPolling = true;
+    try {
+      return await this.#poll(this.#clock.monotonic() + timeoutMs);
+    } finally {
+      this.#isPolling = false;
+    }
+  }
+
   /** All records, one at a time, for ever: leave the loop with `break`. `position` and `commit` count what was handed out. */
-  [Symbol.asyncIterator](): AsyncIterator<ConsumerRecord, undefined, undefined>;
-  /** A `poll` that waits, or else the next one, returns at once. The only call that is allowed while another runs. */
-  wakeup(): void;
+  async *[Symbol.asyncIterator](): AsyncGenerator<ConsumerRecord, undefined, undefined> {
+    try {
+      while (!this.#closing.signal.aborted) {
+        this.#undelivered.add(await this.poll());
+        for (let record = this.#undelivered.next(); record; record = this.#undelivered.next()) yield record;
+      }
+    } finally {
+      // What the loop did not get to comes again with the next poll.
+      for (const { topic, partition, offset, leaderEpoch } of this.#undelivered.firsts()) {
+        this.#assignment.get({ topic, partition })?.seek({ offset, leaderEpoch });
+      }
+      this.#undelivered.clear();
+    }
+    return undefined;
+  }
+
+  /** A `poll` that waits, or else the next one, returns at once. */
+  wakeup(): void {
+    this.#isWoken = true;
+    this.#changed.notify();
+  }
 
   /** The offset of the next record; finds it out when need be (committed offset, reset policy). */
-  position(partition: TopicPartition): Promise<number>;
-  seek(partition: TopicPartition, offset: number): void;
-  seekToBeginning(partitions: readonly TopicPartition[]): void;
+  async position(partition: TopicPartition): Promise<number> {
+    const assigned = this.#require(partition);
+    const { defaultTimeoutMs } = this.#settings;
+    const deadline = this.#clock.monotonic() + defaultTimeoutMs;
+    for (;;) {
+      const position = this.#positionOf(assigned);
+      if (position) return position.offset;
+      this.#finder.throwError();
+      this.#requireOpen();
+      this.#finder.pump();
+      const left = deadline - this.#clock.monotonic();
+      if (left <= 0) throw new TimeoutError(`position of ${assigned.name}: not known within ${defaultTimeoutMs} ms`);
+      await this.#changed.wait(this.#clock, left);
+    }
+  }
+
+  seek(partition: TopicPartition, offset: number): void {
+    const assigned = this.#require(partition);
+    if (!Number.isSafeInteger(offset) || offset < 0) {
+      throw new OncillaError("INVALID_ARGUMENT", `seek in ${assigned.name}: ${offset} is not an offset`);
+    }
+    assigned.seek({ offset, leaderEpoch: -1 });
+    this.#moved([partition]);
+  }
+
+  seekToBeginning(partitions: readonly TopicPartition[]): void {
+    for (const partition of partitions) this.#require(partition).restart("beginning");
+    this.#moved(partitions);
+  }
+
   /** "The end" is the last stable offset when reading committed, else the high watermark. */
-  seekToEnd(partitions: readonly TopicPartition[]): void;
-  pause(partitions: readonly TopicPartition[]): void;
-  resume(partitions: readonly TopicPartition[]): void;
-  paused(): TopicPartition[];
+  seekToEnd(partitions: readonly TopicPartition[]): void {
+    for (const partition of partitions) this.#require(partition).restart("end");
+    this.#moved(partitions);
+  }
+
+  /** Keeps the partitions but hands out nothing of them. Forgotten when they are revoked. */
+  pause(partitions: readonly TopicPartition[]): void {
+    for (const partition of partitions) this.#require(partition).isPaused = true;
+  }
+
+  resume(partitions: readonly TopicPartition[]): void {
+    for (const partition of partitions) this.#require(partition).isPaused = false;
+    this.#pump();
+  }
+
+  paused(): TopicPartition[] {
+    const paused = [...this.#assignment].filter(({ isPaused }) => isPaused);
+    return paused.map(({ topic, partition }) => ({ topic, partition }));
+  }
 
   /** Stores `offsets` (default: the positions) for the group. Throws CommitFailedError when the member was replaced. */
-  commit(offsets?: readonly TopicPartitionOffset[]): Promise<void>;
-  /** What the group has stored, without the partitions that have nothing. Waits for open transactions that hold offsets. */
-  committed(partitions: readonly TopicPartition[]): Promise<TopicPartitionOffset[]>;
-  beginningOffsets(partitions: readonly TopicPartition[]): Promise<TopicPartitionOffset[]>;
-  /** Behind the last record that this consumer may read. */
-  endOffsets(partitions: readonly TopicPartition[]): Promise<TopicPartitionOffset[]>;
-  /** The first record at or behind each timestamp; partitions without one are left out. */
-  offsetsForTimes(
-    times: readonly (TopicPartition & { readonly timestamp: number })[],
-  ): Promise<(TopicPartitionOffset & { readonly timestamp: number })[]>;
-  /** For `producer.sendOffsetsToTransaction`. */
-  groupMetadata(): ConsumerGroupMetadata;
+  async commit(offsets: readonly TopicPartitionOffset[] = this.#positions()): Promise<void> {
+    this.#requireOpen();
+    const coordinator = this.#requireGroup();
+    if (offsets.length === 0) return;
+    const membership = this.#membership;
+    const group = this.groupMetadata();
+    if (membership && !membership.isMember) throw commitFailed(`commit of group ${group.groupId}`);
+    const what = `commit of group ${group.groupId}`;
+    try {
+      await retrying(this.#scope, what, this.#settings.defaultTimeoutMs, () =>
+        commitGroupOffsets(coordinator, group, offsets),
+      );
+    } catch (error) {
+      if (error instanceof CommitFailedError) membership?.noteLost(group);
+      throw error;
+    }
+  }
 
-  /** Commits when `autoCommit`, revokes, leaves the group (static members stay), lets go of everything. */
-  close(options?: { readonly timeoutMs?: number }): Promise<void>;
+  /** What the group has stored, without the partitions that have nothing. Waits for open transactions that hold offsets. */
+  committed(partitions: readonly TopicPartition[]): Promise<TopicPartitionOffset[]> {
+    this.#requireGroup();
+    return retrying(this.#scope, "committed offsets", this.#settings.defaultTimeoutMs, () =>
+      this.#fetchCommitted(partitions),
+    );
+  }
+
+  beginningOffsets(partitions: readonly TopicPartition[]): Promise<TopicPartitionOffset[]> {
+    return this.#findOffsets(partitions.map((partition) => ({ ...partition, timestamp: EARLIEST })));
+  }
+
+  /** Behind the last record that this consumer may read. */
+  endOffsets(partitions: readonly TopicPartition[]): Promise<TopicPartitionOffset[]> {
+    return this.#findOffsets(partitions.map((partition) => ({ ...partition, timestamp: LATEST })));
+  }
+
+  /** The first record at or behind each timestamp; partitions without one are left out. */
+  async offsetsForTimes(
+    times: readonly (TopicPartition & { readonly timestamp: number })[],
+  ): Promise<(TopicPartitionOffset & { readonly timestamp: number })[]> {
+    const found = await this.#findOffsets(times);
+    return found.filter(({ offset }) => offset >= 0);
+  }
+
+  /** For `producer.sendOffsetsToTransaction`. */
+  groupMetadata(): ConsumerGroupMetadata {
+    this.#requireGroup();
+    const { groupId = "", groupInstanceId } = this.#settings;
+    return this.#membership?.group ?? { groupId, groupInstanceId, generationId: -1, memberId: "" };
+  }
+
+  /** Commits when `autoCommit`, revokes, leaves the group (static members stay), lets go of everything. A `poll` under way
+   * returns. `timeoutMs`: default 30,000. */
+  async close({ timeoutMs = 30_000 }: { readonly timeoutMs?: number } = {}): Promise<void> {
+    if (this.#closing.signal.aborted) return;
+    const leaving = this.#membership ? this.unsubscribe() : this.#autoCommitNow();
+    try {
+      await withTimeout(this.#clock, leaving, timeoutMs, () => {
+        return new TimeoutError(`closing a consumer took longer than ${timeoutMs} ms: the group was not left`);
+      });
+    } finally {
+      this.#letGo();
+    }
+  }
+
+  #letGo(): void {
+    this.#closing.abort(closedError());
+    this.#stopListening();
+    this.#finder.close();
+    this.#fetcher.close();
+    for (const lane of [this.#lane, this.#fetchLane, this.#groupLane]) this.#cluster.closeLane(lane);
+    this.#changed.notify();
+    this.#onClosed();
+  }
+
+  async #poll(deadline: number): Promise<ConsumerRecord[]> {
+    for (;;) {
+      if (this.#isWoken || this.#isLeaving || this.#closing.signal.aborted) {
+        this.#isWoken = false;
+        return [];
+      }
+      this.#cluster.refreshWhenOld();
+      await this.#membership?.advance();
+      this.#finder.throwError();
+      const records = this.#fetcher.take(this.#settings.maxPollRecords);
+      this.#pump();
+      this.#autoCommitWhenDue();
+      const left = deadline - this.#clock.monotonic();
+      if (records.length > 0 || left <= 0) return records;
+      if (!this.#isWoken) await this.#changed.wait(this.#clock, left);
+    }
+  }
+
+  #pump(): void {
+    this.#finder.pump();
+    this.#fetcher.pump();
+  }
+
+  #join(coordinator: CoordinatorLink): Membership {
+    const { groupId = "" } = this.#settings;
+    const membership = new Membership(
+      this.#cluster,
+      this.#groupLane,
+      coordinator,
+      { ...this.#settings, groupId },
+      {
+        ownedPartitions: () => this.#assignment.list(),
+        onPrepare: () => this.#rebalancer.prepare(membership.protocol),
+        onAssigned: (partitions) => this.#rebalancer.assigned(membership.protocol, partitions),
+        onLost: () => this.#rebalancer.lost(),
+        onChange: () => this.#changed.notify(),
+      },
+    );
+    return membership;
+  }
+
+  #moved(partitions: readonly TopicPartition[]): void {
+    this.#undelivered.drop(partitions);
+    this.#pump();
+  }
+
+  #positionOf(assigned: AssignedPartition): { readonly offset: number; readonly leaderEpoch: number } | undefined {
+    return this.#undelivered.firstOf(assigned) ?? assigned.position;
+  }
+
+  #positions(): TopicPartitionOffset[] {
+    const positions: TopicPartitionOffset[] = [];
+    for (const assigned of this.#assignment) {
+      const position = this.#positionOf(assigned);
+      if (!position) continue;
+      const { topic, partition } = assigned;
+      positions.push({ topic, partition, offset: position.offset, leaderEpoch: position.leaderEpoch });
+    }
+    return positions;
+  }
+
+  #fetchCommitted(partitions: readonly TopicPartition[]): Promise<TopicPartitionOffset[]> {
+    const { groupId = "", isolationLevel } = this.#settings;
+    return fetchGroupOffsets(this.#requireGroup(), groupId, partitions, isolationLevel === "read_committed");
+  }
+
+  #findOffsets(queries: readonly OffsetQuery[]): Promise<ListedOffset[]> {
+    this.#requireOpen();
+    const { defaultTimeoutMs, isolationLevel } = this.#settings;
+    return findOffsets(this.#cluster, this.#lane, this.#scope, defaultTimeoutMs, queries, isolationLevel);
+  }
+
+  #autoCommitWhenDue(): void {
+    if (!this.#settings.autoCommit || this.#clock.monotonic() < this.#nextAutoCommitAt) return;
+    this.#nextAutoCommitAt = this.#clock.monotonic() + this.#settings.autoCommitIntervalMs;
+    void this.#autoCommitNow();
+  }
+
+  /** What is not committed now is read again by whoever gets the partition: at least once. */
+  async #autoCommitNow(): Promise<void> {
+    if (!this.#settings.autoCommit) return;
+    try {
+      await this.commit();
+    } catch (error) {
+      if (!(error instanceof OncillaError)) throw error;
+      const fields = { groupId: this.#settings.groupId, error: error.message };
+      this.#cluster.options.logger.log("warn", "positions were not committed", fields);
+    }
+  }
+
+  #require(partition: TopicPartition): AssignedPartition {
+    this.#requireOpen();
+    const assigned = this.#assignment.get(partition);
+    if (assigned) return assigned;
+    const message = `${partition.topic}-${partition.partition} is not assigned to this consumer`;
+    throw new OncillaError("INVALID_STATE", message);
+  }
+
+  #requireGroup(): CoordinatorLink {
+    if (this.#coordinator) return this.#coordinator;
+    throw new OncillaError("INVALID_STATE", "this consumer has no group: make it with a groupId");
+  }
+
+  #requireOpen(): void {
+    if (this.#closing.signal.aborted) throw closedError();
+  }
+}
+
+function closedError(): OncillaError {
+  return new OncillaError("CLOSED", "the consumer is closed: make a new one with client.consumer()");
 }

@@ -1,5 +1,7 @@
+import { OncillaError } from "../errors.ts";
 import type { IsolationLevel, TopicPartition } from "../types.ts";
 import type { Assignor } from "./assignor.ts";
+import { cooperativeStickyAssignor } from "./assignors/cooperative-sticky.ts";
 
 export interface ConsumerOptions {
   /** Needed for `subscribe` and for committing offsets. */
@@ -50,4 +52,62 @@ export interface RebalanceListener {
   onRevoked?(partitions: readonly TopicPartition[]): void | Promise<void>;
   /** These are gone already and may belong to others: commits will be refused. Default: `onRevoked`. */
   onLost?(partitions: readonly TopicPartition[]): void | Promise<void>;
+}
+
+/** Options with their defaults filled in. */
+export interface ConsumerSettings {
+  readonly groupId: string | undefined;
+  readonly groupInstanceId: string | null;
+  readonly isolationLevel: IsolationLevel;
+  readonly autoOffsetReset: "earliest" | "latest" | "none";
+  readonly autoCommit: boolean;
+  readonly autoCommitIntervalMs: number;
+  readonly sessionTimeoutMs: number;
+  readonly heartbeatIntervalMs: number;
+  readonly maxPollIntervalMs: number;
+  readonly rebalanceTimeoutMs: number;
+  readonly maxPollRecords: number;
+  readonly fetchMinBytes: number;
+  readonly fetchMaxWaitMs: number;
+  readonly fetchMaxBytes: number;
+  readonly maxPartitionFetchBytes: number;
+  readonly checkCrcs: boolean;
+  readonly assignors: readonly Assignor[];
+  readonly defaultTimeoutMs: number;
+  readonly rackId: string;
+}
+
+/** Throws INVALID_ARGUMENT where options make no sense. */
+export function consumerSettings(options: ConsumerOptions): ConsumerSettings {
+  const { groupId, autoCommit = false, maxPollIntervalMs = 300_000, maxPollRecords = 500 } = options;
+  if (groupId === "") throw invalid("groupId must not be empty");
+  if (groupId === undefined && (autoCommit || options.groupInstanceId !== undefined)) {
+    throw invalid("autoCommit and groupInstanceId need a groupId");
+  }
+  if (!(maxPollRecords >= 1)) throw invalid("maxPollRecords must be 1 or more");
+  return {
+    groupId,
+    groupInstanceId: options.groupInstanceId ?? null,
+    isolationLevel: options.isolationLevel ?? "read_committed",
+    autoOffsetReset: options.autoOffsetReset ?? "earliest",
+    autoCommit,
+    autoCommitIntervalMs: options.autoCommitIntervalMs ?? 5_000,
+    sessionTimeoutMs: options.sessionTimeoutMs ?? 45_000,
+    heartbeatIntervalMs: options.heartbeatIntervalMs ?? 3_000,
+    maxPollIntervalMs,
+    rebalanceTimeoutMs: options.rebalanceTimeoutMs ?? maxPollIntervalMs,
+    maxPollRecords,
+    fetchMinBytes: options.fetchMinBytes ?? 1,
+    fetchMaxWaitMs: options.fetchMaxWaitMs ?? 500,
+    fetchMaxBytes: options.fetchMaxBytes ?? 50 * 1024 * 1024,
+    maxPartitionFetchBytes: options.maxPartitionFetchBytes ?? 1024 * 1024,
+    checkCrcs: options.checkCrcs ?? true,
+    assignors: options.assignors ?? [cooperativeStickyAssignor],
+    defaultTimeoutMs: options.defaultTimeoutMs ?? 60_000,
+    rackId: options.rackId ?? "",
+  };
+}
+
+function invalid(message: string): OncillaError {
+  return new OncillaError("INVALID_ARGUMENT", `consumer options: ${message}`);
 }

@@ -1,10 +1,12 @@
 import type { CompressionName } from "../../protocol/records/compression.ts";
+import { OncillaError } from "../errors.ts";
 import type { Partitioner } from "./partitioner.ts";
+import { MAX_OPEN_BATCHES } from "./sequences.ts";
 
 export interface ProducerOptions {
   /** Makes the producer transactional. One live producer per id: a newer one fences the older. */
   readonly transactionalId?: string;
-  /** Each record is stored once and in order, whatever is retried. Default true; needs acks "all" and five requests in
+  /** Each record is stored once and in order, whatever is retried. Default true with acks "all"; needs acks "all" and five requests in
    * flight at most. */
   readonly idempotent?: boolean;
   /** Whose word counts: "all" in-sync replicas (default), the leader's (1), or nobody's (0). */
@@ -29,4 +31,52 @@ export interface ProducerOptions {
   readonly maxRequestBytes?: number;
   /** Default: as the Java client, murmur2 of the key, or one partition at a time without a key. */
   readonly partitioner?: Partitioner;
+}
+
+/** Options with their defaults filled in. */
+export interface ProducerSettings {
+  readonly transactionalId: string | undefined;
+  readonly idempotent: boolean;
+  readonly acks: "all" | 1 | 0;
+  readonly lingerMs: number;
+  readonly batchSizeBytes: number;
+  readonly bufferMemoryBytes: number;
+  readonly compression: CompressionName;
+  readonly maxInFlight: number;
+  readonly deliveryTimeoutMs: number;
+  readonly transactionTimeoutMs: number;
+  readonly maxBlockMs: number;
+  readonly maxRequestBytes: number;
+  readonly partitioner: Partitioner | undefined;
+}
+
+/** Throws INVALID_ARGUMENT where options contradict each other. */
+export function producerSettings(options: ProducerOptions): ProducerSettings {
+  const { transactionalId, acks = "all", idempotent = acks === "all", maxInFlight = 5 } = options;
+  if (transactionalId !== undefined && (transactionalId === "" || !idempotent)) {
+    throw invalid("a transactional producer needs a transactionalId that is not empty, and idempotence");
+  }
+  if (idempotent && (acks !== "all" || maxInFlight > MAX_OPEN_BATCHES)) {
+    throw invalid(`idempotence needs acks "all" and ${MAX_OPEN_BATCHES} requests in flight at most`);
+  }
+  if (!(maxInFlight >= 1)) throw invalid("maxInFlight must be 1 or more");
+  return {
+    transactionalId,
+    idempotent,
+    acks,
+    lingerMs: options.lingerMs ?? 5,
+    batchSizeBytes: options.batchSizeBytes ?? 64 * 1024,
+    bufferMemoryBytes: options.bufferMemoryBytes ?? 32 * 1024 * 1024,
+    compression: options.compression ?? "none",
+    maxInFlight,
+    deliveryTimeoutMs: options.deliveryTimeoutMs ?? 120_000,
+    transactionTimeoutMs: options.transactionTimeoutMs ?? 60_000,
+    maxBlockMs: options.maxBlockMs ?? 60_000,
+    maxRequestBytes: options.maxRequestBytes ?? 1024 * 1024,
+    partitioner: options.partitioner,
+  };
+}
+
+function invalid(message: string): OncillaError {
+  return new OncillaError("INVALID_ARGUMENT", `producer options: ${message}`);
 }

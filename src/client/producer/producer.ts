@@ -1,4 +1,7 @@
-import type { OncillaError } from "../errors.ts";
+import type { Clock } from "../../platform/clock.ts";
+import { OncillaError } from "../errors.ts";
+import type { Cluster } from "../network/cluster.ts";
+import type { Lane } from "../network/lane.ts";
 import type {
   ConsumerGroupMetadata,
   PartitionInfo,
@@ -6,9 +9,14 @@ import type {
   RecordMetadata,
   TopicPartitionOffset,
 } from "../types.ts";
-
-/** Called once per record, when it is acknowledged or has failed for good. Must not throw. */
-export type DeliveryCallback = (error: OncillaError | undefined, metadata?: RecordMetadata) => void;
+import { Accumulator } from "./accumulator.ts";
+import type { DeliveryCallback } from "./batch.ts";
+import { Idempotence } from "./idempotence.ts";
+import { type ProducerOptions, type ProducerSettings, producerSettings } from "./options.ts";
+import { checkRecord, encodeRecord } from "./records.ts";
+import { Sender } from "./sender.ts";
+import { ProducerTopics } from "./topics.ts";
+import { type BatchControl, TransactionManager } from "./transaction-manager.ts";
 
 /**
  * Produces records. Records of one partition are stored in the order in which they were given.
@@ -16,41 +24,226 @@ export type DeliveryCallback = (error: OncillaError | undefined, metadata?: Reco
  * Made by `client.producer()`. With a transactionalId: `initTransactions()` once, then `transaction(work)`, or
  * `beginTransaction()` … `commitTransaction()` or `abortTransaction()`.
  */
-export declare class Producer {
+export class Producer {
+  readonly #cluster: Cluster;
+  readonly #clock: Clock;
+  readonly #settings: ProducerSettings;
+  readonly #lane: Lane;
+  readonly #closing = new AbortController();
+  readonly #accumulator: Accumulator;
+  readonly #topics: ProducerTopics;
+  readonly #sender: Sender;
+  readonly #transactions: TransactionManager | undefined;
+  readonly #onClosed: () => void;
+  /** The first failure of a record that nobody is called back for, since the last flush. */
+  #silentError: OncillaError | undefined;
+  #isClosed = false;
+
+  /** @internal Producers are made by `client.producer()`. */
+  constructor(cluster: Cluster, options: ProducerOptions, onClosed: () => void) {
+    const settings = producerSettings(options);
+    const onSilentError = (error: OncillaError): void => {
+      this.#silentError ??= error;
+    };
+    this.#cluster = cluster;
+    this.#clock = cluster.platform.clock;
+    this.#settings = settings;
+    this.#onClosed = onClosed;
+    this.#lane = cluster.openLane();
+    const { signal } = this.#closing;
+    const onBatch = (batch: Parameters<Sender["noteBatch"]>[0]): void => this.#sender.noteBatch(batch);
+    this.#accumulator = new Accumulator({ ...settings, onBatch, onSilentError });
+    const onRefused = (error: OncillaError): OncillaError => this.#transactions?.batchFailed(error) ?? error;
+    this.#topics = new ProducerTopics(cluster, this.#accumulator, signal, { ...settings, onRefused, onSilentError });
+    const { transactionalId } = settings;
+    const control = this.#batchControl();
+    this.#transactions =
+      transactionalId === undefined
+        ? undefined
+        : new TransactionManager(cluster, this.#lane, signal, { ...settings, transactionalId }, control);
+    const guard = this.#transactions ?? (settings.idempotent ? this.#idempotence(signal) : undefined);
+    this.#sender = new Sender(cluster, this.#lane, this.#accumulator, guard, settings);
+  }
+
   /** Resolves when the record is acknowledged; waits first while the buffer is full. Rejects with an OncillaError. */
-  send(record: ProducerRecord): Promise<RecordMetadata>;
+  send(record: ProducerRecord): Promise<RecordMetadata> {
+    return new Promise((resolve, reject) => {
+      const enqueue = (): void => {
+        try {
+          this.enqueue(record, (error, metadata) => (metadata ? resolve(metadata) : reject(error)));
+        } catch (error) {
+          reject(error);
+        }
+      };
+      if (this.#accumulator.hasRoom) enqueue();
+      else this.#whenRoom(enqueue);
+    });
+  }
+
   /** All of them, in order; resolves when each is acknowledged, rejects with the first error. */
-  sendAll(records: readonly ProducerRecord[]): Promise<RecordMetadata[]>;
+  sendAll(records: readonly ProducerRecord[]): Promise<RecordMetadata[]> {
+    return Promise.all(records.map((record) => this.send(record)));
+  }
+
   /**
    * The fast path: takes the record without a promise. Failures reach `callback`, or else the next `flush` or
    * `commitTransaction`, which throws the first of them. Does not wait when the buffer is full: ask `ready` now and then.
    * Throws at once when no record can be taken: outside of a transaction, after an error that needs an abort, when closed.
    */
-  enqueue(record: ProducerRecord, callback?: DeliveryCallback): void;
+  enqueue(record: ProducerRecord, callback?: DeliveryCallback): void {
+    if (this.#isClosed) throw closedError();
+    this.#transactions?.requireOpen();
+    checkRecord(record);
+    this.#topics.add(record.topic, record.partition, encodeRecord(record, this.#clock.now()), callback);
+  }
+
   /** Undefined while there is room in the buffer, else a promise to wait for before the next `enqueue`. */
-  ready(): Promise<void> | undefined;
+  ready(): Promise<void> | undefined {
+    if (this.#accumulator.hasRoom) return undefined;
+    return new Promise((resolve) => this.#whenRoom(resolve));
+  }
+
   /** Sends what waits without lingering; resolves when everything given so far is acknowledged. Throws the first error of
    * the records enqueued without a callback since the last `flush`. */
-  flush(): Promise<void>;
-  partitionsFor(topic: string): Promise<PartitionInfo[]>;
+  async flush(): Promise<void> {
+    await this.#flushed();
+    const error = this.#silentError;
+    this.#silentError = undefined;
+    if (error) throw error;
+  }
+
+  async partitionsFor(topic: string): Promise<PartitionInfo[]> {
+    const { maxBlockMs: timeoutMs } = this.#settings;
+    const found = await this.#cluster.topic(topic, { timeoutMs, signal: this.#closing.signal, mayCreate: true });
+    return [...found.partitions];
+  }
 
   /** Once, before the first transaction: fences older producers of the transactionalId and ends their transaction. */
-  initTransactions(): Promise<void>;
-  beginTransaction(): void;
+  initTransactions(): Promise<void> {
+    return this.#requireTransactions().initialize();
+  }
+
+  beginTransaction(): void {
+    this.#requireTransactions().begin();
+    this.#silentError = undefined;
+  }
+
   /** Makes the consumed offsets part of the transaction: they are committed with the records or not at all. */
-  sendOffsetsToTransaction(offsets: readonly TopicPartitionOffset[], group: ConsumerGroupMetadata): Promise<void>;
+  async sendOffsetsToTransaction(
+    offsets: readonly TopicPartitionOffset[],
+    group: ConsumerGroupMetadata,
+  ): Promise<void> {
+    await this.#requireTransactions().sendOffsets(offsets, group);
+  }
+
   /**
    * Flushes, then commits. An error with `abortable`: nothing is committed, call `abortTransaction` and go on. With `fatal`:
    * close the producer. A TimeoutError: the outcome is unknown; call it again, or close the producer and let the next one's
    * `initTransactions` settle it.
    */
-  commitTransaction(): Promise<void>;
+  async commitTransaction(): Promise<void> {
+    await this.#requireTransactions().commit();
+  }
+
   /** Drops what is not sent and aborts. After it the producer can begin the next transaction. */
-  abortTransaction(): Promise<void>;
+  async abortTransaction(): Promise<void> {
+    await this.#requireTransactions().abort();
+  }
+
   /** Begins, runs `work`, commits and gives its result; aborts and throws when `work` or the commit throws. */
-  transaction<T>(work: (tx: Producer) => Promise<T>): Promise<T>;
+  async transaction<T>(work: (tx: Producer) => Promise<T>): Promise<T> {
+    const transactions = this.#requireTransactions();
+    this.beginTransaction();
+    try {
+      const result = await work(this);
+      await this.commitTransaction();
+      return result;
+    } catch (error) {
+      const { state } = transactions;
+      if (state === "in_transaction" || state === "abortable_error") await this.abortTransaction();
+      throw error;
+    }
+  }
 
   /** Waits up to `timeoutMs` (default 30,000) for what was given to be acknowledged, then lets go of everything. An open
    * transaction is aborted. */
-  close(options?: { readonly timeoutMs?: number }): Promise<void>;
+  async close({ timeoutMs = 30_000 }: { readonly timeoutMs?: number } = {}): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    await this.#settleWithin(timeoutMs);
+    const error = closedError();
+    this.#closing.abort(error);
+    this.#topics.close();
+    this.#topics.dropPending(error);
+    this.#sender.stop(error);
+    this.#cluster.closeLane(this.#lane);
+    this.#onClosed();
+  }
+
+  /** Ends what is under way, as far as that works out in time. */
+  async #settleWithin(timeoutMs: number): Promise<void> {
+    const settled = this.#settle().catch((error: unknown) => {
+      // The records' own callbacks, and the transaction's calls, have told.
+      if (!(error instanceof OncillaError)) throw error;
+      this.#cluster.options.logger.log("warn", "closing a producer", { error: error.message });
+    });
+    await new Promise<void>((resolve, reject) => {
+      const timer = this.#clock.setTimer(timeoutMs, resolve);
+      settled.then(resolve, reject).finally(() => timer.cancel());
+    });
+  }
+
+  async #settle(): Promise<void> {
+    const transactions = this.#transactions;
+    if (transactions?.state === "in_transaction" || transactions?.state === "abortable_error") {
+      await transactions.abort();
+    } else if (transactions?.state === "committing") await transactions.commit();
+    else if (transactions?.state === "aborting") await transactions.abort();
+    else await this.#flushed();
+  }
+
+  async #flushed(): Promise<void> {
+    await this.#topics.discovered();
+    const flushed = this.#accumulator.flushed();
+    this.#sender.wake();
+    await flushed;
+  }
+
+  #whenRoom(action: () => void): void {
+    this.#accumulator.whenRoom(action);
+    // Someone waits: lingering batches go out.
+    this.#sender.wake();
+  }
+
+  #idempotence(signal: AbortSignal): Idempotence {
+    return new Idempotence(this.#cluster, this.#lane, signal, (error) => {
+      if (error) this.#sender.dropUnsent(error);
+      this.#sender.wake();
+    });
+  }
+
+  #batchControl(): BatchControl {
+    return {
+      flushed: () => this.#flushed(),
+      dropUnsent: (error) => {
+        this.#topics.dropPending(error);
+        this.#sender.dropUnsent(error);
+      },
+      stop: (error) => {
+        this.#topics.dropPending(error);
+        this.#sender.stop(error);
+      },
+      wake: () => this.#sender.wake(),
+    };
+  }
+
+  #requireTransactions(): TransactionManager {
+    if (this.#isClosed) throw closedError();
+    if (this.#transactions) return this.#transactions;
+    throw new OncillaError("INVALID_STATE", "transactions need a producer with a transactionalId");
+  }
+}
+
+function closedError(): OncillaError {
+  return new OncillaError("CLOSED", "the producer is closed: make a new one with client.producer()");
 }

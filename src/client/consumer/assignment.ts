@@ -1,0 +1,146 @@
+/** The partitions that a consumer reads, and where it stands in each. Pure. */
+
+import type { MetadataCache } from "../network/metadata-cache.ts";
+import type { ConsumerRecord, TopicPartition } from "../types.ts";
+import type { FetchedChunk, Position } from "./fetched-chunk.ts";
+
+/** Where a partition without a position is to start. */
+export type Start = "committed" | "beginning" | "end";
+
+export class AssignedPartition implements TopicPartition {
+  readonly topic: string;
+  readonly partition: number;
+  isPaused: boolean = false;
+  /** Of the broker's last answer; -1 before. */
+  highWatermark: number = -1;
+  /** Not to be asked about before: the last answer was an error. */
+  askAt: number = Number.NEGATIVE_INFINITY;
+  /** A fetch is on its way. */
+  isFetching: boolean = false;
+  /** The leader epoch under which the position is known to be in the log. */
+  validatedEpoch: number = -1;
+  #start: Start | undefined;
+  #position: Position | undefined;
+  #chunks: FetchedChunk[] = [];
+  #version = 0;
+
+  constructor({ topic, partition }: TopicPartition, start: Start) {
+    this.topic = topic;
+    this.partition = partition;
+    this.#start = start;
+  }
+
+  get name(): string {
+    return `${this.topic}-${this.partition}`;
+  }
+
+  /** Changes whenever the position is set: an answer to what was asked before is void. */
+  get version(): number {
+    return this.#version;
+  }
+
+  /** Of the next record to hand out; undefined while it has to be found. */
+  get position(): Position | undefined {
+    return this.#position;
+  }
+
+  /** What has to be found while there is no position. */
+  get start(): Start | undefined {
+    return this.#start;
+  }
+
+  /** Where the next fetch begins: behind what was fetched already. */
+  get fetchPosition(): Position | undefined {
+    return this.#chunks.at(-1)?.end ?? this.#position;
+  }
+
+  get bufferedBytes(): number {
+    let sum = 0;
+    for (const chunk of this.#chunks) sum += chunk.sizeBytes;
+    return sum;
+  }
+
+  /** Goes on from here; what was fetched is dropped. `validatedEpoch`: when it is known to be in the log under that epoch. */
+  seek(position: Position, validatedEpoch = -1): void {
+    this.#reset();
+    this.#position = position;
+    this.validatedEpoch = validatedEpoch;
+  }
+
+  /** Goes on from where `start` turns out to be. */
+  restart(start: Start): void {
+    this.#reset();
+    this.#start = start;
+  }
+
+  add(chunk: FetchedChunk): void {
+    this.#chunks.push(chunk);
+  }
+
+  /** Appends fetched records to `target` until it holds `limit`. Throws CORRUPT_DATA. */
+  take(target: ConsumerRecord[], limit: number): void {
+    for (;;) {
+      const chunk = this.#chunks[0];
+      if (!chunk) return;
+      try {
+        if (chunk.take(target, limit)) return;
+        this.#chunks.shift();
+      } finally {
+        this.#position = chunk.position;
+      }
+    }
+  }
+
+  #reset(): void {
+    this.#version++;
+    this.#chunks = [];
+    this.#position = undefined;
+    this.#start = undefined;
+    this.askAt = Number.NEGATIVE_INFINITY;
+  }
+}
+
+/** A leader that the position was not checked against may have cut the log back behind it (KIP-320). */
+export function mayBeTruncated(assigned: AssignedPartition, metadata: MetadataCache): boolean {
+  const leaderEpoch = metadata.partition(assigned.topic, assigned.partition)?.leaderEpoch ?? -1;
+  return (assigned.position?.leaderEpoch ?? -1) >= 0 && leaderEpoch > assigned.validatedEpoch;
+}
+
+export class Assignment {
+  #partitions = new Map<string, AssignedPartition>();
+
+  *[Symbol.iterator](): Iterator<AssignedPartition> {
+    yield* this.#partitions.values();
+  }
+
+  get size(): number {
+    return this.#partitions.size;
+  }
+
+  get({ topic, partition }: TopicPartition): AssignedPartition | undefined {
+    return this.#partitions.get(`${topic}/${partition}`);
+  }
+
+  has(partition: AssignedPartition): boolean {
+    return this.get(partition) === partition;
+  }
+
+  list(): TopicPartition[] {
+    return [...this.#partitions.values()].map(({ topic, partition }) => ({ topic, partition }));
+  }
+
+  /** Makes this exactly `wanted`; what stays keeps its position. */
+  set(wanted: readonly TopicPartition[], start: Start): void {
+    const next = new Map<string, AssignedPartition>();
+    for (const each of wanted) {
+      next.set(`${each.topic}/${each.partition}`, this.get(each) ?? new AssignedPartition(each, start));
+    }
+    this.#partitions = next;
+  }
+}
+
+/** What is in `all` and not in `others`. */
+export function without(all: readonly TopicPartition[], others: readonly TopicPartition[]): TopicPartition[] {
+  const excluded = new Set(others.map(({ topic, partition }) => `${topic}/${partition}`));
+  return all.filter(({ topic, partition }) => !excluded.has(`${topic}/${partition}`));
+}

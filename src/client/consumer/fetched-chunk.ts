@@ -1,0 +1,127 @@
+/** What one fetch brought of one partition, handed out record by record. Pure. */
+
+import { ProtocolError } from "../../protocol/protocol-error.ts";
+import { batchesIn, type RecordBatch } from "../../protocol/records/batch.ts";
+import { OncillaError } from "../errors.ts";
+import type { ConsumerRecord } from "../types.ts";
+import { type AbortedTransaction, AbortFilter } from "./abort-filter.ts";
+import { RecordCursor } from "./record-cursor.ts";
+
+/** Where a reader stands: the next offset, and the leader epoch of what it read last (-1: unknown). */
+export interface Position {
+  readonly offset: number;
+  readonly leaderEpoch: number;
+}
+
+export interface ChunkOptions {
+  readonly topic: string;
+  readonly partition: number;
+  /** Batches, one behind the other; the last may be cut off. */
+  readonly records: Uint8Array;
+  /** Where the fetch began: the first batch may begin before. */
+  readonly start: Position;
+  /** Undefined to show everything, aborted or not. */
+  readonly aborted: readonly AbortedTransaction[] | undefined;
+  readonly checkCrcs: boolean;
+}
+
+export class FetchedChunk {
+  readonly sizeBytes: number;
+  readonly #options: ChunkOptions;
+  readonly #batches: readonly RecordBatch[];
+  readonly #filter: AbortFilter | undefined;
+  #nextBatch = 0;
+  #batch: RecordBatch | undefined;
+  #cursor: RecordCursor | undefined;
+  #position: Position;
+  #damage: OncillaError | undefined;
+
+  constructor(options: ChunkOptions) {
+    this.#options = options;
+    this.sizeBytes = options.records.length;
+    this.#batches = [...batchesIn(options.records)];
+    this.#filter = options.aborted && new AbortFilter(options.aborted);
+    this.#position = options.start;
+  }
+
+  /** Behind what was handed out or skipped so far. */
+  get position(): Position {
+    return this.#position;
+  }
+
+  /** Behind the last batch: where the next fetch goes on. */
+  get end(): Position {
+    const last = this.#batches.at(-1);
+    return last ? positionBehind(last, this.#options.start) : this.#options.start;
+  }
+
+  /** Appends records to `target` until it holds `limit`. False when there are no more. Throws CORRUPT_DATA, also when called
+   * again: nothing behind the damage is handed out. */
+  take(target: ConsumerRecord[], limit: number): boolean {
+    if (this.#damage) throw this.#damage;
+    try {
+      return this.#take(target, limit);
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      this.#damage = this.#damaged(error);
+      throw this.#damage;
+    }
+  }
+
+  #take(target: ConsumerRecord[], limit: number): boolean {
+    const { start } = this.#options;
+    while (target.length < limit) {
+      const cursor = this.#cursor ?? this.#openNext();
+      if (!cursor) return false;
+      const record = cursor.next();
+      if (!record) {
+        this.#leaveBatch();
+        continue;
+      }
+      // The fetch began inside the batch.
+      if (record.offset < start.offset) continue;
+      this.#position = { offset: record.offset + 1, leaderEpoch: record.leaderEpoch };
+      target.push(record);
+    }
+    return true;
+  }
+
+  /** The next batch that is shown; the position moves over those that are not. */
+  #openNext(): RecordCursor | undefined {
+    for (;;) {
+      const batch = this.#batches[this.#nextBatch++];
+      this.#batch = batch;
+      if (!batch) return undefined;
+      this.#check(batch);
+      if (!(this.#filter?.hides(batch) ?? batch.isControl)) {
+        this.#cursor = new RecordCursor(this.#options.topic, this.#options.partition, batch);
+        return this.#cursor;
+      }
+      this.#leaveBatch();
+    }
+  }
+
+  #leaveBatch(): void {
+    // A compacted batch keeps its offsets: the position moves behind the last of them all the same.
+    if (this.#batch) this.#position = positionBehind(this.#batch, this.#position);
+    this.#batch = undefined;
+    this.#cursor = undefined;
+  }
+
+  #check(batch: RecordBatch): void {
+    if (batch.magic !== 2) throw new ProtocolError(`its format is ${batch.magic}, where only 2 can be read`);
+    if (this.#options.checkCrcs && !batch.hasValidCrc()) throw new ProtocolError("its checksum is wrong");
+  }
+
+  #damaged(cause: ProtocolError): OncillaError {
+    const { topic, partition } = this.#options;
+    const where = `the batch at offset ${this.#batch?.baseOffset} of ${topic}-${partition}`;
+    return new OncillaError("CORRUPT_DATA", `${where} is damaged: ${cause.message}: seek behind it to go on`, {
+      cause,
+    });
+  }
+}
+
+function positionBehind(batch: RecordBatch, position: Position): Position {
+  return { offset: Math.max(position.offset, batch.nextOffset), leaderEpoch: batch.leaderEpoch };
+}

@@ -1,0 +1,275 @@
+/** Fetches ahead of the reader: one request on its way to each broker, within a bound of bytes fetched and not read. */
+import type { Clock } from "../../platform/clock.ts";
+import { fetch } from "../../protocol/apis/fetch.ts";
+import { ZERO_UUID } from "../../protocol/codec.ts";
+import { type ErrorName, errorName, isRetriable } from "../../protocol/errors.ts";
+import type { ResponseOf } from "../../protocol/schema.ts";
+import { OffsetOutOfRangeError, OncillaError, wireError } from "../errors.ts";
+import { Alarm } from "../network/alarm.ts";
+import { backoffMs } from "../network/backoff.ts";
+import { groupByTopic } from "../network/by-topic.ts";
+import type { Cluster } from "../network/cluster.ts";
+import type { Lane } from "../network/lane.ts";
+import { isolationCode } from "../network/list-offsets.ts";
+import type { ConsumerRecord } from "../types.ts";
+import { type AssignedPartition, type Assignment, mayBeTruncated } from "./assignment.ts";
+import { FetchedChunk, type Position } from "./fetched-chunk.ts";
+import type { ConsumerSettings } from "./options.ts";
+
+/** The first version that names topics by id only. */
+const FIRST_VERSION_BY_ID = 13;
+
+type PartitionAnswer = ResponseOf<typeof fetch>["responses"][number]["partitions"][number];
+
+/** One partition of a fetch that is on its way. */
+interface Asked {
+  readonly topic: string;
+  readonly partition: number;
+  readonly assigned: AssignedPartition;
+  readonly version: number;
+  readonly position: Position;
+  /** Of the leader that is asked. */
+  readonly leaderEpoch: number;
+}
+
+interface NodeState {
+  isFetching: boolean;
+  failures: number;
+  /** Not to be tried before. */
+  tryAt: number;
+}
+
+export class Fetcher {
+  readonly #cluster: Cluster;
+  readonly #clock: Clock;
+  readonly #lane: Lane;
+  readonly #assignment: Assignment;
+  readonly #settings: ConsumerSettings;
+  readonly #onChange: () => void;
+  readonly #nodes = new Map<number, NodeState>();
+  readonly #alarm: Alarm;
+  #turn = 0;
+  #error: OncillaError | undefined;
+  #isClosed = false;
+
+  /** `onChange`: records may have come, or an error. */
+  constructor(cluster: Cluster, lane: Lane, assignment: Assignment, settings: ConsumerSettings, onChange: () => void) {
+    this.#cluster = cluster;
+    this.#clock = cluster.platform.clock;
+    this.#lane = lane;
+    this.#assignment = assignment;
+    this.#settings = settings;
+    this.#onChange = onChange;
+    this.#alarm = new Alarm(this.#clock, () => this.pump());
+  }
+
+  /** The next records, up to `limit`, of partitions that are not paused. Throws what went wrong when there are none. */
+  take(limit: number): ConsumerRecord[] {
+    const records: ConsumerRecord[] = [];
+    try {
+      for (const partition of this.#inTurn()) {
+        if (records.length >= limit) break;
+        if (!partition.isPaused) partition.take(records, limit);
+      }
+    } catch (error) {
+      // What was read before the damage goes out first; the damage is found again.
+      if (records.length === 0) throw error;
+    }
+    const error = this.#error;
+    if (records.length > 0 || !error) return records;
+    this.#error = undefined;
+    throw error;
+  }
+
+  /** All partitions, each time beginning with another, so that a busy one does not hold up the rest. */
+  #inTurn(): AssignedPartition[] {
+    const all = [...this.#assignment];
+    const first = all.length === 0 ? 0 : this.#turn++ % all.length;
+    return [...all.slice(first), ...all.slice(0, first)];
+  }
+
+  /** Sends the fetches that are possible now. */
+  pump(): void {
+    if (this.#isClosed) return;
+    const now = this.#clock.monotonic();
+    const byLeader = new Map<number, Asked[]>();
+    const leaderless = new Set<string>();
+    let roomBytes = this.#settings.fetchMaxBytes;
+    for (const partition of this.#assignment) roomBytes -= partition.bufferedBytes;
+    for (const partition of this.#assignment) {
+      const asked = this.#ask(partition, now, roomBytes);
+      if (!asked) continue;
+      const leader = this.#cluster.metadata.leaderOf(partition.topic, partition.partition);
+      if (leader === undefined) leaderless.add(partition.topic);
+      else byLeader.set(leader, [...(byLeader.get(leader) ?? []), asked]);
+    }
+    if (leaderless.size > 0) this.#cluster.requestRefresh(leaderless);
+    for (const [nodeId, asked] of byLeader) this.#fetchFrom(nodeId, asked, now);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#alarm.cancel();
+  }
+
+  #ask(partition: AssignedPartition, now: number, roomBytes: number): Asked | undefined {
+    const position = partition.fetchPosition;
+    if (!position || partition.isPaused || partition.isFetching) return undefined;
+    if (mayBeTruncated(partition, this.#cluster.metadata)) return undefined;
+    if (partition.askAt > now) {
+      this.#alarm.setBy(partition.askAt);
+      return undefined;
+    }
+    // One fetch ahead of what is being read.
+    const buffered = partition.bufferedBytes;
+    if (buffered > 0 && (buffered >= this.#settings.maxPartitionFetchBytes || roomBytes <= 0)) return undefined;
+    const { topic, partition: number, version } = partition;
+    const leaderEpoch = this.#cluster.metadata.partition(topic, number)?.leaderEpoch ?? -1;
+    return { topic, partition: number, assigned: partition, version, position, leaderEpoch };
+  }
+
+  #fetchFrom(nodeId: number, asked: readonly Asked[], now: number): void {
+    let node = this.#nodes.get(nodeId);
+    if (!node) {
+      node = { isFetching: false, failures: 0, tryAt: Number.NEGATIVE_INFINITY };
+      this.#nodes.set(nodeId, node);
+    }
+    if (node.isFetching) return;
+    if (node.tryAt > now) {
+      this.#alarm.setBy(node.tryAt);
+      return;
+    }
+    node.isFetching = true;
+    for (const { assigned } of asked) assigned.isFetching = true;
+    this.#exchange(nodeId, asked).then(
+      (answers) => this.#answered(node, asked, answers),
+      (error: unknown) => this.#failed(node, asked, error),
+    );
+  }
+
+  /** What the broker answers about each partition, in the order of `asked`. */
+  async #exchange(nodeId: number, asked: readonly Asked[]): Promise<(PartitionAnswer | undefined)[]> {
+    const { fetchMaxWaitMs, fetchMinBytes, fetchMaxBytes, maxPartitionFetchBytes, isolationLevel } = this.#settings;
+    const { metadata, options } = this.#cluster;
+    const topics = groupByTopic(asked).map(({ topic, items }) => ({
+      topic,
+      topicId: metadata.topic(topic)?.topicId ?? ZERO_UUID,
+      partitions: items.map(({ partition, position, leaderEpoch }) => ({
+        partition,
+        currentLeaderEpoch: leaderEpoch,
+        fetchOffset: position.offset,
+        partitionMaxBytes: maxPartitionFetchBytes,
+      })),
+    }));
+    const hasIds = topics.every(({ topicId }) => topicId !== ZERO_UUID);
+    const body = {
+      maxWaitMs: fetchMaxWaitMs,
+      minBytes: fetchMinBytes,
+      maxBytes: fetchMaxBytes,
+      isolationLevel: isolationCode(isolationLevel),
+      topics,
+      rackId: this.#settings.rackId,
+    };
+    const response = await this.#lane.request(nodeId, fetch, body, {
+      maxVersion: hasIds ? fetch.versions[1] : FIRST_VERSION_BY_ID - 1,
+      timeoutMs: options.requestTimeoutMs + fetchMaxWaitMs,
+    });
+    const error = errorName(response.errorCode);
+    if (error !== "NONE") throw wireError(error, `fetch from broker ${nodeId}`);
+    for (const broker of response.nodeEndpoints) metadata.learnBroker(broker);
+    const names = new Map(topics.map(({ topic, topicId }) => [topicId, topic]));
+    const answers = new Map<string, PartitionAnswer>();
+    for (const { topic, topicId, partitions } of response.responses) {
+      const name = topicId === ZERO_UUID ? topic : names.get(topicId);
+      for (const answer of partitions) answers.set(`${name}/${answer.partitionIndex}`, answer);
+    }
+    return asked.map(({ topic, partition }) => answers.get(`${topic}/${partition}`));
+  }
+
+  #answered(node: NodeState, asked: readonly Asked[], answers: readonly (PartitionAnswer | undefined)[]): void {
+    node.isFetching = false;
+    node.failures = 0;
+    if (this.#isClosed) return;
+    for (const [i, each] of asked.entries()) {
+      each.assigned.isFetching = false;
+      const answer = answers[i];
+      const isCurrent = this.#assignment.has(each.assigned) && each.assigned.version === each.version;
+      if (answer && isCurrent) this.#take(each, answer);
+    }
+    this.pump();
+    this.#onChange();
+  }
+
+  #failed(node: NodeState, asked: readonly Asked[], error: unknown): void {
+    if (!(error instanceof OncillaError)) throw error;
+    node.isFetching = false;
+    for (const { assigned } of asked) assigned.isFetching = false;
+    if (this.#isClosed) return;
+    node.failures++;
+    node.tryAt = this.#clock.monotonic() + this.#backoff(node.failures);
+    this.#cluster.options.logger.log("warn", "a fetch failed", { error: error.message });
+    if (!error.retriable) this.#raise(error);
+    this.#cluster.requestRefresh(new Set(asked.map(({ topic }) => topic)));
+    this.pump();
+  }
+
+  #take(asked: Asked, answer: PartitionAnswer): void {
+    const error = errorName(answer.errorCode);
+    if (error !== "NONE") {
+      this.#handleError(asked, answer, error);
+      return;
+    }
+    const { topic, partition, assigned, position } = asked;
+    assigned.highWatermark = answer.highWatermark;
+    assigned.validatedEpoch = asked.leaderEpoch;
+    const { records } = answer;
+    if (!records || records.length === 0) return;
+    const isFiltered = this.#settings.isolationLevel === "read_committed";
+    assigned.add(
+      new FetchedChunk({
+        topic,
+        partition,
+        records,
+        start: position,
+        aborted: isFiltered ? (answer.abortedTransactions ?? []) : undefined,
+        checkCrcs: this.#settings.checkCrcs,
+      }),
+    );
+  }
+
+  #handleError({ assigned, topic, partition, position }: Asked, answer: PartitionAnswer, error: ErrorName): void {
+    if (error === "OFFSET_OUT_OF_RANGE") {
+      this.#leaveRange(assigned, position);
+      return;
+    }
+    assigned.askAt = this.#clock.monotonic() + this.#backoff(1);
+    const { leaderId, leaderEpoch } = answer.currentLeader;
+    this.#cluster.metadata.updateLeader(topic, partition, leaderId, leaderEpoch);
+    if (!isRetriable(error) || error === "CORRUPT_MESSAGE") this.#raise(wireError(error, `fetch of ${assigned.name}`));
+    else this.#cluster.requestRefresh([topic]);
+  }
+
+  /** The position is not in the log (any more). What was fetched before it is still handed out first. */
+  #leaveRange(assigned: AssignedPartition, position: Position): void {
+    const { autoOffsetReset } = this.#settings;
+    const { topic, partition } = assigned;
+    assigned.askAt = this.#clock.monotonic() + this.#backoff(1);
+    if (assigned.position?.offset !== position.offset) return;
+    if (autoOffsetReset === "none") {
+      this.#raise(new OffsetOutOfRangeError(topic, partition, position.offset));
+      return;
+    }
+    const fields = { partition: assigned.name, offset: position.offset, autoOffsetReset };
+    this.#cluster.options.logger.log("warn", "the position is not in the log: starting over", fields);
+    assigned.restart(autoOffsetReset === "earliest" ? "beginning" : "end");
+  }
+
+  #raise(error: OncillaError): void {
+    this.#error ??= error;
+    this.#onChange();
+  }
+
+  #backoff(failures: number): number {
+    return backoffMs(this.#cluster.platform.random, this.#cluster.options.backoff, failures);
+  }
+}

@@ -1,0 +1,103 @@
+/** Offsets that a group has stored: reading and writing them. */
+import { offsetCommit } from "../../protocol/apis/offset-commit.ts";
+import { offsetFetch } from "../../protocol/apis/offset-fetch.ts";
+import { type ErrorName, errorName } from "../../protocol/errors.ts";
+import { CommitFailedError, OncillaError, wireError } from "../errors.ts";
+import { groupByTopic } from "../network/by-topic.ts";
+import type { CoordinatorLink } from "../network/coordinator-link.ts";
+import type { ConsumerGroupMetadata, TopicPartition, TopicPartitionOffset } from "../types.ts";
+
+/** The last versions that name topics by name; behind them it is ids only. */
+const LAST_NAMED_FETCH = 9;
+const LAST_NAMED_COMMIT = 9;
+
+/** Errors that say that the group has moved on without the member. */
+const staleMember: ReadonlySet<ErrorName> = new Set<ErrorName>(["UNKNOWN_MEMBER_ID", "ILLEGAL_GENERATION"]);
+
+/**
+ * Asks once for the stored offsets of `partitions` (null: of all); those without one are left out. `requireStable`: throws
+ * UNSTABLE_OFFSET_COMMIT, which is retriable, while an open transaction holds newer ones (KIP-447).
+ */
+export async function fetchGroupOffsets(
+  coordinator: CoordinatorLink,
+  groupId: string,
+  partitions: readonly TopicPartition[] | null,
+  requireStable: boolean,
+): Promise<TopicPartitionOffset[]> {
+  const topics =
+    partitions &&
+    groupByTopic(partitions).map(({ topic, items }) => ({
+      name: topic,
+      partitionIndexes: items.map(({ partition }) => partition),
+    }));
+  const body = { groupId, topics, groups: [{ groupId, topics }], requireStable };
+  const response = await coordinator.request(offsetFetch, body, { maxVersion: LAST_NAMED_FETCH });
+  // Before v8 the answer itself is the only group.
+  const group = response.groups[0] ?? response;
+  check(coordinator, group.errorCode, `offsets of group ${groupId}`);
+  const found: TopicPartitionOffset[] = [];
+  for (const { name, partitions: results } of group.topics) {
+    for (const { partitionIndex, committedOffset, committedLeaderEpoch, metadata, errorCode } of results) {
+      check(coordinator, errorCode, `offset of group ${groupId} for ${name}-${partitionIndex}`);
+      if (committedOffset < 0) continue;
+      const leaderEpoch = committedLeaderEpoch;
+      found.push({
+        topic: name,
+        partition: partitionIndex,
+        offset: committedOffset,
+        leaderEpoch,
+        metadata: metadata ?? "",
+      });
+    }
+  }
+  return found;
+}
+
+/** Asks once to store `offsets`. Throws CommitFailedError when the group does not know the member any more. */
+export async function commitGroupOffsets(
+  coordinator: CoordinatorLink,
+  group: ConsumerGroupMetadata,
+  offsets: readonly TopicPartitionOffset[],
+): Promise<void> {
+  const { groupId, memberId, groupInstanceId, generationId } = group;
+  const topics = groupByTopic(offsets).map(({ topic, items }) => ({
+    name: topic,
+    partitions: items.map(({ partition, offset, leaderEpoch, metadata }) => ({
+      partitionIndex: partition,
+      committedOffset: offset,
+      committedLeaderEpoch: leaderEpoch ?? -1,
+      committedMetadata: metadata ?? "",
+    })),
+  }));
+  const body = { groupId, generationIdOrMemberEpoch: generationId, memberId, groupInstanceId, topics };
+  const response = await coordinator.request(offsetCommit, body, { maxVersion: LAST_NAMED_COMMIT });
+  for (const { name, partitions } of response.topics) {
+    for (const { partitionIndex, errorCode } of partitions) {
+      const what = `commit of group ${groupId} for ${name}-${partitionIndex}`;
+      if (staleMember.has(errorName(errorCode))) throw commitFailed(what, wireError(errorName(errorCode), what));
+      if (errorName(errorCode) === "REBALANCE_IN_PROGRESS") throw rebalancing(what);
+      check(coordinator, errorCode, what);
+    }
+  }
+}
+
+export function commitFailed(what: string, cause?: OncillaError): CommitFailedError {
+  const reason = cause ? ` (${cause.code})` : "";
+  const message = `${what}: the group has moved on without this member${reason}: drop the work since the last commit, and poll`;
+  return new CommitFailedError("COMMIT_FAILED", message, { cause });
+}
+
+/** Not retriable here: only a poll brings the rebalance to its end. */
+function rebalancing(what: string): OncillaError {
+  return new OncillaError(
+    "REBALANCE_IN_PROGRESS",
+    `${what}: the group is rebalancing: poll, then commit what is still held`,
+  );
+}
+
+function check(coordinator: CoordinatorLink, code: number, what: string): void {
+  const error = errorName(code);
+  if (error === "NONE") return;
+  coordinator.noteError(error);
+  throw wireError(error, what);
+}

@@ -1,0 +1,50 @@
+/** Questions to the leaders of partitions (ListOffsets and its like), one request to each broker. */
+import type { ErrorName } from "../../protocol/errors.ts";
+import { meansStaleMetadata } from "../../protocol/errors.ts";
+import { OncillaError } from "../errors.ts";
+import type { TopicPartition } from "../types.ts";
+import type { Cluster } from "./cluster.ts";
+
+/** The answer about one partition, or the error that came instead. DISCONNECTED: its leader is unknown or did not answer. */
+export type LeaderAnswer<Q extends TopicPartition, A> =
+  | { readonly query: Q; readonly error: "NONE"; readonly answer: A }
+  | { readonly query: Q; readonly error: Exclude<ErrorName, "NONE"> | "DISCONNECTED" };
+
+/** Asks once; every query gets an answer. Stale metadata is refreshed, so that asking again may help. */
+export async function askLeaders<Q extends TopicPartition, A>(
+  cluster: Cluster,
+  queries: readonly Q[],
+  ask: (nodeId: number, queries: readonly Q[]) => Promise<LeaderAnswer<Q, A>[]>,
+): Promise<LeaderAnswer<Q, A>[]> {
+  await learnTopics(cluster, queries);
+  const byLeader = Map.groupBy(queries, ({ topic, partition }) => cluster.metadata.leaderOf(topic, partition));
+  const answers = await Promise.all(
+    [...byLeader].map(([leader, asked]) => (leader === undefined ? unanswered(asked) : tryAsk(leader, asked, ask))),
+  );
+  const all = answers.flat();
+  const stale = all.filter(({ error }) => error === "DISCONNECTED" || meansStaleMetadata(error));
+  if (stale.length > 0) cluster.requestRefresh(stale.map(({ query }) => query.topic));
+  return all;
+}
+
+async function learnTopics(cluster: Cluster, queries: readonly TopicPartition[]): Promise<void> {
+  const unknown = queries.filter(({ topic, partition }) => cluster.metadata.leaderOf(topic, partition) === undefined);
+  if (unknown.length > 0) await cluster.refresh(unknown.map(({ topic }) => topic));
+}
+
+async function tryAsk<Q extends TopicPartition, A>(
+  leader: number,
+  queries: readonly Q[],
+  ask: (nodeId: number, queries: readonly Q[]) => Promise<LeaderAnswer<Q, A>[]>,
+): Promise<LeaderAnswer<Q, A>[]> {
+  try {
+    return await ask(leader, queries);
+  } catch (error) {
+    if (error instanceof OncillaError && error.code === "DISCONNECTED") return unanswered(queries);
+    throw error;
+  }
+}
+
+function unanswered<Q extends TopicPartition>(queries: readonly Q[]): { query: Q; error: "DISCONNECTED" }[] {
+  return queries.map((query) => ({ query, error: "DISCONNECTED" }));
+}

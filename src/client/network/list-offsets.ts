@@ -1,0 +1,97 @@
+import { listOffsets } from "../../protocol/apis/list-offsets.ts";
+import { errorName, isRetriable } from "../../protocol/errors.ts";
+import { OncillaError, wireError } from "../errors.ts";
+import type { IsolationLevel, TopicPartition } from "../types.ts";
+import { askLeaders, type LeaderAnswer } from "./ask-leaders.ts";
+import { groupByTopic } from "./by-topic.ts";
+import type { Cluster } from "./cluster.ts";
+import type { Lane } from "./lane.ts";
+import { type RetryScope, retrying } from "./retry.ts";
+
+/** Timestamps with a meaning of their own. */
+export const LATEST = -1;
+export const EARLIEST = -2;
+export const MAX_TIMESTAMP = -3;
+
+export interface OffsetQuery extends TopicPartition {
+  /** ms since 1970, or one of the above. */
+  readonly timestamp: number;
+}
+
+export interface ListedOffset extends TopicPartition {
+  /** -1: no record is so late. */
+  readonly offset: number;
+  /** Of the record there; -1 where there is none to name. */
+  readonly timestamp: number;
+  readonly leaderEpoch: number;
+}
+
+export function isolationCode(level: IsolationLevel): number {
+  return level === "read_committed" ? 1 : 0;
+}
+
+/** Asks each leader once. */
+export function askOffsets(
+  cluster: Cluster,
+  lane: Lane,
+  queries: readonly OffsetQuery[],
+  isolationLevel: IsolationLevel,
+): Promise<LeaderAnswer<OffsetQuery, ListedOffset>[]> {
+  return askLeaders(cluster, queries, async (nodeId, asked) => {
+    const response = await lane.request(nodeId, listOffsets, {
+      replicaId: -1,
+      isolationLevel: isolationCode(isolationLevel),
+      topics: groupByTopic(asked).map(({ topic, items }) => ({
+        name: topic,
+        partitions: items.map(({ partition, timestamp }) => ({ partitionIndex: partition, timestamp })),
+      })),
+      timeoutMs: cluster.options.requestTimeoutMs,
+    });
+    const results = new Map(
+      response.topics.flatMap(({ name, partitions }) =>
+        partitions.map((result) => [`${name}/${result.partitionIndex}`, result] as const),
+      ),
+    );
+    return asked.map((query) => {
+      const { topic, partition } = query;
+      const result = results.get(`${topic}/${partition}`);
+      if (!result) return { query, error: "DISCONNECTED" };
+      const error = errorName(result.errorCode);
+      if (error !== "NONE") return { query, error };
+      const { offset, timestamp, leaderEpoch } = result;
+      return { query, error, answer: { topic, partition, offset, timestamp, leaderEpoch } };
+    });
+  });
+}
+
+/** The offsets of all partitions, asking again until each is known. */
+export function findOffsets(
+  cluster: Cluster,
+  lane: Lane,
+  scope: RetryScope,
+  timeoutMs: number,
+  queries: readonly OffsetQuery[],
+  isolationLevel: IsolationLevel,
+): Promise<ListedOffset[]> {
+  const found = new Map<OffsetQuery, ListedOffset>();
+  return retrying(scope, "offsets of partitions", timeoutMs, async () => {
+    const open = queries.filter((query) => !found.has(query));
+    let failure: OncillaError | undefined;
+    for (const result of await askOffsets(cluster, lane, open, isolationLevel)) {
+      if (result.error === "NONE") found.set(result.query, result.answer);
+      // What asking again will not change is told before the rest.
+      else if (!failure || failure.retriable) failure = offsetError(result.query, result.error);
+    }
+    if (failure) throw failure;
+    return [...found.values()];
+  });
+}
+
+export function offsetError(
+  { topic, partition }: TopicPartition,
+  error: Exclude<LeaderAnswer<OffsetQuery, ListedOffset>["error"], "NONE">,
+): OncillaError {
+  const what = `offset of ${topic}-${partition}`;
+  if (error !== "DISCONNECTED") return wireError(error, what, undefined, { retriable: isRetriable(error) });
+  return new OncillaError("DISCONNECTED", `${what}: its leader cannot be reached`, { retriable: true });
+}
