@@ -1,5 +1,5 @@
 /** Writing a batch, record by record, into one buffer. Pure. */
-
+import { assert } from "../../platform/assert.ts";
 import { writeInt64 } from "../writer.ts";
 import {
   ATTRIBUTE_CONTROL,
@@ -88,7 +88,9 @@ export class RecordBatchBuilder {
     if (timestamp > this.#maxTimestamp) this.#maxTimestamp = timestamp;
   }
 
+  /** The batch's bytes, which without compression are the builder's own: valid until the next append or build. */
   build(options: BatchOptions = {}): Buffer {
+    assert(this.#count > 0, "a batch without records");
     const { compression = 0 } = options;
     const batch = compression === 0 ? this.#buffer.subarray(0, this.#position) : this.#compressed(compression);
     const attributes =

@@ -15,7 +15,10 @@ export const compressionCodes: { readonly [N in CompressionName]: number } = {
   zstd: 4,
 };
 
-export function compress(code: number, payload: Buffer): Uint8Array {
+/** What a batch may grow to unless the caller says otherwise: far beyond what any client sends in one. */
+export const MAX_DECOMPRESSED_BYTES: number = 256 * 1024 * 1024;
+
+export function compress(code: number, payload: Buffer): Buffer {
   switch (code) {
     case compressionCodes.none:
       return payload;
@@ -33,7 +36,7 @@ export function compress(code: number, payload: Buffer): Uint8Array {
 }
 
 /** Throws ProtocolError on damaged input and on output of more than `maxBytes`. */
-export function decompress(code: number, payload: Buffer, maxBytes: number): Uint8Array {
+export function decompress(code: number, payload: Buffer, maxBytes: number = MAX_DECOMPRESSED_BYTES): Buffer {
   switch (code) {
     case compressionCodes.none:
       return payload;
@@ -50,7 +53,7 @@ export function decompress(code: number, payload: Buffer, maxBytes: number): Uin
   }
 }
 
-function orProtocolError(decompressed: () => Uint8Array): Uint8Array {
+function orProtocolError(decompressed: () => Buffer): Buffer {
   try {
     return decompressed();
   } catch (error) {

@@ -2,7 +2,7 @@
 import { ProtocolError } from "../protocol-error.ts";
 import { Reader } from "../reader.ts";
 import type { RecordBatch } from "./batch.ts";
-import { decompress } from "./compression.ts";
+import { decompress, MAX_DECOMPRESSED_BYTES } from "./compression.ts";
 
 export interface RecordHeader {
   readonly key: string;
@@ -21,19 +21,24 @@ export interface LogRecord {
 
 const NO_HEADERS: readonly RecordHeader[] = [];
 
+/** Length, attributes, two deltas, key, value, headers: a byte each at least. */
+const MIN_RECORD_BYTES = 7;
+
 /**
  * All records of a batch, decompressed first when need be. `maxBytes` bounds what decompression may yield.
- * Throws ProtocolError on bytes that are no records.
+ * Throws ProtocolError on bytes that are no records, and when there are more or less of them than the header says.
  */
-export function decodeRecords(batch: RecordBatch, maxBytes: number = 1 << 30): LogRecord[] {
+export function decodeRecords(batch: RecordBatch, maxBytes: number = MAX_DECOMPRESSED_BYTES): LogRecord[] {
+  if (batch.magic !== 2) throw new ProtocolError(`record format ${batch.magic}`);
   const payload = decompress(batch.compression, batch.payload(), maxBytes);
   const reader = new Reader(payload);
   const count = batch.recordCount;
-  // A record takes 7 bytes at least.
-  if (count < 0 || count * 7 > payload.length) throw new ProtocolError(`${count} records in ${payload.length} bytes`);
+  if (count < 0 || count * MIN_RECORD_BYTES > payload.length) {
+    throw new ProtocolError(`${count} records in ${payload.length} bytes`);
+  }
   const { baseOffset, baseTimestamp } = batch;
   const appendTime = batch.hasLogAppendTime ? batch.maxTimestamp : undefined;
-  const records = new Array<LogRecord>(count);
+  const records: LogRecord[] = [];
   for (let i = 0; i < count; i++) {
     const length = reader.varint();
     const end = reader.position + length;
@@ -44,8 +49,9 @@ export function decodeRecords(batch: RecordBatch, maxBytes: number = 1 << 30): L
     const value = nullableView(reader);
     const headers = readHeaders(reader);
     if (reader.position !== end) throw new ProtocolError(`record ${i} is not ${length} bytes long`);
-    records[i] = { offset, timestamp: appendTime ?? timestamp, key, value, headers };
+    records.push({ offset, timestamp: appendTime ?? timestamp, key, value, headers });
   }
+  if (reader.remaining > 0) throw new ProtocolError(`${reader.remaining} bytes behind the last of ${count} records`);
   return records;
 }
 
@@ -58,9 +64,7 @@ function readHeaders(reader: Reader): readonly RecordHeader[] {
   const count = reader.varint();
   if (count === 0) return NO_HEADERS;
   if (count < 0 || count > reader.remaining) throw new ProtocolError(`${count} headers`);
-  const headers = new Array<RecordHeader>(count);
-  for (let i = 0; i < count; i++) {
-    headers[i] = { key: reader.utf8(reader.varint()), value: nullableView(reader) };
-  }
+  const headers: RecordHeader[] = [];
+  for (let i = 0; i < count; i++) headers.push({ key: reader.utf8(reader.varint()), value: nullableView(reader) });
   return headers;
 }
