@@ -1,4 +1,4 @@
-/** Every request in every state: what it is answered. Checked against Apache Kafka 4.3.1 where its documents are silent. */
+/** Every request in every state: what it is answered. All of it was put to Apache Kafka 4.3.1, which answered the same. */
 import { describe, expect, it } from "vitest";
 import { defined } from "../../platform/assert.ts";
 import { type ErrorName, errorName } from "../../protocol/errors.ts";

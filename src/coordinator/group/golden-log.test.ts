@@ -3,6 +3,8 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { silentLogger } from "../../platform/logger.ts";
 import { seededRandom } from "../../platform/seeded-random.ts";
+import { encodeVersioned } from "../../protocol/codec.ts";
+import { groupMetadataValue } from "../../protocol/internal/offset-records.ts";
 import { batchesIn, type RecordBatch } from "../../protocol/records/batch.ts";
 import { readMarker } from "../../protocol/records/control.ts";
 import { decodeRecords } from "../../protocol/records/record.ts";
@@ -10,6 +12,7 @@ import type { CoordinatorRecord } from "../coordinator.ts";
 import { GroupCoordinator } from "./group-coordinator.ts";
 import type { DescribedGroup, OffsetFetchTopicResult } from "./messages.ts";
 import { decodeRecord, groupRecord, groupTombstone, offsetRecord, offsetTombstone } from "./records.ts";
+import { GROUP, joinRequest, World } from "./story.testing.ts";
 
 const file = new URL("../../../test/golden/group-log.json", import.meta.url);
 const { batches: golden } = JSON.parse(readFileSync(file, "utf8")) as { batches: string[] };
@@ -49,10 +52,10 @@ function fetchAll(coordinator: GroupCoordinator, requireStable: boolean): readon
   return topics;
 }
 
-function describeGroup(coordinator: GroupCoordinator): DescribedGroup | undefined {
+function describeGroup(coordinator: GroupCoordinator, groupId = "golden"): DescribedGroup | undefined {
   let described: DescribedGroup | undefined;
   const context = { apiVersion: 6, clientId: "", clientHost: "" };
-  const step = coordinator.describeGroup("golden", context, 0, (group) => {
+  const step = coordinator.describeGroup(groupId, context, 0, (group) => {
     described = group;
   });
   for (const reply of step.replies) reply();
@@ -100,6 +103,33 @@ describe("a log of Apache Kafka's", () => {
       expect(Buffer.from(written.key)).toEqual(Buffer.from(record.key));
       expect(written.value && Buffer.from(written.value)).toEqual(record.value && Buffer.from(record.value));
     }
+  });
+});
+
+describe("a group in an old record", () => {
+  const member = { memberId: "m", groupInstanceId: "A", clientId: "c", clientHost: "/h", sessionTimeout: 30_000 };
+  const members = [{ ...member, subscription: Buffer.from("s"), assignment: Buffer.from("a") }];
+  const value = { protocolType: "consumer", generation: 3, protocol: "range", leader: "m", members };
+
+  function worldWith(version: number): World {
+    const world = new World();
+    const { key } = groupTombstone(GROUP);
+    world.coordinator.apply({ key, value: encodeVersioned(groupMetadataValue, version, value) }, 0);
+    return world;
+  }
+
+  it.each([0, 1, 2, 3, 4])("version %d", (version) => {
+    const described = describeGroup(worldWith(version).coordinator, GROUP);
+    expect(described).toMatchObject({ groupState: "Stable", protocolData: "range", members: [{ memberId: "m" }] });
+  });
+
+  it("that does not say since when it is stable: a static member takes its place all the same", () => {
+    const world = worldWith(3);
+    const request = joinRequest({ groupInstanceId: "A", protocols: [{ name: "range", metadata: Buffer.from("s") }] });
+    const context = { apiVersion: 9, clientId: "c", clientHost: "/h" };
+    const step = world.coordinator.joinGroup(request, context, world.now, () => {});
+    const written = { generation: 3, currentStateTimestamp: world.now };
+    expect(step.records.map(decodeRecord)).toMatchObject([{ value: written }]);
   });
 });
 

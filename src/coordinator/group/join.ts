@@ -144,7 +144,7 @@ function takeOver(
   const formerLeader = defined(group.leaderId);
   const member = replaceMember(core, turn, group, predecessor, describe(memberId, attempt));
   if (group.state === "Stable" && group.selectProtocol() === group.protocolName) {
-    turn.records.push(stableGroupRecord(group, defined(group.stateSinceMs), (each) => each.assignment));
+    turn.records.push(stableGroupRecord(group, group.stateSinceMs ?? turn.now, (each) => each.assignment));
     turn.answer(attempt.respond, returnOf(group, member, formerLeader, attempt.context.apiVersion));
     return;
   }

@@ -20,15 +20,9 @@ export function touchSession(core: GroupCore, member: ClassicMember, now: number
   core.deadlines.set(member.session, now + member.sessionTimeoutMs);
 }
 
-/** Takes a member out of its group. If it waits for an answer after all, it learns `error`. */
-export function dropMember(
-  core: GroupCore,
-  turn: Turn,
-  group: ClassicGroup,
-  member: ClassicMember,
-  error: "UNKNOWN_MEMBER_ID" | "FENCED_INSTANCE_ID" | "GROUP_MAX_SIZE_REACHED" = "UNKNOWN_MEMBER_ID",
-): void {
-  dismiss(core, turn, group, member, error);
+/** Takes a member out of its group. If it waits for an answer after all, it learns so, and may join again. */
+export function dropMember(core: GroupCore, turn: Turn, group: ClassicGroup, member: ClassicMember): void {
+  dismiss(core, turn, group, member, "UNKNOWN_MEMBER_ID");
   group.removeMember(member);
 }
 
@@ -38,7 +32,7 @@ export function dismiss(
   turn: Turn,
   group: ClassicGroup,
   member: ClassicMember,
-  error: ErrorName,
+  error: "UNKNOWN_MEMBER_ID" | "FENCED_INSTANCE_ID",
 ): void {
   core.deadlines.clear(member.session);
   const join = group.takeJoin(member);
