@@ -6,7 +6,7 @@
 
 /** How a primitive looks in TypeScript. `int64` is a number: exact up to 2^53, rounded to the nearest double beyond.
  * `uuid` is base64url without padding, as Kafka prints it. `bytes` and `records` are views into the frame, not copies. */
-export interface PrimitiveValues {
+interface PrimitiveValues {
   readonly bool: boolean;
   readonly int8: number;
   readonly int16: number;

@@ -28,11 +28,10 @@ export const PRODUCER_EPOCH_AT = 51;
 export const BASE_SEQUENCE_AT = 53;
 export const RECORD_COUNT_AT = 57;
 
-export const ATTRIBUTE_COMPRESSION_MASK = 0x07;
-export const ATTRIBUTE_LOG_APPEND_TIME = 0x08;
+const ATTRIBUTE_COMPRESSION_MASK = 0x07;
+const ATTRIBUTE_LOG_APPEND_TIME = 0x08;
 export const ATTRIBUTE_TRANSACTIONAL = 0x10;
 export const ATTRIBUTE_CONTROL = 0x20;
-export const ATTRIBUTE_DELETE_HORIZON = 0x40;
 
 export const NO_PRODUCER_ID = -1;
 export const NO_PRODUCER_EPOCH = -1;
@@ -83,7 +82,7 @@ export class RecordBatch {
   get nextOffset(): number {
     return this.lastOffset + 1;
   }
-  /** With ATTRIBUTE_DELETE_HORIZON: the time from which tombstones and markers in it may be removed. */
+  /** With attribute 0x40 (delete horizon, KIP-534): the time from which tombstones and markers in it may be removed. */
   get baseTimestamp(): number {
     return readInt64(this.buffer, this.start + BASE_TIMESTAMP_AT);
   }

@@ -19,6 +19,7 @@ import {
   NO_PRODUCER_EPOCH,
   NO_PRODUCER_ID,
   NO_SEQUENCE,
+  NO_TIMESTAMP,
   PRODUCER_EPOCH_AT,
   PRODUCER_ID_AT,
   RECORD_COUNT_AT,
@@ -45,7 +46,7 @@ export class RecordBatchBuilder {
   #position = BATCH_HEADER_BYTES;
   #count = 0;
   #baseTimestamp = 0;
-  #maxTimestamp = -1;
+  #maxTimestamp = NO_TIMESTAMP;
 
   constructor(initialBytes = 1024) {
     this.#buffer = Buffer.allocUnsafe(Math.max(initialBytes, BATCH_HEADER_BYTES));
