@@ -1,0 +1,214 @@
+/** Everything of a broker but its connections: the logs, the metadata and the coordinators on a folder. */
+import { GroupCoordinator } from "../coordinator/group/group-coordinator.ts";
+import type { GroupStep } from "../coordinator/group/turn.ts";
+import { defaultTransactionCoordinatorConfig } from "../coordinator/transaction/config.ts";
+import { TransactionCoordinator } from "../coordinator/transaction/transaction-coordinator.ts";
+import type { TransactionStep } from "../coordinator/transaction/turn.ts";
+import { defaultLogConfig } from "../log/log-config.ts";
+import { PartitionLog } from "../log/partition-log.ts";
+import { defined } from "../platform/assert.ts";
+import type { Clock } from "../platform/clock.ts";
+import type { Disk } from "../platform/disk.ts";
+import type { Logger } from "../platform/logger.ts";
+import { type Random, randomUuid } from "../platform/random.ts";
+import { CoordinatorRuntime } from "./coordinator-runtime.ts";
+import { MarkerWriter } from "./marker-writer.ts";
+import type { MetadataImage } from "./metadata/image.ts";
+import { MetadataLog } from "./metadata/metadata-log.ts";
+import { ProducerIdAllocator } from "./metadata/producer-ids.ts";
+import { clusterRecord, epochRecord, type MetadataRow } from "./metadata/records.ts";
+import { METADATA_TOPIC, OFFSETS_TOPIC, TRANSACTIONS_TOPIC } from "./metadata/topic-name.ts";
+import { Topics } from "./metadata/topics.ts";
+import type { BrokerConfig } from "./options.ts";
+import { Partitions } from "./partitions.ts";
+
+/** Kafka's id of its metadata topic. */
+const METADATA_TOPIC_ID = "AAAAAAAAAAAAAAAAAAAAAQ";
+
+export interface CoreOptions {
+  readonly config: BrokerConfig;
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** Holds a folder for each partition. */
+  readonly folder: string;
+}
+
+export class BrokerCore {
+  readonly metadata: MetadataLog;
+  readonly partitions: Partitions;
+  readonly topics: Topics;
+  readonly groups: CoordinatorRuntime<GroupCoordinator, GroupStep>;
+  readonly transactions: CoordinatorRuntime<TransactionCoordinator, TransactionStep>;
+  readonly markers: MarkerWriter;
+  readonly #options: CoreOptions;
+  #producerIds: ProducerIdAllocator | undefined;
+
+  /** Opens every log of the folder. */
+  static async open(options: CoreOptions): Promise<BrokerCore> {
+    const core = new BrokerCore(options, await openMetadataLog(options));
+    await core.#start();
+    return core;
+  }
+
+  private constructor(options: CoreOptions, metadataLog: PartitionLog) {
+    const { clock, logger, config, random } = options;
+    this.#options = options;
+    this.metadata = new MetadataLog({ log: metadataLog, clock, carryOut: (row) => this.#carryOut(row) });
+    const { image } = this.metadata;
+    this.partitions = new Partitions(image, options);
+    this.topics = new Topics(this.metadata, config, random);
+    this.groups = this.#createGroups(image);
+    this.markers = new MarkerWriter({
+      partitions: this.partitions,
+      clock,
+      logger,
+      onOffsetsMarker: (partition, producerId, type) => this.groups.shard(partition)?.markerAppended(producerId, type),
+    });
+    this.transactions = this.#createTransactions(image);
+  }
+
+  get image(): MetadataImage {
+    return this.metadata.image;
+  }
+
+  get producerIds(): ProducerIdAllocator {
+    return defined(this.#producerIds);
+  }
+
+  /** To be called when no request comes in any more. What was decided is made durable and answered; who waits for
+   * something that will not come is told so. */
+  async settle(): Promise<void> {
+    await this.partitions.flush();
+    this.groups.stop();
+    this.transactions.stop();
+    this.markers.stop();
+  }
+
+  /** Closes the logs, so that the next start has nothing to repair. */
+  async close(): Promise<void> {
+    await this.metadata.close();
+    await this.partitions.close();
+  }
+
+  async #start(): Promise<void> {
+    const { random } = this.#options;
+    await this.metadata.change((image) => {
+      const clusterId = Buffer.from(randomUuid(random)).toString("base64url");
+      const newCluster = image.clusterId === "" ? [clusterRecord(clusterId)] : [];
+      return { records: [...newCluster, epochRecord(image.leaderEpoch + 1)], result: undefined };
+    });
+    await this.#finishDeletions();
+    await Promise.all(this.image.topics().map((topic) => this.partitions.open(topic)));
+    this.#producerIds = await ProducerIdAllocator.create(this.metadata);
+    // The offsets first: transactions that were being completed write their markers there.
+    for (const runtime of [this.groups, this.transactions]) {
+      const topic = this.image.topic(runtime.topic);
+      if (topic) runtime.start(topic, this.partitions);
+    }
+  }
+
+  /** A crash may have come between the record of a deletion and the removal of the files. */
+  async #finishDeletions(): Promise<void> {
+    const deleted = this.image.deletedTopics();
+    for (const topic of deleted) {
+      // A topic of the same name is only made once the files of the old one are gone.
+      if (!this.image.topic(topic.name)) this.partitions.removeLeftovers(topic);
+    }
+    await this.topics.forget(deleted);
+  }
+
+  async #carryOut(row: MetadataRow): Promise<void> {
+    if (row.kind !== "topic") return;
+    const { topic } = row;
+    if (topic.isDeleted) {
+      await this.partitions.delete(topic);
+      return;
+    }
+    await this.partitions.open(topic);
+    this.partitions.updateConfig(topic);
+    for (const runtime of [this.groups, this.transactions]) {
+      if (runtime.topic === topic.name) runtime.start(topic, this.partitions);
+    }
+  }
+
+  #createGroups(image: MetadataImage): CoordinatorRuntime<GroupCoordinator, GroupStep> {
+    const { clock, logger, random, config } = this.#options;
+    return new CoordinatorRuntime<GroupCoordinator, GroupStep>(
+      {
+        topic: OFFSETS_TOPIC,
+        createMachine: () =>
+          new GroupCoordinator({
+            random,
+            logger,
+            config: {
+              minSessionTimeoutMs: config.groupMinSessionTimeoutMs,
+              maxSessionTimeoutMs: config.groupMaxSessionTimeoutMs,
+              initialRebalanceDelayMs: config.groupInitialRebalanceDelayMs,
+              offsetsRetentionMs: config.offsetsRetentionMs,
+            },
+          }),
+        hooks: {
+          applyMarker: (machine, producerId, type) => machine.applyMarker(producerId, type),
+          loaded(machine, now) {
+            machine.loaded(now);
+            return undefined;
+          },
+        },
+      },
+      { image, clock, logger },
+    );
+  }
+
+  #createTransactions(image: MetadataImage): CoordinatorRuntime<TransactionCoordinator, TransactionStep> {
+    const { clock, logger, config } = this.#options;
+    return new CoordinatorRuntime<TransactionCoordinator, TransactionStep>(
+      {
+        topic: TRANSACTIONS_TOPIC,
+        createMachine: () =>
+          new TransactionCoordinator({
+            coordinatorEpoch: image.leaderEpoch,
+            config: {
+              maxTransactionTimeoutMs: config.transactionMaxTimeoutMs,
+              transactionalIdExpirationMs: config.transactionalIdExpirationMs,
+              completionWaitMs: defaultTransactionCoordinatorConfig.completionWaitMs,
+            },
+            newProducerId: () => this.producerIds.take(),
+            offsetsPartitionOf: (groupId) => defined(this.groups.partitionFor(groupId)),
+            logger,
+          }),
+        hooks: {
+          loaded: (machine, now) => machine.resumeCompletions(now),
+          durable: (shard, step) => {
+            for (const request of step.markers) {
+              this.markers.writeAll(request, () =>
+                shard.notify((machine, now) => machine.markersWritten(request, request.partitions, now)),
+              );
+            }
+          },
+        },
+      },
+      { image, clock, logger },
+    );
+  }
+}
+
+function openMetadataLog({ disk, clock, logger, folder, config }: CoreOptions): Promise<PartitionLog> {
+  return PartitionLog.open({
+    disk,
+    clock,
+    logger,
+    folder: `${folder}/${METADATA_TOPIC}-0`,
+    topicPartition: { topic: METADATA_TOPIC, partition: 0 },
+    topicId: METADATA_TOPIC_ID,
+    // Nothing of it is ever deleted.
+    config: {
+      ...defaultLogConfig,
+      durability: config.durability,
+      cleanupPolicy: [],
+      retentionMs: Number.POSITIVE_INFINITY,
+    },
+    leaderEpoch: 0,
+  });
+}

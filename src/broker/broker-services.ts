@@ -1,0 +1,31 @@
+/** What the handlers work with. */
+import type { GroupCoordinator } from "../coordinator/group/group-coordinator.ts";
+import type { GroupStep } from "../coordinator/group/turn.ts";
+import type { TransactionCoordinator } from "../coordinator/transaction/transaction-coordinator.ts";
+import type { TransactionStep } from "../coordinator/transaction/turn.ts";
+import type { Clock } from "../platform/clock.ts";
+import type { Logger } from "../platform/logger.ts";
+import type { CoordinatorRuntime } from "./coordinator-runtime.ts";
+import type { MarkerWriter } from "./marker-writer.ts";
+import type { MetadataImage } from "./metadata/image.ts";
+import type { ProducerIdAllocator } from "./metadata/producer-ids.ts";
+import type { Topics } from "./metadata/topics.ts";
+import type { BrokerConfig } from "./options.ts";
+import type { Partitions } from "./partitions.ts";
+
+export interface BrokerServices {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly config: BrokerConfig;
+  /** What clients are told to connect to. */
+  readonly advertised: { readonly host: string; readonly port: number };
+  readonly image: MetadataImage;
+  readonly topics: Topics;
+  /** Each answers a waiting fetch with what there is; for the broker that stops. */
+  readonly waitingFetches: Set<() => void>;
+  readonly partitions: Partitions;
+  readonly producerIds: ProducerIdAllocator;
+  readonly markers: MarkerWriter;
+  readonly groups: CoordinatorRuntime<GroupCoordinator, GroupStep>;
+  readonly transactions: CoordinatorRuntime<TransactionCoordinator, TransactionStep>;
+}

@@ -1,0 +1,212 @@
+/** The broker as a whole: a core, a listener and connections. */
+
+import type { Timer } from "../platform/clock.ts";
+import { type Disk, DiskError, type FolderLock } from "../platform/disk.ts";
+import { type Logger, silentLogger } from "../platform/logger.ts";
+import { type Connection, type Listener, NetworkError } from "../platform/network.ts";
+import { nodePlatform } from "../platform/node/index.ts";
+import type { Platform } from "../platform/platform.ts";
+import { BrokerCore } from "./broker-core.ts";
+import { BrokerError } from "./broker-error.ts";
+import { ClientConnection, type ConnectionLimits, type RequestDispatcher } from "./connection.ts";
+import { createHandlers } from "./handlers/index.ts";
+import { type BrokerConfig, type BrokerOptions, resolveOptions } from "./options.ts";
+import { createRouter } from "./router.ts";
+
+/** In memory there is only one folder. */
+const MEMORY_FOLDER = "memory";
+const MAINTENANCE_MS = 30_000;
+/** How long clients have to take their last replies when the broker stops. */
+const FAREWELL_MS = 1000;
+const MAX_IN_FLIGHT_REQUESTS = 1000;
+const MAX_HELD_BYTES = 16 * 1024 * 1024;
+
+/**
+ * A single broker that speaks Apache Kafka's protocol.
+ *
+ *     const broker = await Broker.start({ dataDir: "data", port: 9092 });
+ *     // any Kafka client connects to broker.address
+ *     await broker.stop();
+ */
+export class Broker {
+  readonly #config: BrokerConfig;
+  readonly #platform: Platform;
+  readonly #logger: Logger;
+  readonly #core: BrokerCore;
+  readonly #lock: FolderLock;
+  readonly #waitingFetches = new Set<() => void>();
+  readonly #connections = new Set<ClientConnection>();
+  readonly #advertised = { host: "", port: 0 };
+  #listener: Listener | undefined;
+  #maintenance: Timer | undefined;
+  #stopped: Promise<void> | undefined;
+
+  /** Resolves when clients can connect. Rejects with a BrokerError. */
+  static async start(options: BrokerOptions = {}): Promise<Broker> {
+    const config = resolveOptions(options);
+    const { platform = nodePlatform, logger = silentLogger } = options;
+    const disk =
+      config.dataDir === undefined ? new (await import("../platform/memory-disk.ts")).MemoryDisk() : platform.disk;
+    const folder = config.dataDir ?? MEMORY_FOLDER;
+    const lock = takeFolder(disk, folder);
+    try {
+      const { clock, random } = platform;
+      const core = await openCore({ config, disk, clock, random, logger, folder });
+      const broker = new Broker(config, platform, logger, core, lock);
+      try {
+        await broker.#listen();
+      } catch (error) {
+        await core.settle();
+        await core.close();
+        throw error;
+      }
+      return broker;
+    } catch (error) {
+      lock.release();
+      throw error;
+    }
+  }
+
+  private constructor(config: BrokerConfig, platform: Platform, logger: Logger, core: BrokerCore, lock: FolderLock) {
+    this.#config = config;
+    this.#platform = platform;
+    this.#logger = logger;
+    this.#core = core;
+    this.#lock = lock;
+  }
+
+  /** Where clients connect to: "127.0.0.1:9092". */
+  get address(): string {
+    return `${this.#advertised.host}:${this.#advertised.port}`;
+  }
+
+  /** Base64url. The same for as long as the folder lives. */
+  get clusterId(): string {
+    return this.#core.image.clusterId;
+  }
+
+  /** Takes no new request, answers those that are under way, makes everything durable, and resolves when the folder is
+   * free for the next broker. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #listen(): Promise<void> {
+    const { host, port, advertisedHost, advertisedPort } = this.#config;
+    const dispatch = this.#createDispatcher();
+    const listener = await this.#platform.network
+      .listen({ host, port }, (connection) => this.#accept(connection, dispatch))
+      .catch((error: unknown) => {
+        throw asListenError(error, host, port);
+      });
+    this.#listener = listener;
+    this.#advertised.host = advertisedHost ?? host;
+    this.#advertised.port = advertisedPort ?? listener.port;
+    this.#maintain();
+    this.#logger.log("info", "broker started", { address: this.address, ...this.#identity() });
+  }
+
+  #identity(): Readonly<Record<string, unknown>> {
+    const { clusterId, leaderEpoch } = this.#core.image;
+    return { clusterId, leaderEpoch, dataDir: this.#config.dataDir ?? "in memory" };
+  }
+
+  #createDispatcher(): RequestDispatcher {
+    const { image, topics, partitions, producerIds, markers, groups, transactions } = this.#core;
+    const { handlers, unknownVersion } = createHandlers({
+      clock: this.#platform.clock,
+      logger: this.#logger,
+      config: this.#config,
+      advertised: this.#advertised,
+      waitingFetches: this.#waitingFetches,
+      image,
+      topics,
+      partitions,
+      producerIds,
+      markers,
+      groups,
+      transactions,
+    });
+    return createRouter(handlers, unknownVersion);
+  }
+
+  #accept(connection: Connection, dispatch: RequestDispatcher): void {
+    const limits: ConnectionLimits = {
+      maxRequestBytes: this.#config.maxRequestBytes,
+      maxInFlightRequests: MAX_IN_FLIGHT_REQUESTS,
+      maxHeldBytes: MAX_HELD_BYTES,
+    };
+    const { clock } = this.#platform;
+    const client = new ClientConnection({ connection, dispatch, clock, logger: this.#logger, limits });
+    this.#connections.add(client);
+    client.onClosed.add(() => this.#connections.delete(client));
+    client.open();
+  }
+
+  #maintain(): void {
+    this.#maintenance = this.#platform.clock.setTimer(MAINTENANCE_MS, () => {
+      this.#core.partitions.maintain();
+      this.#maintain();
+    });
+  }
+
+  async #stop(): Promise<void> {
+    this.#maintenance?.cancel();
+    await this.#listener?.close();
+    const connections = [...this.#connections];
+    const drained = connections.map((connection) => connection.drain());
+    for (const answer of [...this.#waitingFetches]) answer();
+    await this.#core.settle();
+    await Promise.all(drained);
+    await this.#sayFarewell(connections);
+    await this.#core.close();
+    this.#lock.release();
+    this.#logger.log("info", "broker stopped", this.#identity());
+  }
+
+  /** Ends the connections; one whose client does not end it too is cut. */
+  async #sayFarewell(connections: readonly ClientConnection[]): Promise<void> {
+    const closed = connections.map((connection) => connection.end());
+    const timer = this.#platform.clock.setTimer(FAREWELL_MS, () => {
+      for (const connection of connections) connection.destroy();
+    });
+    await Promise.all(closed);
+    timer.cancel();
+  }
+}
+
+function takeFolder(disk: Disk, folder: string): FolderLock {
+  try {
+    disk.makeFolder(folder);
+    return disk.lock(folder);
+  } catch (error) {
+    if (!(error instanceof DiskError)) throw error;
+    if (error.code === "LOCKED") {
+      throw new BrokerError("DATA_DIR_IN_USE", `the data folder ${folder} is in use by another broker`, {
+        cause: error,
+      });
+    }
+    throw new BrokerError("DATA_DIR_UNUSABLE", `the data folder ${folder} cannot be used: ${error.message}`, {
+      cause: error,
+    });
+  }
+}
+
+async function openCore(options: Parameters<typeof BrokerCore.open>[0]): Promise<BrokerCore> {
+  try {
+    return await BrokerCore.open(options);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    const message = `the data folder ${options.folder} cannot be opened: ${reason}`;
+    throw new BrokerError("DATA_DIR_UNUSABLE", message, { cause: error });
+  }
+}
+
+function asListenError(error: unknown, host: string, port: number): unknown {
+  if (!(error instanceof NetworkError)) return error;
+  if (error.code === "EADDRINUSE") {
+    return new BrokerError("PORT_IN_USE", `${host}:${port} is in use by another program`, { cause: error });
+  }
+  return new BrokerError("CANNOT_LISTEN", `cannot listen on ${host}:${port}: ${error.message}`, { cause: error });
+}

@@ -1,0 +1,102 @@
+/** What a setting is: its type, its default and what may be given for it. Pure. Values travel as strings, as in Kafka. */
+
+export type ConfigType = "boolean" | "string" | "int" | "long" | "double" | "list";
+
+/** As in DescribeConfigs responses. */
+export const configTypeCodes: { readonly [T in ConfigType]: number } = {
+  boolean: 1,
+  string: 2,
+  int: 3,
+  long: 5,
+  double: 6,
+  list: 7,
+};
+
+export interface ConfigDefinition {
+  readonly name: string;
+  readonly type: ConfigType;
+  readonly defaultValue: string;
+  readonly documentation: string;
+  /** The allowed range of a number, both included. */
+  readonly min?: number;
+  readonly max?: number;
+  /** The allowed values, or elements of a list. */
+  readonly oneOf?: readonly string[];
+  /** Why no other value than the default is taken; for settings of Kafka that mean nothing here. */
+  readonly fixed?: string;
+}
+
+export type ParsedConfig =
+  | { readonly ok: true; readonly value: string }
+  /** `reason` continues "Invalid value X for configuration Y: ". */
+  | { readonly ok: false; readonly reason: string };
+
+const INT_MAX = 2n ** 31n - 1n;
+const LONG_MAX = 2n ** 63n - 1n;
+
+/** Checks a value and gives it in its canonical form: "007" is 7, " TRUE " is true. */
+export function parseConfig(definition: ConfigDefinition, given: string): ParsedConfig {
+  const parsed = parseType(definition, given.trim());
+  if (!parsed.ok || definition.fixed === undefined || parsed.value === definition.defaultValue) return parsed;
+  return refused(`only ${definition.defaultValue} is supported, since ${definition.fixed}`);
+}
+
+function parseType(definition: ConfigDefinition, text: string): ParsedConfig {
+  switch (definition.type) {
+    case "boolean":
+      return parseBoolean(text);
+    case "int":
+      return parseInteger(definition, text, INT_MAX);
+    case "long":
+      return parseInteger(definition, text, LONG_MAX);
+    case "double":
+      return parseDouble(definition, text);
+    case "list":
+      return parseList(definition, text);
+    case "string":
+      return definition.oneOf && !definition.oneOf.includes(text) ? notOneOf(definition.oneOf) : accepted(text);
+  }
+}
+
+function parseBoolean(text: string): ParsedConfig {
+  const value = text.toLowerCase();
+  return value === "true" || value === "false" ? accepted(value) : refused("it must be true or false");
+}
+
+function parseInteger(definition: ConfigDefinition, text: string, limit: bigint): ParsedConfig {
+  if (!/^[+-]?\d+$/.test(text)) return refused("it must be a whole number");
+  const value = BigInt(text);
+  if (value > limit || value < -limit - 1n) return refused(`it must be a number of type ${definition.type}`);
+  return checkRange(definition, Number(value)) ?? accepted(value.toString());
+}
+
+function parseDouble(definition: ConfigDefinition, text: string): ParsedConfig {
+  const value = Number(text);
+  if (text === "" || !Number.isFinite(value)) return refused("it must be a number");
+  return checkRange(definition, value) ?? accepted(String(value));
+}
+
+function parseList(definition: ConfigDefinition, text: string): ParsedConfig {
+  const elements = text === "" ? [] : text.split(",").map((element) => element.trim());
+  const { oneOf } = definition;
+  if (oneOf && elements.some((element) => !oneOf.includes(element))) return notOneOf(oneOf);
+  return accepted([...new Set(elements)].join(","));
+}
+
+function checkRange({ min, max }: ConfigDefinition, value: number): ParsedConfig | undefined {
+  if (min !== undefined && value < min) return refused(`it must be at least ${min}`);
+  if (max !== undefined && value > max) return refused(`it must be no more than ${max}`);
+  return undefined;
+}
+
+function accepted(value: string): ParsedConfig {
+  return { ok: true, value };
+}
+
+function refused(reason: string): ParsedConfig {
+  return { ok: false, reason };
+}
+
+function notOneOf(values: readonly string[]): ParsedConfig {
+  return refused(`it must be one of ${values.join(", ")}`);
+}

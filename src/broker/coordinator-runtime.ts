@@ -1,0 +1,89 @@
+/** The coordinators of one kind: one shard for each partition of their internal topic. */
+import type { CoordinatorMachine } from "../coordinator/coordinator.ts";
+import { coordinatorPartitionFor } from "../coordinator/partition-for.ts";
+import type { Clock } from "../platform/clock.ts";
+import type { Logger } from "../platform/logger.ts";
+import type { ErrorName } from "../protocol/errors.ts";
+import { CoordinatorShard, type RefusableStep, type ShardHooks } from "./coordinator-shard.ts";
+import type { MetadataImage, Topic } from "./metadata/image.ts";
+import type { Partitions } from "./partitions.ts";
+
+export interface CoordinatorKind<M extends CoordinatorMachine<S>, S extends RefusableStep> {
+  /** The internal topic. */
+  readonly topic: string;
+  readonly hooks: ShardHooks<M, S>;
+  createMachine(): M;
+}
+
+export class CoordinatorRuntime<M extends CoordinatorMachine<S>, S extends RefusableStep> {
+  readonly topic: string;
+  readonly #kind: CoordinatorKind<M, S>;
+  readonly #image: MetadataImage;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #shards: (CoordinatorShard<M, S> | undefined)[] = [];
+
+  constructor(
+    kind: CoordinatorKind<M, S>,
+    options: { readonly image: MetadataImage; readonly clock: Clock; readonly logger: Logger },
+  ) {
+    this.topic = kind.topic;
+    this.#kind = kind;
+    this.#image = options.image;
+    this.#clock = options.clock;
+    this.#logger = options.logger;
+  }
+
+  /** The internal topic's partitions are open: starts a coordinator on each that has none. */
+  start(topic: Topic, partitions: Partitions): void {
+    for (let index = this.#shards.length; index < topic.partitionCount; index++) {
+      const partition = partitions.findById(topic.id, index);
+      this.#shards[index] =
+        typeof partition === "string"
+          ? undefined
+          : new CoordinatorShard({
+              machine: this.#kind.createMachine(),
+              partition,
+              hooks: this.#kind.hooks,
+              clock: this.#clock,
+              logger: this.#logger,
+            });
+    }
+  }
+
+  /** The partition of the internal topic that looks after `key`; undefined while there is no such topic. */
+  partitionFor(key: string): number | undefined {
+    const count = this.#image.topic(this.topic)?.partitionCount;
+    return count === undefined ? undefined : coordinatorPartitionFor(key, count);
+  }
+
+  /** The coordinator of a group or transactional id, or why there is none that could answer. */
+  shardFor(key: string): CoordinatorShard<M, S> | ErrorName {
+    const shard = this.shard(this.partitionFor(key) ?? -1);
+    return shard ?? "COORDINATOR_NOT_AVAILABLE";
+  }
+
+  shard(index: number): CoordinatorShard<M, S> | undefined {
+    return this.#shards[index];
+  }
+
+  shards(): CoordinatorShard<M, S>[] {
+    return this.#shards.filter((shard) => shard !== undefined);
+  }
+
+  /** Sends a request to the coordinator of `key`; see `CoordinatorShard.request`. */
+  request<T>(
+    key: string,
+    decide: (machine: M, now: number, answer: (response: T) => void) => S,
+    respond: (response: T) => void,
+    unavailable: (error: ErrorName) => T,
+  ): void {
+    const shard = this.shardFor(key);
+    if (typeof shard === "string") respond(unavailable(shard));
+    else shard.request(decide, respond, unavailable);
+  }
+
+  stop(): void {
+    for (const shard of this.shards()) shard.stop();
+  }
+}

@@ -1,0 +1,239 @@
+/**
+ * Runs one coordinator machine on its partition of an internal topic: replays the log into it, appends what it decides,
+ * applies that, and lets replies out once what they rest on is durable.
+ */
+
+import type { CoordinatorMachine, CoordinatorRecord, Step } from "../coordinator/coordinator.ts";
+import type { AppendOutcome } from "../log/types.ts";
+import { assert } from "../platform/assert.ts";
+import type { Clock, Timer } from "../platform/clock.ts";
+import type { Logger } from "../platform/logger.ts";
+import type { ErrorName } from "../protocol/errors.ts";
+import { batchesIn, RecordBatch } from "../protocol/records/batch.ts";
+import { RecordBatchBuilder } from "../protocol/records/builder.ts";
+import { type MarkerType, readMarker } from "../protocol/records/control.ts";
+import { decodeRecords } from "../protocol/records/record.ts";
+import type { Partition } from "./partition.ts";
+
+/** A step that has an answer for a log that refuses its records; see GroupStep. */
+export interface RefusableStep extends Step {
+  readonly refused?: ((error: ErrorName) => void) | undefined;
+}
+
+/** What a shard needs of its kind of machine beyond driving it. */
+export interface ShardHooks<M extends CoordinatorMachine<S>, S extends RefusableStep> {
+  /** A marker stands in the log, in the order of the records. */
+  applyMarker?(machine: M, producerId: number, type: MarkerType): void;
+  /** The log is replayed: what the machine does first. Without one, nothing. */
+  loaded(machine: M, now: number): S | undefined;
+  /** Called for each step once its records are durable, after its replies. */
+  durable?(shard: CoordinatorShard<M, S>, step: S): void;
+}
+
+/** A request whose answer is not out. */
+interface Outstanding {
+  fail(error: ErrorName): void;
+}
+
+type State = "loading" | "active" | "failed";
+
+/** Bytes replayed before other work gets its turn. */
+const LOAD_SLICE_BYTES = 1024 * 1024;
+
+export class CoordinatorShard<M extends CoordinatorMachine<S>, S extends RefusableStep> {
+  readonly machine: M;
+  readonly partition: Partition;
+  readonly #hooks: ShardHooks<M, S>;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  #state: State = "loading";
+  readonly #outstanding = new Set<Outstanding>();
+  #timer: Timer | undefined;
+  /** When `#timer` fires; Infinity without one. */
+  #timerAt = Number.POSITIVE_INFINITY;
+
+  constructor(options: {
+    readonly machine: M;
+    readonly partition: Partition;
+    readonly hooks: ShardHooks<M, S>;
+    readonly clock: Clock;
+    readonly logger: Logger;
+  }) {
+    this.machine = options.machine;
+    this.partition = options.partition;
+    this.#hooks = options.hooks;
+    this.#clock = options.clock;
+    this.#logger = options.logger;
+    this.#load(this.partition.log.logStartOffset);
+  }
+
+  /** Why requests cannot be taken; undefined when they can. */
+  get problem(): ErrorName | undefined {
+    if (this.#state === "loading") return "COORDINATOR_LOAD_IN_PROGRESS";
+    return this.#state === "failed" || this.partition.isOffline ? "COORDINATOR_NOT_AVAILABLE" : undefined;
+  }
+
+  /**
+   * Takes a request. `decide` calls the machine's method and passes `answer` on as its reply; `respond` gets the answer,
+   * or what `unavailable` makes of an error when there can be none.
+   */
+  request<T>(
+    decide: (machine: M, now: number, answer: (response: T) => void) => S,
+    respond: (response: T) => void,
+    unavailable: (error: ErrorName) => T,
+  ): void {
+    const { problem } = this;
+    if (problem) {
+      respond(unavailable(problem));
+      return;
+    }
+    const outstanding: Outstanding = { fail: (error) => respond(unavailable(error)) };
+    this.#outstanding.add(outstanding);
+    const step = decide(this.machine, this.#clock.now(), (response) => {
+      // A machine that answers after its shard failed has been answered for already.
+      if (this.#outstanding.delete(outstanding)) respond(response);
+    });
+    this.#take(step);
+  }
+
+  /** Something other than a request happened. Nothing is done when the shard is not active. */
+  notify(decide: (machine: M, now: number) => S): void {
+    if (this.problem === undefined) this.#take(decide(this.machine, this.#clock.now()));
+  }
+
+  /** A marker was appended to this shard's partition. One that is appended during loading is replayed like the rest. */
+  markerAppended(producerId: number, type: MarkerType): void {
+    if (this.#state === "active") this.#hooks.applyMarker?.(this.machine, producerId, type);
+  }
+
+  /** Takes no more requests, and answers those that wait for each other. */
+  stop(): void {
+    this.#fail();
+  }
+
+  #take(step: S): void {
+    if (step.records.length > 0) {
+      const now = this.#clock.now();
+      const outcome = this.#append(step.records, now);
+      if (!outcome.ok) {
+        this.#refused(step, outcome.error, outcome.message);
+        return;
+      }
+      for (const [index, record] of step.records.entries()) {
+        this.machine.apply(record, outcome.baseOffset + index, now);
+      }
+    }
+    const { log } = this.partition;
+    log.whenDurable(log.logEndOffset, (error) => {
+      if (this.#state === "failed") return;
+      if (error) {
+        this.#fail();
+        return;
+      }
+      for (const reply of step.replies) reply();
+      this.#hooks.durable?.(this, step);
+    });
+    this.#schedule();
+  }
+
+  /** The records become one batch: they belong to one transaction, or to none. */
+  #append(records: readonly CoordinatorRecord[], now: number): AppendOutcome {
+    const builder = new RecordBatchBuilder();
+    for (const { key, value } of records) builder.append(now, key, value);
+    const transaction = records[0]?.transaction;
+    assert(records.every((record) => record.transaction?.producerId === transaction?.producerId));
+    const bytes = builder.build(transaction ? { ...transaction, isTransactional: true } : {});
+    return this.partition.log.append([new RecordBatch(bytes)], "coordinator");
+  }
+
+  /** The log did not take the step's records: because of the producer whose transaction they belong to, which the
+   * machine has an answer for, or because it is broken. */
+  #refused(step: S, error: ErrorName, message: string): void {
+    if (step.refused && !this.partition.isOffline) {
+      step.refused(error);
+      return;
+    }
+    this.#logger.log("error", "coordinator stopped: its log refused a record", { ...this.#place(), error, message });
+    this.#fail();
+  }
+
+  /** The machine is ahead of its log, or told to stop, and must not be used again. */
+  #fail(): void {
+    this.#state = "failed";
+    this.#timer?.cancel();
+    const outstanding = [...this.#outstanding];
+    this.#outstanding.clear();
+    for (const request of outstanding) request.fail("COORDINATOR_NOT_AVAILABLE");
+  }
+
+  #schedule(): void {
+    if (this.#state !== "active") return;
+    const next = this.machine.nextDeadline();
+    // One that comes too early is harmless, and cheaper than a new one for each heartbeat.
+    if (next === undefined || next >= this.#timerAt) return;
+    this.#timer?.cancel();
+    this.#timerAt = next;
+    this.#timer = this.#clock.setTimer(Math.max(0, next - this.#clock.now()), () => {
+      this.#timerAt = Number.POSITIVE_INFINITY;
+      if (this.problem === undefined) this.#take(this.machine.tick(this.#clock.now()));
+    });
+  }
+
+  /** Replays the log from `offset` on, in slices. What is appended meanwhile (markers) is replayed too. */
+  #load(offset: number): void {
+    if (this.#state !== "loading") return;
+    try {
+      const next = this.#replaySlice(offset);
+      const { log } = this.partition;
+      if (next < log.logEndOffset) {
+        // Only what is durable can be read.
+        log.whenDurable(next + 1, (error) => {
+          if (error) this.#fail();
+          else this.#clock.setImmediate(() => this.#load(next));
+        });
+        return;
+      }
+    } catch (error) {
+      this.#logger.log("error", "coordinator stopped: its log cannot be replayed", { ...this.#place(), error });
+      this.#fail();
+      return;
+    }
+    this.#state = "active";
+    const step = this.#hooks.loaded(this.machine, this.#clock.now());
+    if (step) this.#take(step);
+    else this.#schedule();
+  }
+
+  /** Gives the offset to go on from. */
+  #replaySlice(offset: number): number {
+    const { log } = this.partition;
+    if (offset >= log.highWatermark) return offset;
+    const read = log.read({ offset, maxBytes: LOAD_SLICE_BYTES, isolation: "read_uncommitted", minOneBatch: true });
+    if (!read.ok) throw new Error(`offset ${offset}: ${read.error}: ${read.message}`);
+    let next = offset;
+    for (const batch of batchesIn(read.records)) {
+      if (batch.isControl) this.#replayMarker(batch);
+      else this.#replayRecords(batch);
+      next = batch.nextOffset;
+    }
+    assert(next > offset, "a read of a coordinator's log moves on");
+    return next;
+  }
+
+  #replayMarker(batch: RecordBatch): void {
+    const marker = readMarker(batch);
+    if (marker) this.#hooks.applyMarker?.(this.machine, batch.producerId, marker.type);
+  }
+
+  #replayRecords(batch: RecordBatch): void {
+    const { producerId, producerEpoch } = batch;
+    const transaction = batch.isTransactional ? { transaction: { producerId, producerEpoch } } : undefined;
+    for (const { key, value, offset, timestamp } of decodeRecords(batch)) {
+      if (key) this.machine.apply({ key, value, ...transaction }, offset, timestamp);
+    }
+  }
+
+  #place(): { readonly topic: string; readonly partition: number } {
+    return { topic: this.partition.topic, partition: this.partition.index };
+  }
+}

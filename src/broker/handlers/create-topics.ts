@@ -1,0 +1,47 @@
+/** CreateTopics. */
+import { createTopics } from "../../protocol/apis/create-topics.ts";
+import { ZERO_UUID } from "../../protocol/codec.ts";
+import { errorCodes } from "../../protocol/errors.ts";
+import type { ResponseBody } from "../../protocol/schema.ts";
+import type { BrokerServices } from "../broker-services.ts";
+import { describeTopicConfigs } from "../configs/describe.ts";
+import { refuse, type TopicOutcome } from "../metadata/topic-decisions.ts";
+import type { Handler } from "../router.ts";
+import { duplicatesOf } from "./duplicates.ts";
+
+type Result = ResponseBody<typeof createTopics>["topics"][number];
+
+export function createTopicsHandler({ topics, config }: BrokerServices): Handler<typeof createTopics> {
+  return {
+    api: createTopics,
+    async handle(request, _context, reply) {
+      const duplicates = duplicatesOf(request.topics.map(({ name }) => name));
+      const wanted = request.topics.filter(({ name }) => !duplicates.has(name));
+      const outcomes = await topics.create(wanted, request.validateOnly);
+      const result = (name: string, outcome: TopicOutcome): Result => {
+        if (!outcome.ok) return failed(name, outcome.error, outcome.message);
+        const { id, partitionCount, configs } = outcome.topic;
+        return {
+          name,
+          topicId: request.validateOnly ? ZERO_UUID : id,
+          errorCode: errorCodes.NONE,
+          errorMessage: null,
+          numPartitions: partitionCount,
+          replicationFactor: 1,
+          configs: describeTopicConfigs(configs, config),
+        };
+      };
+      reply({
+        throttleTimeMs: 0,
+        topics: [
+          ...wanted.map(({ name }, i) => result(name, outcomes[i] ?? refuse("UNKNOWN_SERVER_ERROR", "no outcome"))),
+          ...[...duplicates].map((name) => failed(name, "INVALID_REQUEST", "Duplicate topic name.")),
+        ],
+      });
+    },
+  };
+}
+
+function failed(name: string, error: keyof typeof errorCodes, errorMessage: string): Result {
+  return { name, errorCode: errorCodes[error], errorMessage, configs: [] };
+}

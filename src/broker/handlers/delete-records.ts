@@ -1,0 +1,43 @@
+/** DeleteRecords: moves the start of partitions up. */
+import { deleteRecords } from "../../protocol/apis/delete-records.ts";
+import { type ErrorName, errorCodes } from "../../protocol/errors.ts";
+import type { ResponseBody } from "../../protocol/schema.ts";
+import type { BrokerServices } from "../broker-services.ts";
+import { isInternalTopic } from "../metadata/topic-name.ts";
+import type { Handler } from "../router.ts";
+
+type Answer = ResponseBody<typeof deleteRecords>["topics"][number]["partitions"][number];
+
+const HIGH_WATERMARK = -1;
+
+export function deleteRecordsHandler({ partitions }: BrokerServices): Handler<typeof deleteRecords> {
+  const answer = (topic: string, index: number, offset: number): Answer => {
+    const failed = (error: ErrorName): Answer => ({
+      partitionIndex: index,
+      lowWatermark: -1,
+      errorCode: errorCodes[error],
+    });
+    if (isInternalTopic(topic)) return failed("INVALID_TOPIC_EXCEPTION");
+    const partition = partitions.find(topic, index);
+    if (typeof partition === "string") return failed(partition);
+    const { log } = partition;
+    const policy = log.config.cleanupPolicy;
+    if (!policy.includes("delete") && policy.length > 0) return failed("POLICY_VIOLATION");
+    if (offset < HIGH_WATERMARK) return failed("OFFSET_OUT_OF_RANGE");
+    const outcome = log.deleteRecordsBefore(offset === HIGH_WATERMARK ? log.highWatermark : offset);
+    if (!outcome.ok) return failed(outcome.error);
+    return { partitionIndex: index, lowWatermark: outcome.logStartOffset, errorCode: errorCodes.NONE };
+  };
+  return {
+    api: deleteRecords,
+    handle(request, _context, reply) {
+      reply({
+        throttleTimeMs: 0,
+        topics: request.topics.map(({ name, partitions: asked }) => ({
+          name,
+          partitions: asked.map(({ partitionIndex, offset }) => answer(name, partitionIndex, offset)),
+        })),
+      });
+    },
+  };
+}

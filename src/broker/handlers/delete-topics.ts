@@ -1,0 +1,66 @@
+/** DeleteTopics, by name or by id. */
+import { deleteTopics } from "../../protocol/apis/delete-topics.ts";
+import { ZERO_UUID } from "../../protocol/codec.ts";
+import { errorCodes } from "../../protocol/errors.ts";
+import type { RequestOf, ResponseBody } from "../../protocol/schema.ts";
+import type { BrokerServices } from "../broker-services.ts";
+import type { MetadataImage } from "../metadata/image.ts";
+import { refuse, type TopicOutcome } from "../metadata/topic-decisions.ts";
+import type { Handler } from "../router.ts";
+import { duplicatesOf } from "./duplicates.ts";
+
+type Asked = RequestOf<typeof deleteTopics>["topics"][number];
+type Result = ResponseBody<typeof deleteTopics>["responses"][number];
+
+/** The first version that takes ids. */
+const TOPIC_ID_VERSION = 6;
+
+export function deleteTopicsHandler({ topics, image, groups }: BrokerServices): Handler<typeof deleteTopics> {
+  return {
+    api: deleteTopics,
+    async handle(request, { apiVersion }, reply) {
+      const asked: Asked[] =
+        apiVersion >= TOPIC_ID_VERSION
+          ? request.topics
+          : request.topicNames.map((name) => ({ name, topicId: ZERO_UUID }));
+      const duplicates = duplicatesOf(
+        asked.map((each) => find(image, each)).flatMap((found) => (found.ok ? [found.topic.id] : [])),
+      );
+      const outcomes = await topics.delete(asked.map((each) => (current) => findOnce(current, each, duplicates)));
+      const deleted = outcomes.flatMap((outcome) => (outcome.ok ? [outcome.topic.name] : []));
+      if (deleted.length > 0) {
+        for (const shard of groups.shards()) shard.notify((machine, now) => machine.topicsDeleted(deleted, now));
+      }
+      reply({
+        throttleTimeMs: 0,
+        responses: asked.map((each, i) => result(each, outcomes[i] ?? refuse("UNKNOWN_SERVER_ERROR", "no outcome"))),
+      });
+    },
+  };
+}
+
+function find(image: MetadataImage, { name, topicId }: Asked): TopicOutcome {
+  if (topicId !== ZERO_UUID) {
+    if (name !== null) return refuse("INVALID_REQUEST", "You may not specify both topic name and topic id.");
+    const topic = image.topicById(topicId);
+    return topic ? { ok: true, topic } : refuse("UNKNOWN_TOPIC_ID", "This server does not host this topic ID.");
+  }
+  if (name === null) return refuse("INVALID_REQUEST", "Neither topic name nor id were specified.");
+  const topic = image.topic(name);
+  return topic
+    ? { ok: true, topic }
+    : refuse("UNKNOWN_TOPIC_OR_PARTITION", "This server does not host this topic-partition.");
+}
+
+function findOnce(image: MetadataImage, asked: Asked, duplicates: ReadonlySet<string>): TopicOutcome {
+  const found = find(image, asked);
+  if (found.ok && duplicates.has(found.topic.id)) return refuse("INVALID_REQUEST", "Duplicate topic name or id.");
+  return found;
+}
+
+function result({ name, topicId }: Asked, outcome: TopicOutcome): Result {
+  if (outcome.ok) {
+    return { name: outcome.topic.name, topicId: outcome.topic.id, errorCode: errorCodes.NONE };
+  }
+  return { name, topicId, errorCode: errorCodes[outcome.error], errorMessage: outcome.message };
+}

@@ -1,0 +1,28 @@
+/** DescribeProducers: who writes to a partition, and which of them have a transaction open (KIP-664). */
+import { describeProducers } from "../../protocol/apis/describe-producers.ts";
+import { errorCodes } from "../../protocol/errors.ts";
+import type { ResponseBody } from "../../protocol/schema.ts";
+import type { BrokerServices } from "../broker-services.ts";
+import type { Handler } from "../router.ts";
+
+type Answer = ResponseBody<typeof describeProducers>["topics"][number]["partitions"][number];
+
+export function describeProducersHandler({ partitions }: BrokerServices): Handler<typeof describeProducers> {
+  const answer = (topic: string, partitionIndex: number): Answer => {
+    const partition = partitions.find(topic, partitionIndex);
+    if (typeof partition === "string") return { partitionIndex, errorCode: errorCodes[partition], activeProducers: [] };
+    return { partitionIndex, errorCode: errorCodes.NONE, activeProducers: partition.log.activeProducers() };
+  };
+  return {
+    api: describeProducers,
+    handle(request, _context, reply) {
+      reply({
+        throttleTimeMs: 0,
+        topics: request.topics.map(({ name, partitionIndexes }) => ({
+          name,
+          partitions: partitionIndexes.map((index) => answer(name, index)),
+        })),
+      });
+    },
+  };
+}

@@ -1,0 +1,24 @@
+/** EndTxn: commits or aborts. */
+import { endTxnResponse } from "../../coordinator/transaction/answers.ts";
+import { endTxn } from "../../protocol/apis/end-txn.ts";
+import type { BrokerServices } from "../broker-services.ts";
+import type { Handler } from "../router.ts";
+
+export function endTxnHandler({ producerIds, transactions }: BrokerServices): Handler<typeof endTxn> {
+  return {
+    api: endTxn,
+    handle(request, { apiVersion }, reply) {
+      // The end may use up the producer's epochs, and then takes a new id.
+      if (!producerIds.isReady) {
+        reply(endTxnResponse(apiVersion, "COORDINATOR_LOAD_IN_PROGRESS"));
+        return;
+      }
+      transactions.request(
+        request.transactionalId,
+        (machine, now, answer) => machine.endTxn(request, apiVersion, now, answer),
+        reply,
+        (error) => endTxnResponse(apiVersion, error),
+      );
+    },
+  };
+}

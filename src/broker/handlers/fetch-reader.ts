@@ -1,0 +1,144 @@
+/** Reads what one Fetch asks for, as often as it takes until there is enough. */
+import type { fetch } from "../../protocol/apis/fetch.ts";
+import { type ErrorName, errorCodes } from "../../protocol/errors.ts";
+import type { RequestOf, ResponseBody } from "../../protocol/schema.ts";
+import type { BrokerServices } from "../broker-services.ts";
+import { leaderEpochProblem } from "../leader-epoch.ts";
+import type { Partition } from "../partition.ts";
+
+type FetchRequest = RequestOf<typeof fetch>;
+type FetchPartition = FetchRequest["topics"][number]["partitions"][number];
+type FetchResponse = ResponseBody<typeof fetch>;
+type PartitionResponse = FetchResponse["responses"][number]["partitions"][number];
+
+export interface FetchResult {
+  readonly response: FetchResponse;
+  /** Whether the reply can go out before the request's waiting time is over. */
+  readonly isEnough: boolean;
+}
+
+/** Topics by id, not by name. */
+const TOPIC_ID_VERSION = 13;
+const READ_COMMITTED = 1;
+const NO_RECORDS = new Uint8Array(0);
+
+export class FetchReader {
+  readonly #services: BrokerServices;
+  readonly #request: FetchRequest;
+  readonly #isById: boolean;
+  readonly #isolation: "read_committed" | "read_uncommitted";
+  /** Of the read that is going on. */
+  #bytesLeft = 0;
+  #bytesRead = 0;
+  #isUrgent = false;
+
+  constructor(services: BrokerServices, request: FetchRequest, apiVersion: number) {
+    this.#services = services;
+    this.#request = request;
+    this.#isById = apiVersion >= TOPIC_ID_VERSION;
+    this.#isolation = request.isolationLevel === READ_COMMITTED ? "read_committed" : "read_uncommitted";
+  }
+
+  read(): FetchResult {
+    this.#bytesLeft = Math.min(this.#request.maxBytes, this.#services.config.maxFetchBytes);
+    this.#bytesRead = 0;
+    this.#isUrgent = false;
+    const responses = this.#request.topics.map(({ topic, topicId, partitions }) => ({
+      topic,
+      topicId,
+      partitions: partitions.map((asked) => this.#readPartition(this.#find(topic, topicId, asked.partition), asked)),
+    }));
+    return {
+      response: { throttleTimeMs: 0, errorCode: errorCodes.NONE, sessionId: 0, responses },
+      isEnough: this.#isUrgent || this.#bytesRead >= this.#request.minBytes,
+    };
+  }
+
+  /** The partitions whose advance could matter. */
+  partitions(): Partition[] {
+    return this.#request.topics
+      .flatMap(({ topic, topicId, partitions }) =>
+        partitions.map(({ partition }) => this.#find(topic, topicId, partition)),
+      )
+      .filter((found) => typeof found !== "string");
+  }
+
+  /** Whether another read can give more than nothing: cheaper than the read. */
+  hasNews(): boolean {
+    return this.#request.topics.some(({ topic, topicId, partitions }) =>
+      partitions.some(({ partition: index, fetchOffset }) => {
+        const partition = this.#find(topic, topicId, index);
+        return typeof partition === "string" || this.#endOf(partition) > fetchOffset;
+      }),
+    );
+  }
+
+  #endOf({ log }: Partition): number {
+    return this.#isolation === "read_committed" ? log.lastStableOffset : log.highWatermark;
+  }
+
+  #find(topic: string, topicId: string, index: number): Partition | ErrorName {
+    const { partitions, image } = this.#services;
+    if (!this.#isById) return partitions.find(topic, index);
+    return image.topicById(topicId) ? partitions.findById(topicId, index) : "UNKNOWN_TOPIC_ID";
+  }
+
+  #readPartition(partition: Partition | ErrorName, asked: FetchPartition): PartitionResponse {
+    if (typeof partition === "string") return this.#failed(asked.partition, partition);
+    const { log } = partition;
+    const epochProblem = leaderEpochProblem(asked.currentLeaderEpoch, log.leaderEpoch);
+    if (epochProblem) return this.#failed(asked.partition, epochProblem);
+    const diverging = this.#divergence(partition, asked);
+    if (diverging) return diverging;
+    const isFirst = this.#bytesRead === 0;
+    const outcome = log.read({
+      offset: asked.fetchOffset,
+      maxBytes: Math.max(0, Math.min(asked.partitionMaxBytes, this.#bytesLeft)),
+      isolation: this.#isolation,
+      minOneBatch: isFirst,
+    });
+    if (!outcome.ok) return this.#failed(asked.partition, outcome.error);
+    const { records, highWatermark, lastStableOffset, logStartOffset, abortedTransactions } = outcome;
+    this.#bytesRead += records.length;
+    this.#bytesLeft -= records.length;
+    return {
+      partitionIndex: asked.partition,
+      errorCode: errorCodes.NONE,
+      highWatermark,
+      lastStableOffset,
+      logStartOffset,
+      abortedTransactions: this.#isolation === "read_committed" ? abortedTransactions : null,
+      records,
+    };
+  }
+
+  /** A reader whose last batch is not in this log must go back to where the two agree (KIP-595). */
+  #divergence({ log }: Partition, asked: FetchPartition): PartitionResponse | undefined {
+    if (asked.lastFetchedEpoch < 0) return undefined;
+    const end = log.offsetForLeaderEpoch(asked.lastFetchedEpoch);
+    if (!end) return this.#failed(asked.partition, "OFFSET_OUT_OF_RANGE");
+    if (end.leaderEpoch === asked.lastFetchedEpoch && end.endOffset >= asked.fetchOffset) return undefined;
+    this.#isUrgent = true;
+    return {
+      partitionIndex: asked.partition,
+      errorCode: errorCodes.NONE,
+      highWatermark: log.highWatermark,
+      lastStableOffset: log.lastStableOffset,
+      logStartOffset: log.logStartOffset,
+      divergingEpoch: { epoch: end.leaderEpoch, endOffset: end.endOffset },
+      abortedTransactions: null,
+      records: NO_RECORDS,
+    };
+  }
+
+  #failed(partitionIndex: number, error: ErrorName): PartitionResponse {
+    this.#isUrgent = true;
+    return {
+      partitionIndex,
+      errorCode: errorCodes[error],
+      highWatermark: -1,
+      abortedTransactions: null,
+      records: NO_RECORDS,
+    };
+  }
+}

@@ -1,0 +1,46 @@
+/** FindCoordinator: always this broker, once the internal topic that keeps the coordinator's state is there. */
+import { findCoordinator } from "../../protocol/apis/find-coordinator.ts";
+import { type ErrorName, errorCodes } from "../../protocol/errors.ts";
+import type { BrokerServices } from "../broker-services.ts";
+import { OFFSETS_TOPIC, TRANSACTIONS_TOPIC } from "../metadata/topic-name.ts";
+import type { Handler } from "../router.ts";
+
+const GROUP = 0;
+const TRANSACTION = 1;
+
+/** The first version that asks for many keys at once. */
+const BATCHED_VERSION = 4;
+
+export function findCoordinatorHandler(services: BrokerServices): Handler<typeof findCoordinator> {
+  const { config, advertised } = services;
+  const here = { nodeId: config.nodeId, ...advertised };
+  const nowhere = { nodeId: -1, host: "", port: -1 };
+  return {
+    api: findCoordinator,
+    async handle(request, { apiVersion }, reply) {
+      const { error, message } = await prepare(services, request.keyType);
+      const answer = {
+        ...(error === "NONE" ? here : nowhere),
+        errorCode: errorCodes[error],
+        errorMessage: message,
+      };
+      if (apiVersion < BATCHED_VERSION) reply({ throttleTimeMs: 0, ...answer });
+      else reply({ throttleTimeMs: 0, coordinators: request.coordinatorKeys.map((key) => ({ key, ...answer })) });
+    },
+  };
+}
+
+async function prepare(
+  { topics, image }: BrokerServices,
+  keyType: number,
+): Promise<{ readonly error: ErrorName; readonly message: string | null }> {
+  if (keyType !== GROUP && keyType !== TRANSACTION) {
+    return { error: "INVALID_REQUEST", message: `There is no coordinator for keys of type ${keyType}.` };
+  }
+  const name = keyType === GROUP ? OFFSETS_TOPIC : TRANSACTIONS_TOPIC;
+  if (image.topic(name)) return { error: "NONE", message: null };
+  const outcome = await topics.ensure(name);
+  return outcome.ok
+    ? { error: "NONE", message: null }
+    : { error: "COORDINATOR_NOT_AVAILABLE", message: outcome.message };
+}

@@ -1,0 +1,82 @@
+/** What operators ask about groups: DescribeGroups, ListGroups, DeleteGroups. */
+import type { DeletedGroup, DescribedGroup, ListedGroup } from "../../coordinator/group/messages.ts";
+import { deleteGroups } from "../../protocol/apis/delete-groups.ts";
+import { describeGroups } from "../../protocol/apis/describe-groups.ts";
+import { listGroups } from "../../protocol/apis/list-groups.ts";
+import { errorCodes } from "../../protocol/errors.ts";
+import type { BrokerServices } from "../broker-services.ts";
+import type { Handler } from "../router.ts";
+import { GROUP_OPERATIONS, OPERATIONS_NOT_ASKED } from "./authorized-operations.ts";
+
+export function describeGroupsHandler({ groups }: BrokerServices): Handler<typeof describeGroups> {
+  return {
+    api: describeGroups,
+    async handle(request, context, reply) {
+      const authorizedOperations = request.includeAuthorizedOperations ? GROUP_OPERATIONS : OPERATIONS_NOT_ASKED;
+      const described = request.groups.map(
+        (groupId) =>
+          new Promise<DescribedGroup>((resolve) => {
+            groups.request<DescribedGroup>(
+              groupId,
+              (machine, now, answer) => machine.describeGroup(groupId, context, now, answer),
+              (group) => resolve({ ...group, authorizedOperations }),
+              (error) => ({
+                errorCode: errorCodes[error],
+                groupId,
+                groupState: "",
+                protocolType: "",
+                protocolData: "",
+                members: [],
+              }),
+            );
+          }),
+      );
+      reply({ throttleTimeMs: 0, groups: await Promise.all(described) });
+    },
+  };
+}
+
+export function listGroupsHandler({ groups }: BrokerServices): Handler<typeof listGroups> {
+  return {
+    api: listGroups,
+    async handle(request, _context, reply) {
+      const shards = groups.shards();
+      const problem = shards.find((shard) => shard.problem)?.problem;
+      if (problem) {
+        reply({ throttleTimeMs: 0, errorCode: errorCodes[problem], groups: [] });
+        return;
+      }
+      const listed = shards.map(
+        (shard) =>
+          new Promise<ListedGroup[]>((resolve) => {
+            shard.request<ListedGroup[]>(
+              (machine, now, answer) => machine.listGroups(request, now, answer),
+              resolve,
+              () => [],
+            );
+          }),
+      );
+      reply({ throttleTimeMs: 0, errorCode: errorCodes.NONE, groups: (await Promise.all(listed)).flat() });
+    },
+  };
+}
+
+export function deleteGroupsHandler({ groups }: BrokerServices): Handler<typeof deleteGroups> {
+  return {
+    api: deleteGroups,
+    async handle(request, _context, reply) {
+      const deleted = [...new Set(request.groupsNames)].map(
+        (groupId) =>
+          new Promise<DeletedGroup[]>((resolve) => {
+            groups.request<DeletedGroup[]>(
+              groupId,
+              (machine, now, answer) => machine.deleteGroups([groupId], now, answer),
+              resolve,
+              (error) => [{ groupId, errorCode: errorCodes[error] }],
+            );
+          }),
+      );
+      reply({ throttleTimeMs: 0, results: (await Promise.all(deleted)).flat() });
+    },
+  };
+}

@@ -1,0 +1,73 @@
+/** The requests by which members keep a classic group together: JoinGroup, SyncGroup, Heartbeat, LeaveGroup. */
+import { heartbeat } from "../../protocol/apis/heartbeat.ts";
+import { joinGroup } from "../../protocol/apis/join-group.ts";
+import { leaveGroup } from "../../protocol/apis/leave-group.ts";
+import { syncGroup } from "../../protocol/apis/sync-group.ts";
+import { errorCodes } from "../../protocol/errors.ts";
+import type { BrokerServices } from "../broker-services.ts";
+import type { Handler } from "../router.ts";
+
+export function joinGroupHandler({ groups }: BrokerServices): Handler<typeof joinGroup> {
+  return {
+    api: joinGroup,
+    handle(request, context, reply) {
+      groups.request(
+        request.groupId,
+        (machine, now, answer) => machine.joinGroup(request, context, now, answer),
+        reply,
+        (error) => ({
+          throttleTimeMs: 0,
+          errorCode: errorCodes[error],
+          generationId: -1,
+          protocolType: null,
+          protocolName: context.apiVersion >= 7 ? null : "",
+          leader: "",
+          memberId: request.memberId,
+          members: [],
+        }),
+      );
+    },
+  };
+}
+
+export function syncGroupHandler({ groups }: BrokerServices): Handler<typeof syncGroup> {
+  return {
+    api: syncGroup,
+    handle(request, _context, reply) {
+      groups.request(
+        request.groupId,
+        (machine, now, answer) => machine.syncGroup(request, now, answer),
+        reply,
+        (error) => ({ throttleTimeMs: 0, errorCode: errorCodes[error], assignment: new Uint8Array(0) }),
+      );
+    },
+  };
+}
+
+export function heartbeatHandler({ groups }: BrokerServices): Handler<typeof heartbeat> {
+  return {
+    api: heartbeat,
+    handle(request, _context, reply) {
+      groups.request(
+        request.groupId,
+        (machine, now, answer) => machine.heartbeat(request, now, answer),
+        reply,
+        (error) => ({ throttleTimeMs: 0, errorCode: errorCodes[error] }),
+      );
+    },
+  };
+}
+
+export function leaveGroupHandler({ groups }: BrokerServices): Handler<typeof leaveGroup> {
+  return {
+    api: leaveGroup,
+    handle(request, context, reply) {
+      groups.request(
+        request.groupId,
+        (machine, now, answer) => machine.leaveGroup(request, context, now, answer),
+        reply,
+        (error) => ({ throttleTimeMs: 0, errorCode: errorCodes[error], members: [] }),
+      );
+    },
+  };
+}

@@ -1,0 +1,102 @@
+/** Metadata: the broker, and which topics and partitions there are. Creates missing topics where that is allowed. */
+
+import { metadata } from "../../protocol/apis/metadata.ts";
+import { ZERO_UUID } from "../../protocol/codec.ts";
+import { type ErrorName, errorCodes } from "../../protocol/errors.ts";
+import type { RequestOf, ResponseBody } from "../../protocol/schema.ts";
+import type { BrokerServices } from "../broker-services.ts";
+import type { Topic } from "../metadata/image.ts";
+import { isInternalTopic, topicNameProblem } from "../metadata/topic-name.ts";
+import type { Handler } from "../router.ts";
+import { CLUSTER_OPERATIONS, OPERATIONS_NOT_ASKED, TOPIC_OPERATIONS } from "./authorized-operations.ts";
+
+type MetadataRequest = RequestOf<typeof metadata>;
+type MetadataResponse = ResponseBody<typeof metadata>;
+type TopicResponse = MetadataResponse["topics"][number];
+type PartitionResponse = TopicResponse["partitions"][number];
+
+export function metadataHandler(services: BrokerServices): Handler<typeof metadata> {
+  return {
+    api: metadata,
+    handle(request, { apiVersion }, reply) {
+      const missing = missingTopics(services, request);
+      if (missing.length === 0) {
+        reply(response(services, request, apiVersion));
+        return undefined;
+      }
+      return Promise.all(missing.map((name) => services.topics.ensure(name))).then(() =>
+        reply(response(services, request, apiVersion)),
+      );
+    },
+  };
+}
+
+/** The topics to create. */
+function missingTopics({ config, image }: BrokerServices, request: MetadataRequest): string[] {
+  if (!request.allowAutoTopicCreation || !config.autoCreateTopics) return [];
+  return (request.topics ?? []).flatMap(({ name }) =>
+    name === null || image.topic(name) || topicNameProblem(name) !== undefined ? [] : [name],
+  );
+}
+
+function response(services: BrokerServices, request: MetadataRequest, apiVersion: number): MetadataResponse {
+  const { config, image, advertised } = services;
+  const operations = request.includeTopicAuthorizedOperations ? TOPIC_OPERATIONS : OPERATIONS_NOT_ASKED;
+  return {
+    throttleTimeMs: 0,
+    brokers: [{ nodeId: config.nodeId, ...advertised }],
+    clusterId: image.clusterId,
+    controllerId: config.nodeId,
+    topics: topicsAsked(services, request, apiVersion).map((topic) => ({
+      topicAuthorizedOperations: topic.errorCode === errorCodes.NONE ? operations : OPERATIONS_NOT_ASKED,
+      ...topic,
+    })),
+    clusterAuthorizedOperations: request.includeClusterAuthorizedOperations ? CLUSTER_OPERATIONS : OPERATIONS_NOT_ASKED,
+  };
+}
+
+function topicsAsked(services: BrokerServices, { topics }: MetadataRequest, apiVersion: number): TopicResponse[] {
+  const { image } = services;
+  const isAll = topics === null || (apiVersion === 0 && topics.length === 0);
+  if (isAll) return image.topics().map((topic) => describeTopic(services, topic));
+  return topics.map(({ name, topicId }) => {
+    const topic = topicId === ZERO_UUID ? image.topic(name ?? "") : image.topicById(topicId);
+    if (topic) return describeTopic(services, topic);
+    if (topicId !== ZERO_UUID) return unknownTopic("UNKNOWN_TOPIC_ID", null, topicId);
+    const isInvalid = topicNameProblem(name ?? "") !== undefined;
+    return unknownTopic(isInvalid ? "INVALID_TOPIC_EXCEPTION" : "UNKNOWN_TOPIC_OR_PARTITION", name, topicId);
+  });
+}
+
+function unknownTopic(error: ErrorName, name: string | null, topicId: string): TopicResponse {
+  return { errorCode: errorCodes[error], name, topicId, isInternal: isInternalTopic(name ?? ""), partitions: [] };
+}
+
+function describeTopic(services: BrokerServices, topic: Topic): TopicResponse {
+  return {
+    errorCode: errorCodes.NONE,
+    name: topic.name,
+    topicId: topic.id,
+    isInternal: isInternalTopic(topic.name),
+    partitions: Array.from({ length: topic.partitionCount }, (_, index) => describePartition(services, topic, index)),
+  };
+}
+
+/** Where a partition is: here, unless its log is broken. */
+export function describePartition(
+  { partitions, config, image }: BrokerServices,
+  topic: Topic,
+  partitionIndex: number,
+): PartitionResponse {
+  const isOnline = typeof partitions.findById(topic.id, partitionIndex) !== "string";
+  const here = [config.nodeId];
+  return {
+    errorCode: errorCodes[isOnline ? "NONE" : "LEADER_NOT_AVAILABLE"],
+    partitionIndex,
+    leaderId: isOnline ? config.nodeId : -1,
+    leaderEpoch: image.leaderEpoch,
+    replicaNodes: here,
+    isrNodes: isOnline ? here : [],
+    offlineReplicas: isOnline ? [] : here,
+  };
+}

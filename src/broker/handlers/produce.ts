@@ -1,0 +1,151 @@
+/** Produce: appends batches, and answers once they are as safe as `acks` asks. */
+import { produceError } from "../../coordinator/transaction/answers.ts";
+import { validateBatches } from "../../log/batch-validation.ts";
+import type { AppendOutcome } from "../../log/types.ts";
+import { produce } from "../../protocol/apis/produce.ts";
+import { type ErrorName, errorCodes } from "../../protocol/errors.ts";
+import type { RecordBatch } from "../../protocol/records/batch.ts";
+import type { RequestOf, ResponseBody } from "../../protocol/schema.ts";
+import type { BrokerServices } from "../broker-services.ts";
+import type { Topic } from "../metadata/image.ts";
+import { isInternalTopic } from "../metadata/topic-name.ts";
+import type { Partition } from "../partition.ts";
+import type { Handler, Reply, RequestContext } from "../router.ts";
+import { ProduceVerifier } from "./produce-verifier.ts";
+
+type ProduceRequest = RequestOf<typeof produce>;
+type ProduceTopic = ProduceRequest["topicData"][number];
+type PartitionData = ProduceTopic["partitionData"][number];
+type PartitionResponse = ResponseBody<typeof produce>["responses"][number]["partitionResponses"][number];
+
+const ACKS_NONE = 0;
+const ACKS_WRITTEN = 1;
+const ACKS_DURABLE = -1;
+
+/** Topics by id, not by name. */
+const TOPIC_ID_VERSION = 13;
+
+export function produceHandler(services: BrokerServices): Handler<typeof produce> {
+  return {
+    api: produce,
+    readsInPlace: true,
+    handle: (request, context, reply) => new ProduceCall(services, request, context, reply).run(),
+  };
+}
+
+/** One request on its way. */
+class ProduceCall {
+  readonly #services: BrokerServices;
+  readonly #request: ProduceRequest;
+  readonly #context: RequestContext;
+  readonly #reply: Reply<typeof produce>;
+  readonly #verifier: ProduceVerifier;
+  /** Partitions without an answer, and one for the call itself while it runs. */
+  #missing = 1;
+  #responses: { name: string; topicId: string; partitionResponses: PartitionResponse[] }[] = [];
+  #hasError = false;
+
+  constructor(
+    services: BrokerServices,
+    request: ProduceRequest,
+    context: RequestContext,
+    reply: Reply<typeof produce>,
+  ) {
+    this.#services = services;
+    this.#request = request;
+    this.#context = context;
+    this.#reply = reply;
+    this.#verifier = new ProduceVerifier(services.transactions, request.transactionalId, context.apiVersion);
+  }
+
+  run(): void {
+    for (const { name, topicId, partitionData } of this.#request.topicData) {
+      const topic = this.#topicOf(name, topicId);
+      const partitionResponses = new Array<PartitionResponse>(partitionData.length);
+      this.#responses.push({ name, topicId, partitionResponses });
+      for (let i = 0; i < partitionData.length; i++) {
+        const data = partitionData[i];
+        if (!data) continue;
+        this.#missing++;
+        this.#append(topic, data, (response) => {
+          partitionResponses[i] = response;
+          this.#countDown();
+        });
+      }
+    }
+    this.#verifier.send();
+    this.#countDown();
+  }
+
+  #topicOf(name: string, topicId: string): Topic | ErrorName {
+    const { image } = this.#services;
+    if (this.#context.apiVersion >= TOPIC_ID_VERSION) return image.topicById(topicId) ?? "UNKNOWN_TOPIC_ID";
+    return image.topic(name) ?? "UNKNOWN_TOPIC_OR_PARTITION";
+  }
+
+  #append(
+    topic: Topic | ErrorName,
+    { index, records }: PartitionData,
+    done: (response: PartitionResponse) => void,
+  ): void {
+    const { partitions, clock } = this.#services;
+    const fail = (error: ErrorName, message: string | null = null): void => done(this.#failed(index, error, message));
+    const { acks } = this.#request;
+    if (acks !== ACKS_DURABLE && acks !== ACKS_WRITTEN && acks !== ACKS_NONE) return fail("INVALID_REQUIRED_ACKS");
+    if (typeof topic === "string") return fail(topic);
+    if (isInternalTopic(topic.name)) {
+      return fail("INVALID_TOPIC_EXCEPTION", `Cannot append to internal topic ${topic.name}`);
+    }
+    const partition = partitions.findById(topic.id, index);
+    if (typeof partition === "string") return fail(partition);
+    if (records === null) return fail("INVALID_RECORD", "no records");
+    const validated = validateBatches(records, partition.log.config, clock.now());
+    if (!validated.ok) return fail(validated.error, validated.message);
+    const [batch] = validated.batches;
+    if (!batch || validated.batches.length > 1) {
+      return fail("INVALID_RECORD", "Produce requests must have exactly one record batch per partition");
+    }
+    partition.append(batch, this.#verification(partition, batch), (outcome) =>
+      outcome.ok ? this.#appended(partition, outcome, done) : fail(outcome.error, outcome.message),
+    );
+  }
+
+  #verification(partition: Partition, batch: RecordBatch): ReturnType<ProduceVerifier["verification"]> | undefined {
+    return batch.isTransactional ? this.#verifier.verification(partition, batch) : undefined;
+  }
+
+  #appended(
+    partition: Partition,
+    outcome: AppendOutcome & { readonly ok: true },
+    done: (response: PartitionResponse) => void,
+  ): void {
+    const { baseOffset, lastOffset, logAppendTimeMs, logStartOffset } = outcome;
+    const index = partition.index;
+    const response = { index, errorCode: errorCodes.NONE, baseOffset, logAppendTimeMs, logStartOffset };
+    if (this.#request.acks !== ACKS_DURABLE) {
+      done(response);
+      return;
+    }
+    partition.log.whenDurable(lastOffset + 1, (error) =>
+      done(error ? this.#failed(index, "KAFKA_STORAGE_ERROR", error.message) : response),
+    );
+  }
+
+  #failed(index: number, error: ErrorName, errorMessage: string | null): PartitionResponse {
+    this.#hasError = true;
+    const known = produceError(error, this.#context.apiVersion);
+    return { index, errorCode: errorCodes[known], baseOffset: -1, errorMessage };
+  }
+
+  #countDown(): void {
+    this.#missing--;
+    if (this.#missing > 0) return;
+    if (this.#request.acks !== ACKS_NONE) {
+      this.#reply({ responses: this.#responses, throttleTimeMs: 0 });
+      return;
+    }
+    this.#reply();
+    // Without a response, the end of the connection tells the producer that its metadata may be old, as in Kafka.
+    if (this.#hasError) this.#context.peer.end();
+  }
+}

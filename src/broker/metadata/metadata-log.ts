@@ -1,0 +1,96 @@
+/** Keeps the metadata image in a log of its own: a change is decided on the image, made durable, then applied. */
+
+import type { PartitionLog } from "../../log/partition-log.ts";
+import { assert } from "../../platform/assert.ts";
+import type { Clock } from "../../platform/clock.ts";
+import { batchesIn } from "../../protocol/records/batch.ts";
+import { RecordBatchBuilder } from "../../protocol/records/builder.ts";
+import { decodeRecords } from "../../protocol/records/record.ts";
+import { MetadataImage } from "./image.ts";
+import { type MetadataRecord, type MetadataRow, readMetadataRecord } from "./records.ts";
+
+/** What a request means for the metadata: the records to write, all or none, and what to answer then. */
+export interface MetadataDecision<T> {
+  readonly records: readonly MetadataRecord[];
+  readonly result: T;
+}
+
+const READ_BYTES = 1024 * 1024;
+
+export class MetadataLog {
+  readonly image: MetadataImage = new MetadataImage();
+  readonly #log: PartitionLog;
+  readonly #clock: Clock;
+  readonly #carryOut: (row: MetadataRow) => Promise<void>;
+  /** The change that is being made. The next one is decided on what it left. */
+  #tail: Promise<unknown> = Promise.resolve();
+
+  /** Replays `log`. Later changes go to `carryOut` as well, once they are durable and before the image shows them: it
+   * opens and deletes partitions. */
+  constructor(options: {
+    readonly log: PartitionLog;
+    readonly clock: Clock;
+    readonly carryOut: (row: MetadataRow) => Promise<void>;
+  }) {
+    this.#log = options.log;
+    this.#clock = options.clock;
+    this.#carryOut = options.carryOut;
+    for (const record of replay(options.log)) this.image.apply(readMetadataRecord(record));
+  }
+
+  /** Makes one change after all earlier ones. Resolves when it is durable and applied; rejects when the log cannot
+   * take it, and then nothing has changed. */
+  change<T>(decide: (image: MetadataImage) => MetadataDecision<T>): Promise<T> {
+    const made = this.#tail.then(() => this.#make(decide));
+    // Whoever asked for this change hears of its failure; the next change is made all the same.
+    this.#tail = made.catch(() => {});
+    return made;
+  }
+
+  /** Resolves when every change that was asked for is made. */
+  async close(): Promise<void> {
+    await this.#tail;
+    await this.#log.close();
+  }
+
+  async #make<T>(decide: (image: MetadataImage) => MetadataDecision<T>): Promise<T> {
+    const { records, result } = decide(this.image);
+    if (records.length === 0) return result;
+    await this.#append(records);
+    for (const record of records) {
+      const row = readMetadataRecord(record);
+      await this.#carryOut(row);
+      this.image.apply(row);
+    }
+    return result;
+  }
+
+  #append(records: readonly MetadataRecord[]): Promise<void> {
+    const builder = new RecordBatchBuilder();
+    const now = this.#clock.now();
+    for (const { key, value } of records) builder.append(now, Buffer.from(key), value);
+    const [batch] = batchesIn(builder.build());
+    assert(batch);
+    const outcome = this.#log.append([batch], "coordinator");
+    if (!outcome.ok) throw new Error(`the metadata log refused a record: ${outcome.error}`);
+    return new Promise((resolve, reject) => {
+      this.#log.whenDurable(outcome.lastOffset + 1, (error) => (error ? reject(error) : resolve()));
+    });
+  }
+}
+
+function* replay(log: PartitionLog): Generator<MetadataRecord> {
+  let offset = log.logStartOffset;
+  while (offset < log.logEndOffset) {
+    const read = log.read({ offset, maxBytes: READ_BYTES, isolation: "read_uncommitted", minOneBatch: true });
+    if (!read.ok) throw new Error(`the metadata log cannot be read at offset ${offset}: ${read.error}`);
+    const from = offset;
+    for (const batch of batchesIn(read.records)) {
+      for (const { key, value } of decodeRecords(batch)) {
+        yield { key: Buffer.from(key ?? "").toString(), value };
+      }
+      offset = batch.nextOffset;
+    }
+    assert(offset > from, "a read of the metadata log moves on");
+  }
+}

@@ -1,0 +1,104 @@
+/**
+ * The records of the metadata log. The log is a table: a record's key names a row, its value replaces the row, and a
+ * null value removes it. So the last record of each key is all there is to know, as in a compacted topic. Pure.
+ */
+import { decodeVersioned, encodeVersioned } from "../../protocol/codec.ts";
+import { ProtocolError } from "../../protocol/protocol-error.ts";
+import type { Topic } from "./image.ts";
+
+export interface MetadataRecord {
+  readonly key: string;
+  readonly value: Uint8Array | null;
+}
+
+const clusterValue = {
+  name: "ClusterValue",
+  versions: [0, 0],
+  flexible: 0,
+  fields: { clusterId: "uuid" },
+} as const;
+
+const epochValue = {
+  name: "EpochValue",
+  versions: [0, 0],
+  flexible: 0,
+  fields: { leaderEpoch: "int32" },
+} as const;
+
+const producerIdsValue = {
+  name: "ProducerIdsValue",
+  versions: [0, 0],
+  flexible: 0,
+  fields: { nextProducerId: "int64" },
+} as const;
+
+const topicValue = {
+  name: "TopicValue",
+  versions: [0, 0],
+  flexible: 0,
+  fields: {
+    name: "string",
+    partitionCount: "int32",
+    configs: { array: { name: "string", value: "string" } },
+    isDeleted: "bool",
+  },
+} as const;
+
+const CLUSTER_KEY = "cluster";
+const EPOCH_KEY = "epoch";
+const PRODUCER_IDS_KEY = "producer-ids";
+const TOPIC_KEY_PREFIX = "topic/";
+
+export function clusterRecord(clusterId: string): MetadataRecord {
+  return { key: CLUSTER_KEY, value: encodeVersioned(clusterValue, 0, { clusterId }) };
+}
+
+export function epochRecord(leaderEpoch: number): MetadataRecord {
+  return { key: EPOCH_KEY, value: encodeVersioned(epochValue, 0, { leaderEpoch }) };
+}
+
+export function producerIdsRecord(nextProducerId: number): MetadataRecord {
+  return { key: PRODUCER_IDS_KEY, value: encodeVersioned(producerIdsValue, 0, { nextProducerId }) };
+}
+
+export function topicRecord(topic: Topic): MetadataRecord {
+  const { id, name, partitionCount, isDeleted } = topic;
+  const configs = [...topic.configs].map(([config, value]) => ({ name: config, value }));
+  return {
+    key: TOPIC_KEY_PREFIX + id,
+    value: encodeVersioned(topicValue, 0, { name, partitionCount, configs, isDeleted }),
+  };
+}
+
+/** A deleted topic's files are gone too. */
+export function topicGoneRecord(topicId: string): MetadataRecord {
+  return { key: TOPIC_KEY_PREFIX + topicId, value: null };
+}
+
+/** What a record says. */
+export type MetadataRow =
+  | { readonly kind: "cluster"; readonly clusterId: string }
+  | { readonly kind: "epoch"; readonly leaderEpoch: number }
+  | { readonly kind: "producer-ids"; readonly nextProducerId: number }
+  | { readonly kind: "topic"; readonly topic: Topic }
+  | { readonly kind: "topic-gone"; readonly topicId: string };
+
+/** Throws ProtocolError on a record that this version does not know. */
+export function readMetadataRecord({ key, value }: MetadataRecord): MetadataRow {
+  if (key.startsWith(TOPIC_KEY_PREFIX)) return readTopic(key.slice(TOPIC_KEY_PREFIX.length), value);
+  if (value !== null) {
+    if (key === CLUSTER_KEY) return { kind: "cluster", ...decodeVersioned(clusterValue, value) };
+    if (key === EPOCH_KEY) return { kind: "epoch", ...decodeVersioned(epochValue, value) };
+    if (key === PRODUCER_IDS_KEY) return { kind: "producer-ids", ...decodeVersioned(producerIdsValue, value) };
+  }
+  throw new ProtocolError(`a metadata record with the key "${key}"`);
+}
+
+function readTopic(id: string, value: Uint8Array | null): MetadataRow {
+  if (value === null) return { kind: "topic-gone", topicId: id };
+  const { configs, ...topic } = decodeVersioned(topicValue, value);
+  return {
+    kind: "topic",
+    topic: { id, ...topic, configs: new Map(configs.map((config) => [config.name, config.value])) },
+  };
+}

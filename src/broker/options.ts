@@ -1,0 +1,177 @@
+/** What `Broker.start` takes: checked here, once, so that the rest can rely on it. */
+import { defaultGroupCoordinatorConfig } from "../coordinator/group/config.ts";
+import { defaultTransactionCoordinatorConfig } from "../coordinator/transaction/config.ts";
+import type { Logger } from "../platform/logger.ts";
+import type { Platform } from "../platform/platform.ts";
+import { BrokerError } from "./broker-error.ts";
+import { checkTopicConfigs } from "./configs/topic-configs.ts";
+
+/** `fsync`: a record is acknowledged (acks=all) and shown to consumers once it survives a power loss. `os`: once the
+ * operating system has it, which survives the end of the process only; as Apache Kafka does by default. */
+export type Durability = "fsync" | "os";
+
+export interface BrokerOptions {
+  /** Where the logs are kept; made when missing. Without it everything is kept in memory and gone after `stop`. */
+  readonly dataDir?: string;
+  /** The address to listen on. Default "127.0.0.1". */
+  readonly host?: string;
+  /** Default 0: any free port. */
+  readonly port?: number;
+  /** What clients are told to connect to, when that is another address than the one listened on. */
+  readonly advertisedHost?: string;
+  readonly advertisedPort?: number;
+  /** Default "fsync". */
+  readonly durability?: Durability;
+  /** The broker's id in the protocol. Default 1. */
+  readonly nodeId?: number;
+  /** Whether a topic is created when a producer or consumer first asks for it. Default true. */
+  readonly autoCreateTopics?: boolean;
+  /** Partitions of a topic that is created without a number of its own. Default 1. */
+  readonly defaultPartitions?: number;
+  /** Settings of every topic that does not set its own, by Kafka's names: `{ "retention.ms": 3600000 }`. */
+  readonly topicDefaults?: Readonly<Record<string, string | number | boolean>>;
+  /** Partitions of `__consumer_offsets` and `__transaction_state`, when those are created. Default 4. */
+  readonly offsetsTopicPartitions?: number;
+  readonly transactionTopicPartitions?: number;
+  /** The longest transaction timeout that a producer may ask for, ms. Default 15 minutes. */
+  readonly transactionMaxTimeoutMs?: number;
+  /** How long a transactional id that is not used is remembered, ms. Default 7 days. */
+  readonly transactionalIdExpirationMs?: number;
+  /** How long the state of an idempotent producer that sends nothing is kept, ms. Default 1 day. */
+  readonly producerIdExpirationMs?: number;
+  /** How long the first member of an empty group waits for others, ms. Default 0. */
+  readonly groupInitialRebalanceDelayMs?: number;
+  /** The bounds of a member's session timeout, ms. Default 6 seconds and 30 minutes. */
+  readonly groupMinSessionTimeoutMs?: number;
+  readonly groupMaxSessionTimeoutMs?: number;
+  /** How long committed offsets outlive their group, ms. Default 7 days. */
+  readonly offsetsRetentionMs?: number;
+  /** The largest request that is taken. Default 100 MiB. */
+  readonly maxRequestBytes?: number;
+  /** The most that one Fetch returns, whatever it asks for. Default 55 MiB. */
+  readonly maxFetchBytes?: number;
+  /** The world outside; Node's when absent. Without `dataDir` its disk is not touched. */
+  readonly platform?: Platform;
+  /** Default: nothing is logged. */
+  readonly logger?: Logger;
+}
+
+/** The options with every default filled in, but for the world outside. */
+export interface BrokerConfig {
+  readonly dataDir: string | undefined;
+  readonly host: string;
+  readonly port: number;
+  readonly advertisedHost: string | undefined;
+  readonly advertisedPort: number | undefined;
+  readonly durability: Durability;
+  readonly nodeId: number;
+  readonly autoCreateTopics: boolean;
+  readonly defaultPartitions: number;
+  readonly topicDefaults: ReadonlyMap<string, string>;
+  readonly offsetsTopicPartitions: number;
+  readonly transactionTopicPartitions: number;
+  readonly transactionMaxTimeoutMs: number;
+  readonly transactionalIdExpirationMs: number;
+  readonly producerIdExpirationMs: number;
+  readonly groupInitialRebalanceDelayMs: number;
+  readonly groupMinSessionTimeoutMs: number;
+  readonly groupMaxSessionTimeoutMs: number;
+  readonly offsetsRetentionMs: number;
+  readonly maxRequestBytes: number;
+  readonly maxFetchBytes: number;
+}
+
+type OptionName = keyof BrokerOptions;
+/** Gives the value to use, or throws; `undefined` stands for an option that was left out. */
+type OptionCheck = (name: OptionName, given: unknown) => unknown;
+
+const INT_MAX = 2 ** 31 - 1;
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+const checks: { readonly [N in OptionName]-?: OptionCheck } = {
+  dataDir: optional(text),
+  host: withDefault("127.0.0.1", text),
+  port: withDefault(0, wholeNumber(0, 65535)),
+  advertisedHost: optional(text),
+  advertisedPort: optional(wholeNumber(1, 65535)),
+  durability: withDefault("fsync", oneOf("fsync", "os")),
+  nodeId: withDefault(1, wholeNumber(0, INT_MAX)),
+  autoCreateTopics: withDefault(true, flag),
+  defaultPartitions: withDefault(1, wholeNumber(1, 100_000)),
+  topicDefaults: topicDefaults,
+  offsetsTopicPartitions: withDefault(4, wholeNumber(1, 1000)),
+  transactionTopicPartitions: withDefault(4, wholeNumber(1, 1000)),
+  transactionMaxTimeoutMs: withDefault(
+    defaultTransactionCoordinatorConfig.maxTransactionTimeoutMs,
+    wholeNumber(1, INT_MAX),
+  ),
+  transactionalIdExpirationMs: withDefault(
+    defaultTransactionCoordinatorConfig.transactionalIdExpirationMs,
+    wholeNumber(1, INT_MAX),
+  ),
+  producerIdExpirationMs: withDefault(DAY_MS, wholeNumber(1, INT_MAX)),
+  groupInitialRebalanceDelayMs: withDefault(0, wholeNumber(0, INT_MAX)),
+  groupMinSessionTimeoutMs: withDefault(defaultGroupCoordinatorConfig.minSessionTimeoutMs, wholeNumber(1, INT_MAX)),
+  groupMaxSessionTimeoutMs: withDefault(defaultGroupCoordinatorConfig.maxSessionTimeoutMs, wholeNumber(1, INT_MAX)),
+  offsetsRetentionMs: withDefault(defaultGroupCoordinatorConfig.offsetsRetentionMs, wholeNumber(1, 2 ** 53 - 1)),
+  maxRequestBytes: withDefault(100 * 1024 * 1024, wholeNumber(1024, INT_MAX)),
+  maxFetchBytes: withDefault(55 * 1024 * 1024, wholeNumber(1024, INT_MAX)),
+  platform: (_name, given) => given,
+  logger: (_name, given) => given,
+};
+
+/** Throws a BrokerError, INVALID_OPTION, that names the option. */
+export function resolveOptions(options: BrokerOptions): BrokerConfig {
+  const given: Readonly<Record<string, unknown>> = { ...options };
+  for (const name of Object.keys(given)) {
+    if (!Object.hasOwn(checks, name)) throw invalid(`there is no broker option "${name}"`);
+  }
+  const resolved = Object.fromEntries(
+    Object.entries(checks).map(([name, check]) => [name, check(name as OptionName, given[name])]),
+  );
+  return resolved as unknown as BrokerConfig;
+}
+
+function invalid(message: string): BrokerError {
+  return new BrokerError("INVALID_OPTION", message);
+}
+
+function withDefault(value: string | number | boolean, check: OptionCheck): OptionCheck {
+  return (name, given) => (given === undefined ? value : check(name, given));
+}
+
+function optional(check: OptionCheck): OptionCheck {
+  return (name, given) => (given === undefined ? undefined : check(name, given));
+}
+
+function text(name: OptionName, given: unknown): unknown {
+  if (typeof given !== "string" || given === "") throw invalid(`broker option "${name}" must be a text`);
+  return given;
+}
+
+function flag(name: OptionName, given: unknown): unknown {
+  if (typeof given !== "boolean") throw invalid(`broker option "${name}" must be true or false`);
+  return given;
+}
+
+function wholeNumber(min: number, max: number): OptionCheck {
+  return (name, given) => {
+    if (typeof given === "number" && Number.isInteger(given) && given >= min && given <= max) return given;
+    throw invalid(`broker option "${name}" must be a whole number from ${min} to ${max}, not ${String(given)}`);
+  };
+}
+
+function oneOf(...values: readonly string[]): OptionCheck {
+  return (name, given) => {
+    if (typeof given === "string" && values.includes(given)) return given;
+    throw invalid(`broker option "${name}" must be one of ${values.join(", ")}, not ${String(given)}`);
+  };
+}
+
+function topicDefaults(name: OptionName, given: unknown): unknown {
+  if (given === undefined) return new Map();
+  if (typeof given !== "object" || given === null) throw invalid(`broker option "${name}" must be an object`);
+  const checked = checkTopicConfigs(Object.entries(given).map(([config, value]) => [config, String(value)]));
+  if (!checked.ok) throw invalid(`broker option "${name}": ${checked.message}`);
+  return checked.configs;
+}

@@ -1,0 +1,131 @@
+/** The partitions that this broker serves: all there are. */
+
+import { PartitionLog } from "../log/partition-log.ts";
+import { assert } from "../platform/assert.ts";
+import type { Clock } from "../platform/clock.ts";
+import type { Disk } from "../platform/disk.ts";
+import type { Logger } from "../platform/logger.ts";
+import type { ErrorName } from "../protocol/errors.ts";
+import { logConfigOf } from "./configs/log-config.ts";
+import type { MetadataImage, Topic } from "./metadata/image.ts";
+import type { BrokerConfig } from "./options.ts";
+import { Partition } from "./partition.ts";
+
+export class Partitions {
+  readonly #image: MetadataImage;
+  readonly #options: {
+    readonly disk: Disk;
+    readonly clock: Clock;
+    readonly logger: Logger;
+    readonly config: BrokerConfig;
+    /** Holds one folder for each partition. */
+    readonly folder: string;
+  };
+  /** Undefined stands for a partition whose log could not be opened. */
+  readonly #byTopicId = new Map<string, (Partition | undefined)[]>();
+
+  constructor(
+    image: MetadataImage,
+    options: {
+      readonly disk: Disk;
+      readonly clock: Clock;
+      readonly logger: Logger;
+      readonly config: BrokerConfig;
+      readonly folder: string;
+    },
+  ) {
+    this.#image = image;
+    this.#options = options;
+  }
+
+  /** Or why it cannot be used. */
+  find(topic: string, index: number): Partition | ErrorName {
+    const id = this.#image.topic(topic)?.id;
+    return id === undefined ? "UNKNOWN_TOPIC_OR_PARTITION" : this.findById(id, index);
+  }
+
+  findById(topicId: string, index: number): Partition | ErrorName {
+    const partitions = this.#byTopicId.get(topicId);
+    if (!partitions || index < 0 || index >= partitions.length) return "UNKNOWN_TOPIC_OR_PARTITION";
+    const partition = partitions[index];
+    return !partition || partition.isOffline ? "KAFKA_STORAGE_ERROR" : partition;
+  }
+
+  /** Opens the partitions of a topic that are not open yet. */
+  async open(topic: Topic): Promise<void> {
+    const partitions = this.#byTopicId.get(topic.id)?.slice() ?? [];
+    while (partitions.length < topic.partitionCount) partitions.push(await this.#openOne(topic, partitions.length));
+    this.#byTopicId.set(topic.id, partitions);
+  }
+
+  updateConfig(topic: Topic): void {
+    const config = logConfigOf(topic.configs, this.#options.config);
+    for (const partition of this.#byTopicId.get(topic.id) ?? []) partition?.log.updateConfig(config);
+  }
+
+  /** Removes a topic's partitions with their files. */
+  async delete(topic: Topic): Promise<void> {
+    const partitions = this.#byTopicId.get(topic.id) ?? [];
+    this.#byTopicId.delete(topic.id);
+    for (const [index, partition] of partitions.entries()) {
+      if (partition) await partition.log.delete();
+      else this.#options.disk.remove(this.#folderOf(topic, index));
+      partition?.advanced();
+    }
+  }
+
+  /** Removes what a deletion that was interrupted left behind. */
+  removeLeftovers(topic: Topic): void {
+    for (let index = 0; index < topic.partitionCount; index++) this.#options.disk.remove(this.#folderOf(topic, index));
+  }
+
+  /** Retention and the like. */
+  maintain(): void {
+    for (const { log } of this.#all()) log.maintain();
+  }
+
+  /** Resolves when everything appended is durable. */
+  async flush(): Promise<void> {
+    await Promise.all(this.#all().map(({ log }) => log.flush()));
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#all().map(({ log }) => log.close()));
+  }
+
+  #all(): Partition[] {
+    return [...this.#byTopicId.values()].flat().filter((partition) => partition !== undefined);
+  }
+
+  #folderOf(topic: Topic, index: number): string {
+    return `${this.#options.folder}/${topic.name}-${index}`;
+  }
+
+  async #openOne(topic: Topic, index: number): Promise<Partition | undefined> {
+    const { disk, clock, logger, config } = this.#options;
+    assert(this.#image.leaderEpoch >= 0);
+    const partition: { current: Partition | undefined } = { current: undefined };
+    try {
+      const log = await PartitionLog.open({
+        disk,
+        clock,
+        logger,
+        folder: this.#folderOf(topic, index),
+        topicPartition: { topic: topic.name, partition: index },
+        topicId: topic.id,
+        config: logConfigOf(topic.configs, config),
+        leaderEpoch: this.#image.leaderEpoch,
+        onAdvance: () => partition.current?.advanced(),
+      });
+      partition.current = new Partition(topic.name, index, log);
+    } catch (error) {
+      // The other partitions can do without it.
+      logger.log("error", "partition offline: its log cannot be opened", {
+        topic: topic.name,
+        partition: index,
+        error,
+      });
+    }
+    return partition.current;
+  }
+}

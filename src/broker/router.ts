@@ -1,0 +1,81 @@
+/** From a frame to the handler of its API, and from the handler's response to a frame. */
+import { apiVersions } from "../protocol/apis/api-versions.ts";
+import { readRequest } from "../protocol/codec.ts";
+import { encodeResponse, type RequestHeader, readRequestHeader, skipTagged } from "../protocol/frame.ts";
+import { ProtocolError } from "../protocol/protocol-error.ts";
+import { Reader } from "../protocol/reader.ts";
+import { type Api, isFlexible, type RequestOf, type ResponseBody } from "../protocol/schema.ts";
+import type { Peer, RequestDispatcher } from "./connection.ts";
+
+/** Who asks, and how. */
+export interface RequestContext {
+  readonly apiVersion: number;
+  readonly clientId: string;
+  /** As Kafka shows it: "/127.0.0.1". */
+  readonly clientHost: string;
+  readonly peer: Peer;
+}
+
+/** Called once. Without a response nothing is sent: only Produce with acks=0 is answered so. */
+export type Reply<A extends Api> = (response?: ResponseBody<A>) => void;
+
+/** Serves one API in all its versions. */
+export interface Handler<A extends Api> {
+  readonly api: A;
+  /** Set when the handler is done with the request's byte fields before it returns: they are views of the network's
+   * buffer then. Without it the frame is copied first. */
+  readonly readsInPlace?: boolean;
+  /** Replies during the call or later. A rejected promise, like a thrown error, ends the connection. */
+  handle(request: RequestOf<A>, context: RequestContext, reply: Reply<A>): void | Promise<void>;
+}
+
+/** The handler of some API. The router gives it what that API's schema read, and writes its response by that schema:
+ * the types that belong together are lost here alone. */
+export interface AnyHandler {
+  readonly api: Api;
+  readonly readsInPlace?: boolean;
+  handle(request: never, context: RequestContext, reply: never): void | Promise<void>;
+}
+
+/** Routes requests to handlers. An API without a handler, or a version beyond its range, cannot be answered: nothing
+ * says how its response would look. As in Kafka, the connection ends; but an ApiVersions of an unknown version gets
+ * `unknownVersion`, in the shape of v0 (KIP-511). */
+export function createRouter(
+  handlers: readonly AnyHandler[],
+  unknownVersion: ResponseBody<typeof apiVersions>,
+): RequestDispatcher {
+  const handlersByKey = new Map(handlers.map((handler) => [handler.api.key, handler]));
+  return (frame, peer, reply, fail) => {
+    const reader = new Reader(frame);
+    const header = readRequestHeader(reader);
+    const handler = handlersByKey.get(header.apiKey);
+    if (!handler) throw new ProtocolError(`the API with the key ${header.apiKey} is not served`);
+    const { api } = handler;
+    if (!isServed(api, header.apiVersion)) {
+      if (api.key !== apiVersions.key) throw new ProtocolError(`${api.name} has no version ${header.apiVersion}`);
+      reply(encodeResponse(apiVersions, 0, header.correlationId, unknownVersion));
+      return;
+    }
+    const body = handler.readsInPlace ? reader : new Reader(Buffer.from(frame), reader.position);
+    if (isFlexible(api, header.apiVersion)) skipTagged(body);
+    const request = readRequest(api, header.apiVersion, body);
+    const answer: Reply<Api> = (response) =>
+      reply(response ? encodeResponse(api, header.apiVersion, header.correlationId, response) : []);
+    const pending = handler.handle(request as never, contextOf(header, peer), answer as never);
+    if (pending) pending.catch(fail);
+  };
+}
+
+function isServed(api: Api, version: number): boolean {
+  return version >= api.versions[0] && version <= api.versions[1];
+}
+
+function contextOf(header: RequestHeader, peer: Peer): RequestContext {
+  const { address } = peer;
+  return {
+    apiVersion: header.apiVersion,
+    clientId: header.clientId ?? "",
+    clientHost: `/${address.slice(0, address.lastIndexOf(":"))}`,
+    peer,
+  };
+}

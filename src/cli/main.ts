@@ -1,0 +1,22 @@
+#!/usr/bin/env node
+/** The command line: `oncilla COMMAND`. */
+import { Command } from "commander";
+import { addBrokerCommand } from "./broker.ts";
+import { CliError } from "./cli-error.ts";
+
+const program = new Command("oncilla")
+  .description(
+    "Exactly-once streaming for TypeScript: a broker that speaks Apache Kafka's protocol, and what runs on it.",
+  )
+  .showHelpAfterError("(--help shows what there is)");
+
+addBrokerCommand(program);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  // Anything else is a bug, and its stack helps to find it.
+  if (!(error instanceof CliError)) throw error;
+  console.error(`oncilla: ${error.message}`);
+  process.exitCode = 1;
+}
