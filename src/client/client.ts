@@ -1,6 +1,7 @@
 import { type Logger, silentLogger } from "../platform/logger.ts";
 import { nodePlatform } from "../platform/node/index.ts";
 import type { Platform } from "../platform/platform.ts";
+import { Admin } from "./admin/admin.ts";
 import { Consumer } from "./consumer/consumer.ts";
 import type { ConsumerOptions } from "./consumer/options.ts";
 import { OncillaError } from "./errors.ts";
@@ -60,6 +61,13 @@ export class Client {
     const consumer: Consumer = new Consumer(this.#cluster, options, () => this.#children.delete(consumer));
     this.#children.add(consumer);
     return consumer;
+  }
+
+  admin(): Admin {
+    this.#requireOpen();
+    const admin: Admin = new Admin(this.#cluster, () => this.#children.delete(admin));
+    this.#children.add(admin);
+    return admin;
   }
 
   /** Closes the producers, consumers and admins that it made, and all connections. */

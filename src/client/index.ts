@@ -1,6 +1,6 @@
 /** oncilla/client: producer, consumer and admin for any broker that speaks Apache Kafka's protocol. */
+export { Admin } from "./admin/admin.ts";
 export type {
-  Admin,
   ClusterDescription,
   ConfigChange,
   ConfigEntry,
@@ -10,7 +10,7 @@ export type {
   NewTopic,
   OffsetSpec,
   TopicDescription,
-} from "./admin/admin.ts";
+} from "./admin/types.ts";
 export { Client, type ClientOptions } from "./client.ts";
 export type {
   Assignor,

@@ -1,102 +1,320 @@
-import type { BrokerInfo, IsolationLevel, PartitionInfo, TopicPartition, TopicPartitionOffset } from "../types.ts";
+import { createPartitions } from "../../protocol/apis/create-partitions.ts";
+import { createTopics } from "../../protocol/apis/create-topics.ts";
+import { deleteRecords } from "../../protocol/apis/delete-records.ts";
+import { deleteTopics } from "../../protocol/apis/delete-topics.ts";
+import { describeCluster } from "../../protocol/apis/describe-cluster.ts";
+import { describeConfigs } from "../../protocol/apis/describe-configs.ts";
+import { incrementalAlterConfigs } from "../../protocol/apis/incremental-alter-configs.ts";
+import { metadata } from "../../protocol/apis/metadata.ts";
+import { ZERO_UUID } from "../../protocol/codec.ts";
+import { errorName } from "../../protocol/errors.ts";
+import type { Api, RequestBody, ResponseOf } from "../../protocol/schema.ts";
+import { OncillaError, wireError } from "../errors.ts";
+import { askLeaders, type LeaderAnswer } from "../network/ask-leaders.ts";
+import { groupByTopic } from "../network/by-topic.ts";
+import type { Cluster } from "../network/cluster.ts";
+import type { Lane } from "../network/lane.ts";
+import { findOffsets, offsetError } from "../network/list-offsets.ts";
+import { type RetryScope, retrying } from "../network/retry.ts";
+import type { IsolationLevel, TopicPartition, TopicPartitionOffset } from "../types.ts";
+import { configOperations, resourceTypes, SOURCE_DEFAULT, timestampOf } from "./codes.ts";
+import { GroupAdmin } from "./groups.ts";
+import type {
+  ClusterDescription,
+  ConfigChange,
+  ConfigEntry,
+  ConfigResource,
+  GroupDescription,
+  GroupListing,
+  NewTopic,
+  OffsetSpec,
+  TopicDescription,
+} from "./types.ts";
 
-export interface NewTopic {
-  readonly topic: string;
-  /** Default: the broker's. */
-  readonly partitions?: number;
-  /** Default: the broker's. */
-  readonly replicationFactor?: number;
-  readonly configs?: Readonly<Record<string, string>>;
-}
+const TIMEOUT_MS = 60_000;
+/** What a broker may take for a change, before it answers all the same. */
+const BROKER_TIMEOUT_MS = 30_000;
 
-export interface TopicDescription {
-  readonly topic: string;
-  readonly topicId: string;
-  readonly isInternal: boolean;
-  readonly partitions: readonly PartitionInfo[];
-}
+/** Looks after topics, groups and configurations. Made by `client.admin()`. Every call repeats what may succeed later, for up
+ * to 60 s, and throws the first error that remains. */
+export class Admin {
+  readonly #cluster: Cluster;
+  readonly #lane: Lane;
+  readonly #closing = new AbortController();
+  readonly #scope: RetryScope;
+  readonly #groups: GroupAdmin;
+  readonly #onClosed: () => void;
 
-export interface ClusterDescription {
-  readonly clusterId: string;
-  readonly controllerId: number;
-  readonly brokers: readonly BrokerInfo[];
-}
+  /** @internal Admins are made by `client.admin()`. */
+  constructor(cluster: Cluster, onClosed: () => void) {
+    this.#cluster = cluster;
+    this.#lane = cluster.openLane();
+    this.#scope = cluster.retryScope(this.#closing.signal);
+    this.#groups = new GroupAdmin(cluster, this.#lane, (what, attempt) => this.#retrying(what, attempt));
+    this.#onClosed = onClosed;
+  }
 
-export interface ConfigResource {
-  readonly type: "topic" | "broker" | "group";
-  /** The topic's, broker's (node id) or group's name. */
-  readonly name: string;
-}
+  /** Throws TOPIC_ALREADY_EXISTS when one of them exists; the others are made. Resolves when each partition has a leader. */
+  async createTopics(topics: readonly NewTopic[], options: { readonly validateOnly?: boolean } = {}): Promise<void> {
+    const { validateOnly = false } = options;
+    const body = {
+      topics: topics.map(({ topic, partitions = -1, replicationFactor = -1, configs = {} }) => ({
+        name: topic,
+        numPartitions: partitions,
+        replicationFactor,
+        assignments: [],
+        configs: Object.entries(configs).map(([name, value]) => ({ name, value })),
+      })),
+      timeoutMs: BROKER_TIMEOUT_MS,
+      validateOnly,
+    };
+    await this.#retrying("createTopics", async () => {
+      const response = await this.#toController(createTopics, body);
+      for (const each of response.topics) check(each.errorCode, `creating topic ${each.name}`, each.errorMessage);
+    });
+    if (!validateOnly) await this.#awaitLeaders(topics.map(({ topic }) => topic));
+  }
 
-export interface ConfigEntry {
-  readonly name: string;
-  /** Null when the broker keeps it secret. */
-  readonly value: string | null;
-  readonly isDefault: boolean;
-  readonly isReadOnly: boolean;
-  readonly isSensitive: boolean;
-}
+  async deleteTopics(topics: readonly string[]): Promise<void> {
+    const body = {
+      topics: topics.map((name) => ({ name, topicId: ZERO_UUID })),
+      topicNames: topics,
+      timeoutMs: BROKER_TIMEOUT_MS,
+    };
+    await this.#retrying("deleteTopics", async () => {
+      const response = await this.#toController(deleteTopics, body);
+      for (const each of response.responses) {
+        const what = `deleting topic ${each.name}`;
+        const error = errorName(each.errorCode);
+        // Not worth a retry, as it is elsewhere: it will not appear.
+        if (error === "UNKNOWN_TOPIC_OR_PARTITION")
+          throw wireError(error, what, each.errorMessage, { retriable: false });
+        check(each.errorCode, what, each.errorMessage);
+      }
+    });
+    await this.#retrying("deleteTopics", () => this.#cluster.refresh(topics));
+  }
 
-export interface ConfigChange {
-  readonly name: string;
-  readonly operation: "set" | "delete" | "append" | "subtract";
-  readonly value?: string;
-}
+  /** Adds partitions: `totalPartitions` is how many there are to be. */
+  async createPartitions(topic: string, totalPartitions: number): Promise<void> {
+    const body = {
+      topics: [{ name: topic, count: totalPartitions, assignments: null }],
+      timeoutMs: BROKER_TIMEOUT_MS,
+      validateOnly: false,
+    };
+    await this.#retrying("createPartitions", async () => {
+      const response = await this.#toController(createPartitions, body);
+      for (const each of response.results)
+        check(each.errorCode, `adding partitions to ${each.name}`, each.errorMessage);
+    });
+    await this.#awaitLeaders([topic], totalPartitions);
+  }
 
-export type OffsetSpec = "earliest" | "latest" | "max_timestamp" | { readonly timestamp: number };
-
-export interface GroupListing {
-  readonly groupId: string;
-  readonly protocolType: string;
-  readonly state: string;
-}
-
-export interface GroupDescription {
-  readonly groupId: string;
-  readonly state: string;
-  readonly protocolType: string;
-  /** The assignor's name. */
-  readonly protocol: string;
-  readonly members: readonly {
-    readonly memberId: string;
-    readonly groupInstanceId: string | null;
-    readonly clientId: string;
-    readonly clientHost: string;
-    readonly partitions: readonly TopicPartition[];
-  }[];
-}
-
-/** Looks after topics, groups and configurations. Made by `client.admin()`. Every call retries what can be retried, up to
- * 60 s, and throws the first error that remains. */
-export declare class Admin {
-  /** Throws TOPIC_ALREADY_EXISTS when one of them exists; those before it are made. Resolves when all brokers know them. */
-  createTopics(topics: readonly NewTopic[], options?: { readonly validateOnly?: boolean }): Promise<void>;
-  deleteTopics(topics: readonly string[]): Promise<void>;
-  createPartitions(topic: string, totalPartitions: number): Promise<void>;
   /** Names, without internal topics unless asked. */
-  listTopics(options?: { readonly includeInternal?: boolean }): Promise<string[]>;
+  async listTopics({ includeInternal = false }: { readonly includeInternal?: boolean } = {}): Promise<string[]> {
+    const { topics } = await this.#metadata(null);
+    const shown = topics.filter(({ isInternal }) => includeInternal || !isInternal);
+    return shown.flatMap(({ name }) => name ?? []).toSorted();
+  }
+
   /** Topics that do not exist are left out. */
-  describeTopics(topics: readonly string[]): Promise<TopicDescription[]>;
-  describeCluster(): Promise<ClusterDescription>;
-  describeConfigs(resource: ConfigResource): Promise<ConfigEntry[]>;
-  alterConfigs(resource: ConfigResource, changes: readonly ConfigChange[]): Promise<void>;
+  async describeTopics(topics: readonly string[]): Promise<TopicDescription[]> {
+    const response = await this.#metadata(topics.map((name) => ({ name })));
+    const found: TopicDescription[] = [];
+    for (const { name, errorCode, topicId, isInternal, partitions } of response.topics) {
+      if (name === null || errorName(errorCode) === "UNKNOWN_TOPIC_OR_PARTITION") continue;
+      check(errorCode, `metadata of topic ${name}`);
+      const infos = partitions.map(({ partitionIndex, leaderId, leaderEpoch, replicaNodes, isrNodes }) => ({
+        topic: name,
+        partition: partitionIndex,
+        leader: leaderId,
+        leaderEpoch,
+        replicas: replicaNodes,
+        inSyncReplicas: isrNodes,
+      }));
+      found.push({ topic: name, topicId, isInternal, partitions: infos.sort((a, b) => a.partition - b.partition) });
+    }
+    return found;
+  }
+
+  async describeCluster(): Promise<ClusterDescription> {
+    return this.#retrying("describeCluster", async () => {
+      const body = { includeClusterAuthorizedOperations: false };
+      const response = await this.#cluster.requestAny(this.#lane, describeCluster, body);
+      check(response.errorCode, "describeCluster", response.errorMessage);
+      const { clusterId, controllerId, brokers } = response;
+      return {
+        clusterId,
+        controllerId,
+        brokers: brokers.map(({ brokerId, host, port }) => ({ nodeId: brokerId, host, port })),
+      };
+    });
+  }
+
+  async describeConfigs(resource: ConfigResource): Promise<ConfigEntry[]> {
+    const body = {
+      resources: [{ ...wireResource(resource), configurationKeys: null }],
+      includeSynonyms: false,
+    };
+    return this.#retrying("describeConfigs", async () => {
+      const response = await this.#toOwner(resource, describeConfigs, body);
+      return response.results.flatMap(({ errorCode, errorMessage, configs }) => {
+        check(errorCode, `configuration of ${resource.type} ${resource.name}`, errorMessage);
+        return configs.map(({ name, value, readOnly, isSensitive, configSource }) => ({
+          name,
+          value,
+          isReadOnly: readOnly,
+          isSensitive,
+          isDefault: configSource === SOURCE_DEFAULT,
+        }));
+      });
+    });
+  }
+
+  async alterConfigs(resource: ConfigResource, changes: readonly ConfigChange[]): Promise<void> {
+    const configs = changes.map(({ name, operation, value = null }) => ({
+      name,
+      configOperation: configOperations[operation],
+      value,
+    }));
+    const body = { resources: [{ ...wireResource(resource), configs }], validateOnly: false };
+    await this.#retrying("alterConfigs", async () => {
+      const response = await this.#toOwner(resource, incrementalAlterConfigs, body);
+      for (const { errorCode, errorMessage } of response.responses) {
+        check(errorCode, `configuring ${resource.type} ${resource.name}`, errorMessage);
+      }
+    });
+  }
+
   /** Partitions without an answer (no record so late) are left out. */
-  listOffsets(
+  async listOffsets(
     partitions: readonly (TopicPartition & { readonly spec: OffsetSpec })[],
-    options?: { readonly isolationLevel?: IsolationLevel },
-  ): Promise<(TopicPartitionOffset & { readonly timestamp: number })[]>;
+    options: { readonly isolationLevel?: IsolationLevel } = {},
+  ): Promise<(TopicPartitionOffset & { readonly timestamp: number })[]> {
+    this.#requireOpen();
+    const { isolationLevel = "read_uncommitted" } = options;
+    const queries = partitions.map(({ topic, partition, spec }) => ({
+      topic,
+      partition,
+      timestamp: timestampOf(spec),
+    }));
+    const found = await findOffsets(this.#cluster, this.#lane, this.#scope, TIMEOUT_MS, queries, isolationLevel);
+    return found.filter(({ offset }) => offset >= 0);
+  }
+
   /** Removes the records before each offset (-1: all of them); gives the new log starts. */
-  deleteRecords(before: readonly TopicPartitionOffset[]): Promise<TopicPartitionOffset[]>;
-  listGroups(): Promise<GroupListing[]>;
-  describeGroups(groupIds: readonly string[]): Promise<GroupDescription[]>;
+  deleteRecords(before: readonly TopicPartitionOffset[]): Promise<TopicPartitionOffset[]> {
+    return this.#retrying("deleteRecords", async () => {
+      const results = await askLeaders(this.#cluster, before, (nodeId, asked) => this.#askToDelete(nodeId, asked));
+      return results.map((result) => {
+        if (result.error !== "NONE") throw offsetError(result.query, result.error);
+        const { topic, partition } = result.query;
+        return { topic, partition, offset: result.answer };
+      });
+    });
+  }
+
+  listGroups(): Promise<GroupListing[]> {
+    return this.#groups.list();
+  }
+
+  describeGroups(groupIds: readonly string[]): Promise<GroupDescription[]> {
+    return this.#groups.describe(groupIds);
+  }
+
   /** Only empty groups can be deleted. */
-  deleteGroups(groupIds: readonly string[]): Promise<void>;
-  /** All offsets that a group has stored. */
+  deleteGroups(groupIds: readonly string[]): Promise<void> {
+    return this.#groups.delete(groupIds);
+  }
+
+  /** All offsets that a group has stored. `requireStable`: waits for open transactions that hold offsets. */
   listConsumerGroupOffsets(
     groupId: string,
-    options?: { readonly requireStable?: boolean },
-  ): Promise<TopicPartitionOffset[]>;
+    { requireStable = false }: { readonly requireStable?: boolean } = {},
+  ): Promise<TopicPartitionOffset[]> {
+    return this.#groups.offsets(groupId, requireStable);
+  }
+
   /** Sets offsets of a group without members. */
-  alterConsumerGroupOffsets(groupId: string, offsets: readonly TopicPartitionOffset[]): Promise<void>;
-  close(): Promise<void>;
+  alterConsumerGroupOffsets(groupId: string, offsets: readonly TopicPartitionOffset[]): Promise<void> {
+    return this.#groups.setOffsets(groupId, offsets);
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort(new OncillaError("CLOSED", "the admin is closed: make a new one with client.admin()"));
+    this.#cluster.closeLane(this.#lane);
+    this.#onClosed();
+  }
+
+  #requireOpen(): void {
+    this.#closing.signal.throwIfAborted();
+  }
+
+  #retrying<T>(what: string, attempt: () => Promise<T>): Promise<T> {
+    return retrying(this.#scope, what, TIMEOUT_MS, attempt);
+  }
+
+  /** Brokers that are not the controller may pass requests on or not: the controller takes them for sure. */
+  async #toController<A extends Api>(api: A, body: RequestBody<A>): Promise<ResponseOf<A>> {
+    if (this.#cluster.metadata.controllerId < 0) await this.#cluster.refresh();
+    const { controllerId } = this.#cluster.metadata;
+    if (controllerId < 0) return this.#cluster.requestAny(this.#lane, api, body);
+    return this.#lane.request(controllerId, api, body).catch((error: unknown) => {
+      this.#cluster.requestRefresh();
+      throw error;
+    });
+  }
+
+  /** A broker's configuration is asked of itself, all others of any. */
+  #toOwner<A extends Api>(resource: ConfigResource, api: A, body: RequestBody<A>): Promise<ResponseOf<A>> {
+    if (resource.type !== "broker" || resource.name === "") return this.#cluster.requestAny(this.#lane, api, body);
+    return this.#lane.request(Number(resource.name), api, body);
+  }
+
+  #metadata(topics: readonly { readonly name: string }[] | null): Promise<ResponseOf<typeof metadata>> {
+    return this.#retrying("metadata", async () => {
+      const body = { topics, allowAutoTopicCreation: false };
+      const response = await this.#cluster.requestAny(this.#lane, metadata, body);
+      check(response.errorCode, "metadata");
+      return response;
+    });
+  }
+
+  async #awaitLeaders(topics: readonly string[], atLeast = 1): Promise<void> {
+    await this.#retrying(`leaders of ${topics.join()}`, async () => {
+      await this.#cluster.refresh(topics);
+      for (const topic of topics) {
+        const partitions = this.#cluster.metadata.topic(topic)?.partitions ?? [];
+        if (partitions.length < atLeast || partitions.some(({ leader }) => leader < 0)) {
+          throw wireError("LEADER_NOT_AVAILABLE", `topic ${topic}`);
+        }
+      }
+    });
+  }
+
+  async #askToDelete(
+    nodeId: number,
+    asked: readonly TopicPartitionOffset[],
+  ): Promise<LeaderAnswer<TopicPartitionOffset, number>[]> {
+    const topics = groupByTopic(asked).map(({ topic, items }) => ({
+      name: topic,
+      partitions: items.map(({ partition, offset }) => ({ partitionIndex: partition, offset })),
+    }));
+    const response = await this.#lane.request(nodeId, deleteRecords, { topics, timeoutMs: BROKER_TIMEOUT_MS });
+    const results = response.topics.flatMap(({ name, partitions }) => partitions.map((each) => ({ name, ...each })));
+    return asked.map((query) => {
+      const result = results.find((each) => each.name === query.topic && each.partitionIndex === query.partition);
+      const error = result ? errorName(result.errorCode) : "DISCONNECTED";
+      return error === "NONE" ? { query, error, answer: result?.lowWatermark ?? -1 } : { query, error };
+    });
+  }
+}
+
+function check(code: number, what: string, detail?: string | null): void {
+  const error = errorName(code);
+  if (error !== "NONE") throw wireError(error, what, detail);
+}
+
+function wireResource({ type, name }: ConfigResource): { resourceType: number; resourceName: string } {
+  return { resourceType: resourceTypes[type], resourceName: name };
 }

@@ -75,16 +75,32 @@ export function findOffsets(
 ): Promise<ListedOffset[]> {
   const found = new Map<OffsetQuery, ListedOffset>();
   return retrying(scope, "offsets of partitions", timeoutMs, async () => {
-    const open = queries.filter((query) => !found.has(query));
-    let failure: OncillaError | undefined;
-    for (const result of await askOffsets(cluster, lane, open, isolationLevel)) {
-      if (result.error === "NONE") found.set(result.query, result.answer);
-      // What asking again will not change is told before the rest.
-      else if (!failure || failure.retriable) failure = offsetError(result.query, result.error);
+    // Brokers refuse a request that names a partition twice: several questions about one go out one after the other.
+    for (;;) {
+      const open = firstOfEach(queries.filter((query) => !found.has(query)));
+      if (open.length === 0) return queries.flatMap((query) => found.get(query) ?? []);
+      take(await askOffsets(cluster, lane, open, isolationLevel), found);
     }
-    if (failure) throw failure;
-    return [...found.values()];
   });
+}
+
+function firstOfEach(queries: readonly OffsetQuery[]): OffsetQuery[] {
+  const byPartition = new Map<string, OffsetQuery>();
+  for (const query of queries.toReversed()) byPartition.set(`${query.topic}/${query.partition}`, query);
+  return [...byPartition.values()];
+}
+
+/** Throws what asking again will not change before the rest. */
+function take(
+  answers: readonly LeaderAnswer<OffsetQuery, ListedOffset>[],
+  found: Map<OffsetQuery, ListedOffset>,
+): void {
+  let failure: OncillaError | undefined;
+  for (const result of answers) {
+    if (result.error === "NONE") found.set(result.query, result.answer);
+    else if (!failure || failure.retriable) failure = offsetError(result.query, result.error);
+  }
+  if (failure) throw failure;
 }
 
 export function offsetError(
