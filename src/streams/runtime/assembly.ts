@@ -1,4 +1,5 @@
 /** Puts a worker together: its way to the cluster, its place in the state directory, its parts. */
+import type { TopicDescription } from "../../client/index.ts";
 import type { StreamsConfig } from "../options.ts";
 import type { Topology } from "../topology/topology.ts";
 import { streamsAssignor, type WorkerTasks } from "./assignor.ts";
@@ -29,8 +30,8 @@ export async function assembleWorker(
   const client = config.connect(config.client);
   try {
     const { clock } = config.platform;
-    const topicIds = await ensureInternalTopics({ ...config, topology, clock, admin: client.admin() });
-    return assemble(topology, config, client, topicIds, onTurn);
+    const internalTopics = await ensureInternalTopics({ ...config, topology, clock, admin: client.admin() });
+    return assemble(topology, config, client, internalTopics, onTurn);
   } catch (error) {
     await client.close();
     throw error;
@@ -41,7 +42,7 @@ function assemble(
   topology: Topology,
   config: StreamsConfig,
   client: StreamsClient,
-  topicIds: ReadonlyMap<string, string>,
+  internalTopics: ReadonlyMap<string, TopicDescription>,
   onTurn: (allRun: boolean) => void,
 ): WorkerAssembly {
   const { applicationId, engines, handlers, logger, guarantee, commitIntervalMs } = config;
@@ -71,9 +72,9 @@ function assemble(
   });
   const consumer = createConsumer(client, config, assignor, place);
   const restorer = new Restorer(client.consumer({ isolationLevel: "read_committed", autoOffsetReset: "none" }), clock);
-  const environment = { topology, applicationId, topicIds, engines, stateDirectory, output, handlers, logger };
+  const environment = { topology, applicationId, internalTopics, engines, stateDirectory, output, handlers, logger };
   const tasks = new TaskManager({ environment, consumer, restorer, admin: client.admin(), clock });
-  const purger = new RepartitionPurger(client.admin(), clock, logger, (topic) => topicIds.has(topic));
+  const purger = new RepartitionPurger(client.admin(), clock, logger, (topic) => internalTopics.has(topic));
   const worker: Worker = new Worker({
     guarantee,
     commitIntervalMs,

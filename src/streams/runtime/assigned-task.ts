@@ -1,7 +1,8 @@
 /** A task that a worker was given: from taking its folder to letting go of it. The running `Task` inside comes and goes. */
-import type { TopicPartition } from "../../client/index.ts";
+import type { TopicDescription, TopicPartition } from "../../client/index.ts";
 import { assert, defined } from "../../platform/assert.ts";
 import type { Logger } from "../../platform/logger.ts";
+import { StreamsError } from "../errors.ts";
 import { StoreDamagedError, type StoreEngine, type StoreEngines } from "../stores/engine.ts";
 import type { ErrorHandlers } from "../tasks/error-handlers.ts";
 import { Task, type TaskOutput } from "../tasks/task.ts";
@@ -15,8 +16,7 @@ import type { StateDirectory, TaskFolder } from "./state-directory.ts";
 export interface TaskEnvironment {
   readonly topology: Topology;
   readonly applicationId: string;
-  /** Ids of the internal topics. */
-  readonly topicIds: ReadonlyMap<string, string>;
+  readonly internalTopics: ReadonlyMap<string, TopicDescription>;
   readonly engines: StoreEngines;
   /** Undefined when the engines keep nothing on disk. */
   readonly stateDirectory: StateDirectory | undefined;
@@ -83,9 +83,7 @@ export class AssignedTask {
     assert(this.#phase === "closed");
     if (!this.#takeFolder()) return false;
     for (const definition of this.#subtopology.stores) {
-      const topic = changelogTopic(this.#environment.applicationId, definition.name);
-      const topicId = defined(this.#environment.topicIds.get(topic));
-      const changelog = { topic, partition: this.id.partition, topicId };
+      const changelog = this.#changelogOf(definition.name);
       this.#stores.push({ definition, changelog, engine: this.#openEngine(definition.name) });
     }
     this.#phase = "open";
@@ -152,6 +150,18 @@ export class AssignedTask {
     if (!directory || this.#subtopology.stores.length === 0) return true;
     this.#folder = directory.takeTask(this.id);
     return this.#folder !== undefined;
+  }
+
+  #changelogOf(store: string): Changelog {
+    const topic = changelogTopic(this.#environment.applicationId, store);
+    const { topicId, partitions } = defined(this.#environment.internalTopics.get(topic));
+    const { partition } = this.id;
+    if (partition < partitions.length) return { topic, partition, topicId };
+    throw new StreamsError(
+      "INTERNAL_TOPIC_MISMATCH",
+      `${topic} has ${partitions.length} partitions, and an input of task ${this.name} has more by now: use another ` +
+        "application id, or delete the application's internal topics and offsets and begin anew",
+    );
   }
 
   #openEngine(store: string): StoreEngine {

@@ -12,8 +12,8 @@ export interface CommitPath {
   commitTransaction(offsets: readonly TopicPartitionOffset[], group: ConsumerGroupMetadata): Promise<void>;
   /** Without: stores the offsets for the group. */
   commitOffsets(offsets: readonly TopicPartitionOffset[]): Promise<void>;
-  /** As of now: a member that was replaced has another. */
-  groupMetadata(): ConsumerGroupMetadata;
+  /** The membership in which the tasks were given. */
+  readonly group: ConsumerGroupMetadata;
   now(): number;
 }
 
@@ -37,7 +37,7 @@ export async function commitTasks(tasks: readonly Task[], path: CommitPath): Pro
   const offsets = tasks.flatMap((task) => task.offsetsToCommit());
   if (path.guarantee === "exactly_once_v2") {
     // The group's metadata lets the coordinator refuse a member whose partitions others have by now (KIP-447).
-    await path.commitTransaction(offsets, path.groupMetadata());
+    await path.commitTransaction(offsets, path.group);
     for (const task of tasks) task.commit(path.now());
   } else {
     for (const task of tasks) task.commit(path.now());

@@ -27,9 +27,11 @@ export interface InternalTopicsOptions {
   readonly clock: Clock;
 }
 
-/** Makes the internal topics that do not exist and checks those that do; gives the topic ids, by topic. Any number of workers
- * may do this at the same time. */
-export async function ensureInternalTopics(options: InternalTopicsOptions): Promise<ReadonlyMap<string, string>> {
+/** Makes the internal topics that do not exist and checks those that do; gives their descriptions, by topic. Any number of
+ * workers may do this at the same time. */
+export async function ensureInternalTopics(
+  options: InternalTopicsOptions,
+): Promise<ReadonlyMap<string, TopicDescription>> {
   const { topology, applicationId, admin, replicationFactor } = options;
   const inputs = topology.subtopologies.flatMap(({ sourceTopics }) => sourceTopics);
   const found = await describe(
@@ -44,8 +46,7 @@ export async function ensureInternalTopics(options: InternalTopicsOptions): Prom
   for (const topic of needed) {
     if (!existing.has(topic.topic)) await create(admin, topic, replicationFactor);
   }
-  const descriptions = await untilAllExist(options, needed);
-  return new Map([...descriptions].map(([topic, { topicId }]) => [topic, topicId]));
+  return await untilAllExist(options, needed);
 }
 
 async function describe(admin: StreamsAdmin, topics: readonly string[]): Promise<Map<string, TopicDescription>> {

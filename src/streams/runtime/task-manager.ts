@@ -69,6 +69,11 @@ export class TaskManager {
     return this.#isAssigned && this.tasks.every(({ phase }) => phase === "running");
   }
 
+  /** Whether there is a task on its way to running. */
+  get isPreparing(): boolean {
+    return this.tasks.some(({ phase }) => phase === "closed" || phase === "open" || phase === "restoring");
+  }
+
   get sourceTopics(): readonly string[] {
     return [...this.#subtopologyOf.keys()];
   }
@@ -77,7 +82,8 @@ export class TaskManager {
   assign(partitions: readonly TopicPartition[]): void {
     const assigned = Map.groupBy(partitions, (each) => taskName(this.#taskOf(each)));
     for (const task of this.tasks) {
-      if (assigned.has(task.name)) task.resume();
+      // A topic that grew gives a task that is there already one more input.
+      if (assigned.get(task.name)?.length === task.partitions.length) task.resume();
       else this.#close(task);
     }
     for (const [name, ofTask] of assigned) {
@@ -200,7 +206,10 @@ export class TaskManager {
     const changelogs = tasks.flatMap(({ stores }) => stores.map(({ changelog }) => changelog));
     if (changelogs.length === 0) return new Map();
     const query = (spec: "earliest" | "latest") =>
-      this.#admin.listOffsets(changelogs.map(({ topic, partition }) => ({ topic, partition, spec })));
+      this.#admin.listOffsets(
+        changelogs.map(({ topic, partition }) => ({ topic, partition, spec })),
+        { isolationLevel: "read_uncommitted" },
+      );
     const [starts, ends] = await Promise.all([query("earliest"), query("latest")]);
     const startOf = offsetsByPartition(starts);
     const endOf = offsetsByPartition(ends);

@@ -1,5 +1,6 @@
 /** The loop of one worker: read, process, commit; and back to the last commit when something fails. */
-import { CommitFailedError, type ConsumerRecord } from "../../client/index.ts";
+import { CommitFailedError, type ConsumerGroupMetadata, type ConsumerRecord } from "../../client/index.ts";
+import { defined } from "../../platform/assert.ts";
 import { type Clock, sleep } from "../../platform/clock.ts";
 import type { Logger } from "../../platform/logger.ts";
 import { asError, StreamsError } from "../errors.ts";
@@ -17,6 +18,7 @@ const SLICE_RECORDS = 100;
 /** Uncommitted changes of all stores that bring the next commit forward. */
 const MAX_UNCOMMITTED_BYTES = 32 * 1024 * 1024;
 const IDLE_POLL_MS = 100;
+const PREPARING_POLL_MS = 10;
 /** Rollbacks in a row, outages aside, after which it is no passing fault. */
 const MAX_ROLLBACKS = 20;
 const MAX_BACKOFF_MS = 1_000;
@@ -48,6 +50,9 @@ export class Worker {
   readonly #output: Output;
   readonly #clock: Clock;
   readonly counters: WorkerCounters = { recordsProcessed: 0, recordsDropped: 0, commits: 0, aborts: 0 };
+  /** The membership in which the tasks were given. Not the consumer's word at the time of a commit: it may have lost that
+   * membership meanwhile, and offsets without one are taken unchecked. */
+  #group: ConsumerGroupMetadata | undefined;
   #lastCommitAt: number;
   #rollbacksInARow = 0;
   #isStopping = false;
@@ -65,7 +70,7 @@ export class Worker {
   async run(): Promise<void> {
     this.#consumer.subscribe(this.#tasks.sourceTopics, {
       onRevoked: () => this.#onRevoked(),
-      onAssigned: () => this.#tasks.holdWaiting(),
+      onAssigned: () => this.#onAssigned(),
       onLost: () => this.#onLost(),
     });
     while (!this.#isStopping) {
@@ -109,14 +114,14 @@ export class Worker {
   }
 
   async #prepareTasks(): Promise<void> {
-    if (this.#tasks.allRun) return;
+    if (!this.#tasks.isPreparing) return;
     // Finding out where to go on can wait for others' transactions. Ours must not stay open as long.
     if (this.#tasks.hasTasksToLocate) await this.#commit();
     await this.#tasks.prepare();
   }
 
   #pollTimeoutMs(): number {
-    if (!this.#tasks.allRun) return 10;
+    if (this.#tasks.isPreparing) return PREPARING_POLL_MS;
     const hasProgress = this.#tasks.running.some((task) => task.hasProgress);
     return hasProgress ? Math.max(0, this.#nextCommitAt - this.#clock.monotonic()) : IDLE_POLL_MS;
   }
@@ -145,12 +150,17 @@ export class Worker {
       flush: () => this.#output.flush(),
       commitTransaction: (positions, group) => this.#output.commitTransaction(positions, group),
       commitOffsets: (positions) => this.#consumer.commit(positions),
-      groupMetadata: () => this.#consumer.groupMetadata(),
+      group: defined(this.#group),
       now: () => this.#clock.now(),
     });
     this.counters.commits++;
     this.#rollbacksInARow = 0;
     this.#options.purger.onCommitted(offsets);
+  }
+
+  #onAssigned(): void {
+    this.#group = this.#consumer.groupMetadata();
+    this.#tasks.holdWaiting();
   }
 
   /** Every task is given up for the time of a rebalance; what they have done is committed before, or dropped. */

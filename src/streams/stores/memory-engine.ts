@@ -33,7 +33,8 @@ class MemoryEngine implements StoreEngine {
     let removed = 0;
     for (const { key, value } of changes) {
       const id = keyId(key);
-      if (value !== null) this.#entries.set(id, { key, value });
+      // Copied: a small view would keep the whole block that it lies in alive.
+      if (value !== null) this.#entries.set(id, { key, value: new Uint8Array(value) });
       else if (this.#entries.delete(id)) removed++;
     }
     if (removed > 0 || this.#entries.size !== sizeBefore) this.#sortedIds = undefined;
