@@ -8,19 +8,19 @@ import type { Handler } from "../router.ts";
 const GROUP = 0;
 const TRANSACTION = 1;
 
+const NOWHERE = { nodeId: -1, host: "", port: -1 };
+
 /** The first version that asks for many keys at once. */
 const BATCHED_VERSION = 4;
 
 export function findCoordinatorHandler(services: BrokerServices): Handler<typeof findCoordinator> {
   const { config, advertised } = services;
-  const here = { nodeId: config.nodeId, ...advertised };
-  const nowhere = { nodeId: -1, host: "", port: -1 };
   return {
     api: findCoordinator,
     async handle(request, { apiVersion }, reply) {
       const { error, message } = await prepare(services, request.keyType);
       const answer = {
-        ...(error === "NONE" ? here : nowhere),
+        ...(error === "NONE" ? { nodeId: config.nodeId, ...advertised } : NOWHERE),
         errorCode: errorCodes[error],
         errorMessage: message,
       };

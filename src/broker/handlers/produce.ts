@@ -18,6 +18,10 @@ type ProduceTopic = ProduceRequest["topicData"][number];
 type PartitionData = ProduceTopic["partitionData"][number];
 type PartitionResponse = ResponseBody<typeof produce>["responses"][number]["partitionResponses"][number];
 
+type CheckedData =
+  | { readonly ok: true; readonly partition: Partition; readonly batch: RecordBatch }
+  | { readonly ok: false; readonly error: ErrorName; readonly message: string | null };
+
 const ACKS_NONE = 0;
 const ACKS_WRITTEN = 1;
 const ACKS_DURABLE = -1;
@@ -83,35 +87,37 @@ class ProduceCall {
     return image.topic(name) ?? "UNKNOWN_TOPIC_OR_PARTITION";
   }
 
-  #append(
-    topic: Topic | ErrorName,
-    { index, records }: PartitionData,
-    done: (response: PartitionResponse) => void,
-  ): void {
-    const { partitions, clock } = this.#services;
-    const fail = (error: ErrorName, message: string | null = null): void => done(this.#failed(index, error, message));
-    const { acks } = this.#request;
-    if (acks !== ACKS_DURABLE && acks !== ACKS_WRITTEN && acks !== ACKS_NONE) return fail("INVALID_REQUIRED_ACKS");
-    if (typeof topic === "string") return fail(topic);
-    if (isInternalTopic(topic.name)) {
-      return fail("INVALID_TOPIC_EXCEPTION", `Cannot append to internal topic ${topic.name}`);
+  #append(topic: Topic | ErrorName, data: PartitionData, done: (response: PartitionResponse) => void): void {
+    const checked = this.#check(topic, data);
+    if (!checked.ok) {
+      done(this.#failed(data.index, checked.error, checked.message));
+      return;
     }
-    const partition = partitions.findById(topic.id, index);
-    if (typeof partition === "string") return fail(partition);
-    if (records === null) return fail("INVALID_RECORD", "no records");
-    const validated = validateBatches(records, partition.log.config, clock.now());
-    if (!validated.ok) return fail(validated.error, validated.message);
-    const [batch] = validated.batches;
-    if (!batch || validated.batches.length > 1) {
-      return fail("INVALID_RECORD", "Produce requests must have exactly one record batch per partition");
-    }
-    partition.append(batch, this.#verification(partition, batch), (outcome) =>
-      outcome.ok ? this.#appended(partition, outcome, done) : fail(outcome.error, outcome.message),
-    );
+    const { partition, batch } = checked;
+    const verification = batch.isTransactional ? this.#verifier.verification(partition, batch) : undefined;
+    partition.append(batch, verification, (outcome) => {
+      if (outcome.ok) this.#appended(partition, outcome, done);
+      else done(this.#failed(data.index, outcome.error, outcome.message));
+    });
   }
 
-  #verification(partition: Partition, batch: RecordBatch): ReturnType<ProduceVerifier["verification"]> | undefined {
-    return batch.isTransactional ? this.#verifier.verification(partition, batch) : undefined;
+  #check(topic: Topic | ErrorName, { index, records }: PartitionData): CheckedData {
+    const { acks } = this.#request;
+    if (acks !== ACKS_DURABLE && acks !== ACKS_WRITTEN && acks !== ACKS_NONE) return refuse("INVALID_REQUIRED_ACKS");
+    if (typeof topic === "string") return refuse(topic);
+    if (isInternalTopic(topic.name)) {
+      return refuse("INVALID_TOPIC_EXCEPTION", `Cannot append to internal topic ${topic.name}`);
+    }
+    const partition = this.#services.partitions.findById(topic.id, index);
+    if (typeof partition === "string") return refuse(partition);
+    if (records === null) return refuse("INVALID_RECORD", "no records");
+    const validated = validateBatches(records, partition.log.config, this.#services.clock.now());
+    if (!validated.ok) return validated;
+    const [batch] = validated.batches;
+    if (!batch || validated.batches.length > 1) {
+      return refuse("INVALID_RECORD", "Produce requests must have exactly one record batch per partition");
+    }
+    return { ok: true, partition, batch };
   }
 
   #appended(
@@ -148,4 +154,8 @@ class ProduceCall {
     // Without a response, the end of the connection tells the producer that its metadata may be old, as in Kafka.
     if (this.#hasError) this.#context.peer.end();
   }
+}
+
+function refuse(error: ErrorName, message: string | null = null): CheckedData {
+  return { ok: false, error, message };
 }

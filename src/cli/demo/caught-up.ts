@@ -1,4 +1,4 @@
-import type { Client } from "../../client/index.ts";
+import type { Client, TopicPartition, TopicPartitionOffset } from "../../client/index.ts";
 import { partitionsOf } from "./read-topic.ts";
 
 /**
@@ -14,10 +14,10 @@ export async function isCaughtUp(client: Client, groupId: string, topic: string)
     const starts = await reader.beginningOffsets(partitions);
     const ends = await reader.endOffsets(partitions);
     const open = partitions
-      .map((partition, index) => ({
+      .map((partition) => ({
         ...partition,
-        from: Math.max(committed[index]?.offset ?? 0, starts[index]?.offset ?? 0),
-        end: ends[index]?.offset ?? 0,
+        from: Math.max(offsetOf(committed, partition), offsetOf(starts, partition)),
+        end: offsetOf(ends, partition),
       }))
       .filter(({ from, end }) => from < end);
     if (open.length === 0) return true;
@@ -32,4 +32,8 @@ export async function isCaughtUp(client: Client, groupId: string, topic: string)
     await group.close();
     await reader.close();
   }
+}
+
+function offsetOf(offsets: readonly TopicPartitionOffset[], { partition }: TopicPartition): number {
+  return offsets.find((each) => each.partition === partition)?.offset ?? 0;
 }

@@ -1,12 +1,18 @@
 /** The demo's input: which files, and their lines. */
-import { createReadStream, existsSync, readdirSync, statSync } from "node:fs";
+import { createReadStream, createWriteStream, existsSync, readdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
+import { pipeline } from "node:stream/promises";
 import { CliError } from "../cli-error.ts";
 
 const PROSE = /^(readme|licen[cs]e|notice|changelog|authors|contributing)(\.|$)|\.(md|markdown|txt)$/i;
 /** Type declarations of these packages are documentation for the most part. */
 const DOCUMENTED_PACKAGES = "@types";
+
+/** Standard input can be read once; the producer may have to read its input again. */
+export async function spoolStandardInput(file: string): Promise<void> {
+  await pipeline(process.stdin, createWriteStream(file));
+}
 
 /** The files that `paths` name, folders searched through, in a fixed order; the default text when there are none. */
 export function inputFiles(paths: readonly string[]): string[] {

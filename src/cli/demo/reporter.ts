@@ -1,6 +1,8 @@
 /** The child's side of its line to the parent. */
 import type { ChildMessage, Counters } from "./messages.ts";
 
+export const REPORT_INTERVAL_MS = 50;
+
 export class Reporter {
   ready(): void {
     send({ type: "ready" });

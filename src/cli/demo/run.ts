@@ -8,7 +8,7 @@ import { seededRandom } from "../../platform/seeded-random.ts";
 import { CliError } from "../cli-error.ts";
 import { isCaughtUp } from "./caught-up.ts";
 import { type Crash, crashSchedule, type ProcessName } from "./crashes.ts";
-import { inputFiles, totalBytes } from "./input.ts";
+import { inputFiles, spoolStandardInput, totalBytes } from "./input.ts";
 import type { ChildConfig, DemoTopics, Guarantee } from "./messages.ts";
 import { ManagedProcess, startBroker, startChild } from "./processes.ts";
 import { ProgressDisplay } from "./progress.ts";
@@ -35,11 +35,13 @@ const CAUGHT_UP_INTERVAL_MS = 300;
 
 /** Runs the demo; true when the outcome is what was asked for. */
 export async function runDemo(options: DemoOptions, signal: AbortSignal): Promise<boolean> {
-  const files = inputFiles(options.paths);
-  const truth = await countTruth(files);
-  if (truth.words === 0) throw new CliError("there are no words in the input");
-  const run = new DemoRun(options, files, truth);
+  const folder = mkdtempSync(join(tmpdir(), "oncilla-demo-"));
+  let run: DemoRun | undefined;
   try {
+    const files = await findInput(options.paths, folder);
+    const truth = await countTruth(files);
+    if (truth.words === 0) throw new CliError("there are no words in the input");
+    run = new DemoRun(options, files, truth, folder);
     const startedAt = performance.now();
     await run.start();
     await run.untilCaughtUp(signal);
@@ -51,8 +53,17 @@ export async function runDemo(options: DemoOptions, signal: AbortSignal): Promis
     );
     return isAsAsked(verdict, options);
   } finally {
-    await run.cleanUp();
+    await run?.cleanUp();
+    if (options.keep) console.log(`Everything is left in ${folder}`);
+    else rmSync(folder, { recursive: true, force: true });
   }
+}
+
+async function findInput(paths: readonly string[], folder: string): Promise<string[]> {
+  if (!paths.includes("-")) return inputFiles(paths);
+  const spooled = join(folder, "standard-input.txt");
+  await spoolStandardInput(spooled);
+  return inputFiles(paths.map((path) => (path === "-" ? spooled : path)));
 }
 
 function isAsAsked(verdict: Verdict, options: DemoOptions): boolean {
@@ -76,11 +87,11 @@ class DemoRun {
   #fatal: Error | undefined;
   crashesDone = 0;
 
-  constructor(options: DemoOptions, files: readonly string[], truth: Truth) {
+  constructor(options: DemoOptions, files: readonly string[], truth: Truth, folder: string) {
     this.#options = options;
     this.#files = files;
     this.#truth = truth;
-    this.#folder = mkdtempSync(join(tmpdir(), "oncilla-demo-"));
+    this.#folder = folder;
     // Its own names on a shared cluster, so that runs do not meet.
     const prefix = options.brokers ? `oncilla-demo-${Date.now().toString(36)}-` : "";
     this.#applicationId = `${prefix}word-count`;
@@ -157,8 +168,6 @@ class DemoRun {
     if (this.#client && this.#options.brokers && !this.#options.keep) await this.#deleteTopics(this.#client);
     await this.#client?.close();
     await this.#processes.get("broker")?.stop();
-    if (this.#options.keep) console.log(`Everything is left in ${this.#folder}`);
-    else rmSync(this.#folder, { recursive: true, force: true });
   }
 
   async #startBroker(): Promise<string> {

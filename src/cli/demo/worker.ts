@@ -1,9 +1,8 @@
 import { StreamsApp } from "../../streams/index.ts";
+import { aborted } from "./aborted.ts";
 import type { ChildConfig } from "./messages.ts";
-import type { Reporter } from "./reporter.ts";
+import { REPORT_INTERVAL_MS, type Reporter } from "./reporter.ts";
 import { wordCountTopology } from "./topology.ts";
-
-const REPORT_INTERVAL_MS = 50;
 
 /** A stream worker: counts words until it is told to stop. */
 export async function runWorker(config: ChildConfig, reporter: Reporter, stop: AbortSignal): Promise<void> {
@@ -13,6 +12,7 @@ export async function runWorker(config: ChildConfig, reporter: Reporter, stop: A
     guarantee: config.guarantee,
     commitIntervalMs: 100,
     stateDir: config.stateDir,
+    sessionTimeoutMs: 6_000,
   });
   const failed = new Promise<never>((_, reject) => {
     app.onError = reject;
@@ -26,11 +26,4 @@ export async function runWorker(config: ChildConfig, reporter: Reporter, stop: A
   await Promise.race([aborted(stop), failed]);
   clearInterval(timer);
   await app.close();
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
-  });
 }

@@ -1,9 +1,9 @@
 /** A client that speaks single requests of any version, for tests. */
 import { connect, type Socket } from "node:net";
-import { encodeRequest, readResponseAfterCorrelationId } from "../protocol/frame.ts";
-import { Reader } from "../protocol/reader.ts";
-import type { Api, RequestBody, ResponseOf } from "../protocol/schema.ts";
-import { FrameReader } from "./frame-reader.ts";
+import { FrameReader } from "../../src/broker/frame-reader.ts";
+import { encodeRequest, readResponseAfterCorrelationId } from "../../src/protocol/frame.ts";
+import { Reader } from "../../src/protocol/reader.ts";
+import type { Api, RequestBody, ResponseOf } from "../../src/protocol/schema.ts";
 
 interface Waiting {
   readonly correlationId: number;
