@@ -11,7 +11,7 @@ export function wordCountTopology(topics: DemoTopics): Topology {
   builder
     .stream(topics.lines, { key: serdes.string, value: serdes.string })
     .flatMapValues(wordsOf)
-    .groupBy((_line, word) => word, { key: serdes.string, value: serdes.string })
+    .groupBy((word) => word, { key: serdes.string, value: serdes.string })
     .count({ store: COUNTS_STORE })
     .toStream()
     .to(topics.counts, { key: serdes.string, value: serdes.int64 });

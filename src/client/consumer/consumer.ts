@@ -114,9 +114,9 @@ export class Consumer {
     if (this.#membership) {
       throw new OncillaError("INVALID_STATE", "assign: the consumer is subscribed: call unsubscribe() first");
     }
+    // Positions are looked for at the next poll: a `seek` that follows right away says where to begin.
     this.#assignment.set(partitions, "committed");
     this.#undelivered.keep(partitions);
-    this.#pump();
   }
 
   assignment(): TopicPartition[] {
