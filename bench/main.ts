@@ -1,12 +1,18 @@
 /** `npm run bench -- <name>`: measurements, each in a file of its own. Numbers are printed as a table and written as JSON. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { benchBroker } from "./broker.ts";
 import { benchStart } from "./start.ts";
+import { benchTxn } from "./txn.ts";
 
 /** Runs with the arguments behind its name; what it returns goes into bench/results/<name>.json. */
 export type Benchmark = (args: readonly string[]) => Promise<unknown>;
 
-const benchmarks: Readonly<Record<string, Benchmark>> = { start: benchStart };
+const benchmarks: Readonly<Record<string, Benchmark>> = {
+  broker: benchBroker,
+  txn: benchTxn,
+  start: benchStart,
+};
 
 const [name = "", ...args] = process.argv.slice(2);
 const benchmark = benchmarks[name];

@@ -22,6 +22,8 @@ export interface ApacheKafka {
   bootstrap: string;
   pid: number;
   dataDir: string;
+  /** When the broker's process was started, on the clock of `performance`. */
+  spawnedAtMs: number;
   /** Resolves when the process has gone, whoever ended it. */
   exited: Promise<void>;
   stop(): Promise<void>;
@@ -32,6 +34,17 @@ export const permissiveAuthorizer: Readonly<Record<string, string>> = {
   "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
   "super.users": "User:ANONYMOUS",
 };
+
+/** What kafka-run-class.sh gives the JVM. */
+const stockJvmOptions = [
+  "-server",
+  "-XX:+UseG1GC",
+  "-XX:MaxGCPauseMillis=20",
+  "-XX:InitiatingHeapOccupancyPercent=35",
+  "-XX:+ExplicitGCInvokesConcurrent",
+  "-XX:MaxInlineLevel=15",
+  "-Djava.awt.headless=true",
+];
 
 const clusterId = "b25jaWxsYS1pbnRlcm9wMQ";
 
@@ -75,9 +88,10 @@ export async function startApacheKafka(options: ApacheKafkaOptions): Promise<Apa
   }
 
   const heap = options.heap ?? "1G";
+  const spawnedAtMs = performance.now();
   const child = spawn(
     "java",
-    [`-Xmx${heap}`, `-Xms${heap}`, "-XX:+UseG1GC", logging, "-cp", classpath, "kafka.Kafka", configFile],
+    [`-Xmx${heap}`, `-Xms${heap}`, ...stockJvmOptions, logging, "-cp", classpath, "kafka.Kafka", configFile],
     { stdio: ["ignore", "ignore", "pipe"] },
   );
   const exited = new Promise<void>((resolve) => child.once("close", () => resolve()));
@@ -122,6 +136,7 @@ export async function startApacheKafka(options: ApacheKafkaOptions): Promise<Apa
     bootstrap: `127.0.0.1:${options.port}`,
     pid: child.pid ?? -1,
     dataDir,
+    spawnedAtMs,
     exited,
     async stop() {
       child.kill("SIGTERM");

@@ -1,0 +1,103 @@
+/** The brokers that are compared, each a process of its own. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { resolve as absolute, join } from "node:path";
+import { startApacheKafka } from "../../test/interop/apache-kafka.ts";
+import { freePort } from "../../test/interop/toolchain.ts";
+
+const projectRoot = join(import.meta.dirname, "..", "..");
+
+/** `os`: acknowledged when the operating system has it. `synced`: when it is on the disk. */
+export type Durability = "os" | "synced";
+
+/** "oncilla", "kafka", or the folder of another checkout of oncilla. */
+export type SideName = string;
+
+export interface Side {
+  readonly label: string;
+  readonly bootstrap: string;
+  readonly pid: number;
+  readonly dataDir: string;
+  /** On the clock of `performance`. */
+  readonly spawnedAtMs: number;
+  /** Its data is gone afterwards. */
+  stop(): Promise<void>;
+}
+
+export interface SideOptions {
+  readonly durability: Durability;
+  /** Where the broker's folder is made. */
+  readonly root: string;
+  /** oncilla only: writes a CPU profile into this folder when it stops. */
+  readonly profileInto?: string | undefined;
+  /** oncilla only: the built package instead of the sources. */
+  readonly built?: boolean | undefined;
+}
+
+export async function startSide(name: SideName, options: SideOptions): Promise<Side> {
+  const dataDir = mkdtempSync(join(options.root, `${name === "kafka" ? "kafka" : "oncilla"}-`));
+  return name === "kafka" ? startKafka(dataDir, options) : startOncilla(name, dataDir, options);
+}
+
+/** Says what is wrong with a name; undefined when nothing is. */
+export function wrongSide(name: SideName): string | undefined {
+  if (name === "kafka" || name === "oncilla" || existsSync(join(name, "src/cli/main.ts"))) return undefined;
+  return `${name} is none of: oncilla, kafka, the folder of a checkout of oncilla`;
+}
+
+async function startKafka(dataDir: string, options: SideOptions): Promise<Side> {
+  const synced = {
+    // Wherever the broker writes: without this the log of the transactions would not be synced.
+    "log.flush.interval.messages": "1",
+  };
+  const kafka = await startApacheKafka({
+    port: await freePort(),
+    dataDir,
+    overrides: {
+      // A deleted topic is gone from the disk before the next run.
+      "log.segment.delete.delay.ms": "100",
+      ...(options.durability === "synced" ? synced : {}),
+    },
+  });
+  const stop = async (): Promise<void> => {
+    await kafka.stop();
+    rmSync(dataDir, { recursive: true, force: true });
+  };
+  return { label: "kafka", ...kafka, dataDir: join(dataDir, "logs"), stop };
+}
+
+async function startOncilla(name: SideName, dataDir: string, options: SideOptions): Promise<Side> {
+  const root = name === "oncilla" ? projectRoot : absolute(name);
+  const entry = join(root, options.built ? "dist/cli/main.js" : "src/cli/main.ts");
+  const node = options.profileInto === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${options.profileInto}`];
+  if (options.profileInto !== undefined) mkdirSync(options.profileInto, { recursive: true });
+  const durability = options.durability === "os" ? "os" : "fsync";
+  const args = ["broker", "--data-dir", dataDir, "--port", "0", "--durability", durability, "--log-level", "warn"];
+  const spawnedAtMs = performance.now();
+  const child = spawn(process.execPath, [...node, entry, ...args], { stdio: ["ignore", "pipe", "inherit"] });
+  const kill = (): boolean => child.kill("SIGKILL");
+  process.once("exit", kill);
+  const closed = new Promise<void>((done) => child.once("close", () => done()));
+  const bootstrap = await listening(child);
+  const stop = async (): Promise<void> => {
+    child.kill("SIGTERM");
+    const timer = setTimeout(kill, 20_000);
+    await closed;
+    clearTimeout(timer);
+    process.removeListener("exit", kill);
+    rmSync(dataDir, { recursive: true, force: true });
+  };
+  return { label: name, bootstrap, pid: child.pid ?? -1, dataDir, spawnedAtMs, stop };
+}
+
+function listening(child: ChildProcess): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let printed = "";
+    child.stdout?.on("data", (chunk: Buffer) => {
+      printed += chunk.toString();
+      const address = /listening on (\S+)\n/.exec(printed)?.[1];
+      if (address !== undefined) resolve(address);
+    });
+    child.once("exit", (code) => reject(new Error(`the broker ended with ${code} before it was listening`)));
+  });
+}
