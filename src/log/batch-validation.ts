@@ -1,11 +1,130 @@
-/** Checks what a client sent before it may enter a log. Pure: the batches are read where they lie. */
-import { batchesIn, type RecordBatch } from "../protocol/records/batch.ts";
+/**
+ * Checks what a client sent before it may enter a log. Pure: batches are read where they lie; nothing is decompressed
+ * unless a setting of the topic cannot be checked otherwise.
+ */
+
+import type { ErrorName } from "../protocol/errors.ts";
+import { ProtocolError } from "../protocol/protocol-error.ts";
+import {
+  BATCH_HEADER_BYTES,
+  BATCH_LENGTH_AT,
+  BATCH_LENGTH_PREFIX_BYTES,
+  MAGIC_AT,
+  RecordBatch,
+} from "../protocol/records/batch.ts";
+import { compressionCodes } from "../protocol/records/compression.ts";
+import { decodeRecords, type LogRecord } from "../protocol/records/record.ts";
 import type { LogConfig } from "./log-config.ts";
 import type { LogRefusal } from "./types.ts";
 
 export type ValidationOutcome = { readonly ok: true; readonly batches: readonly RecordBatch[] } | LogRefusal;
 
-/** The batches in `records`, the bytes of one partition of a produce request. `now` in ms since 1970. */
-export function validateBatches(records: Uint8Array, _config: LogConfig, _now: number): ValidationOutcome {
-  return { ok: true, batches: [...batchesIn(records)] };
+const MAGIC = 2;
+const HIGHEST_COMPRESSION_CODE: number = compressionCodes.zstd;
+/** What a batch may grow to when it must be decompressed to be checked. */
+const MAX_DECOMPRESSED_BYTES = 256 * 1024 * 1024;
+
+/**
+ * The one batch in `records`, which are the bytes of one partition of a produce request. More than one batch is refused,
+ * as by Apache Kafka since record format 2. `now` in ms since 1970.
+ *
+ * Errors: CORRUPT_MESSAGE (length or CRC), UNSUPPORTED_FOR_MESSAGE_FORMAT (formats 0 and 1), MESSAGE_TOO_LARGE,
+ * RECORD_LIST_TOO_LARGE (larger than a segment), INVALID_RECORD, INVALID_TIMESTAMP.
+ */
+export function validateBatches(records: Uint8Array, config: LogConfig, now: number): ValidationOutcome {
+  const buffer = Buffer.from(records.buffer, records.byteOffset, records.byteLength);
+  const refusal = checkFrame(buffer);
+  if (refusal) return refusal;
+  const batch = new RecordBatch(buffer);
+  return (
+    checkSize(batch, config) ??
+    checkHeader(batch) ??
+    (batch.hasValidCrc() ? undefined : refuse("CORRUPT_MESSAGE", "the batch's CRC does not match its bytes")) ??
+    checkTimestamps(batch, config, now) ??
+    checkRecords(batch, config, now) ?? { ok: true, batches: [batch] }
+  );
+}
+
+function refuse(error: ErrorName, message: string): LogRefusal {
+  return { ok: false, error, message };
+}
+
+/** Format, length, and that exactly one batch is there. */
+function checkFrame(buffer: Buffer): LogRefusal | undefined {
+  if (buffer.length === 0) return refuse("INVALID_RECORD", "no batch at all");
+  if (buffer.length > MAGIC_AT && buffer[MAGIC_AT] !== MAGIC) {
+    return refuse("UNSUPPORTED_FOR_MESSAGE_FORMAT", `record format ${buffer[MAGIC_AT]}; only 2 is accepted`);
+  }
+  if (buffer.length < BATCH_HEADER_BYTES) return refuse("CORRUPT_MESSAGE", `a batch of ${buffer.length} bytes`);
+  const sizeBytes = buffer.readInt32BE(BATCH_LENGTH_AT) + BATCH_LENGTH_PREFIX_BYTES;
+  if (sizeBytes < BATCH_HEADER_BYTES || sizeBytes > buffer.length) {
+    return refuse("CORRUPT_MESSAGE", `a batch that says ${sizeBytes} bytes in ${buffer.length}`);
+  }
+  if (sizeBytes < buffer.length) return refuse("INVALID_RECORD", "more than one batch for a partition");
+  return undefined;
+}
+
+function checkSize(batch: RecordBatch, config: LogConfig): LogRefusal | undefined {
+  const { sizeBytes } = batch;
+  if (sizeBytes > config.maxMessageBytes) {
+    return refuse("MESSAGE_TOO_LARGE", `a batch of ${sizeBytes} bytes; max.message.bytes is ${config.maxMessageBytes}`);
+  }
+  if (sizeBytes > config.segmentBytes) {
+    return refuse("RECORD_LIST_TOO_LARGE", `a batch of ${sizeBytes} bytes; segment.bytes is ${config.segmentBytes}`);
+  }
+  return undefined;
+}
+
+function checkHeader(batch: RecordBatch): LogRefusal | undefined {
+  const { baseOffset, recordCount, lastOffsetDelta } = batch;
+  if (baseOffset !== 0) return refuse("INVALID_RECORD", `a batch of base offset ${baseOffset}; clients send 0`);
+  if (recordCount <= 0) return refuse("INVALID_RECORD", `a batch of ${recordCount} records`);
+  if (lastOffsetDelta !== recordCount - 1) {
+    return refuse("INVALID_RECORD", `${recordCount} records with a last offset delta of ${lastOffsetDelta}`);
+  }
+  if (batch.isControl) return refuse("INVALID_RECORD", "clients must not write control records");
+  if (batch.compression > HIGHEST_COMPRESSION_CODE) {
+    return refuse("INVALID_RECORD", `no compression has the code ${batch.compression}`);
+  }
+  return checkProducer(batch);
+}
+
+function checkProducer(batch: RecordBatch): LogRefusal | undefined {
+  if (!batch.hasProducerId) {
+    return batch.isTransactional ? refuse("INVALID_RECORD", "a transactional batch without a producer id") : undefined;
+  }
+  if (batch.producerEpoch < 0) return refuse("INVALID_RECORD", `producer epoch ${batch.producerEpoch}`);
+  if (batch.baseSequence < 0) return refuse("INVALID_RECORD", `sequence ${batch.baseSequence} with a producer id`);
+  return undefined;
+}
+
+/** The header's maximum speaks for all records. */
+function checkTimestamps(batch: RecordBatch, config: LogConfig, now: number): LogRefusal | undefined {
+  if (batch.hasLogAppendTime) return refuse("INVALID_TIMESTAMP", "producers must not set the log append time");
+  if (config.messageTimestampType === "LogAppendTime") return undefined;
+  if (batch.maxTimestamp - now <= config.messageTimestampAfterMaxMs) return undefined;
+  return refuse("INVALID_TIMESTAMP", `timestamp ${batch.maxTimestamp} is too far ahead of ${now}`);
+}
+
+/** Checks record by record what only some topics ask for: keys where the log is compacted, a lower bound of timestamps. */
+function checkRecords(batch: RecordBatch, config: LogConfig, now: number): LogRefusal | undefined {
+  const needsKeys = config.cleanupPolicy.includes("compact");
+  const oldestTimestamp =
+    config.messageTimestampType === "CreateTime" ? now - config.messageTimestampBeforeMaxMs : Number.NEGATIVE_INFINITY;
+  if (!needsKeys && oldestTimestamp === Number.NEGATIVE_INFINITY) return undefined;
+  let decoded: LogRecord[];
+  try {
+    decoded = decodeRecords(batch, MAX_DECOMPRESSED_BYTES);
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error;
+    return refuse("INVALID_RECORD", error.message);
+  }
+  for (const record of decoded) {
+    if (needsKeys && record.key === null)
+      return refuse("INVALID_RECORD", "a compacted topic takes no record without key");
+    if (record.timestamp >= 0 && record.timestamp < oldestTimestamp) {
+      return refuse("INVALID_TIMESTAMP", `timestamp ${record.timestamp} is too far behind ${now}`);
+    }
+  }
+  return undefined;
 }

@@ -1,8 +1,29 @@
 import { assert } from "../platform/assert.ts";
+import type { Clock } from "../platform/clock.ts";
+import { type Disk, DiskError } from "../platform/disk.ts";
+import type { Logger } from "../platform/logger.ts";
+import type { ErrorName } from "../protocol/errors.ts";
 import { RecordBatch } from "../protocol/records/batch.ts";
 import { buildMarker } from "../protocol/records/control.ts";
-import { decodeRecords } from "../protocol/records/record.ts";
+import { Checkpoints, readLogStartOffset, readTopicId } from "./checkpoints.ts";
+import { GroupCommit } from "./group-commit.ts";
+import type { LeaderEpochs } from "./leader-epochs.ts";
 import type { LogConfig } from "./log-config.ts";
+import { LogCorruptionError } from "./log-corruption-error.ts";
+import { findLatestRecord, findRecordByTime, readBatches } from "./log-reader.ts";
+import { encodeProducerSnapshot } from "./producer-snapshot.ts";
+import type { CompletedTransaction, ProducedBatch, ProducerState } from "./producer-state.ts";
+import {
+  decidedOffsetAt,
+  type PendingSnapshot,
+  type RecoveredLog,
+  type RecoveryContext,
+  rebuildIndexes,
+  recoverLog,
+} from "./recovery.ts";
+import { isExpired, isTooOld } from "./retention.ts";
+import { Segment } from "./segment.ts";
+import { SegmentList } from "./segment-list.ts";
 import type {
   ActiveProducer,
   AppendOrigin,
@@ -19,85 +40,173 @@ import type {
   VerificationOutcome,
 } from "./types.ts";
 
+/** With durability "os", so many bytes are written before a sync is started behind the appends' back: the kernel's own
+ * write-back stalls writers when it has let more pile up. */
+const WRITE_BACK_BYTES = 64 * 1024 * 1024;
+
 /**
- * The log of one partition. FIRST SHAPE: the final interface over an array in memory, so that the broker can be built on
- * it; no producer checks, no transactions, no files yet.
+ * The log of one partition: batches in segments, what is known of their producers, and how far all of it is durable,
+ * decided and readable. Calls are synchronous: they move bytes to and from the page cache; syncs run behind them.
+ *
+ * Always: logStartOffset <= lastStableOffset <= highWatermark <= logEndOffset, and none of them goes back.
  */
 export class PartitionLog {
   readonly leaderEpoch: number;
-  #config: LogConfig;
+  readonly #disk: Disk;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #folder: string;
+  readonly #name: string;
+  readonly #topicId: string;
   readonly #onAdvance: () => void;
-  readonly #now: () => number;
-  #batches: RecordBatch[] = [];
-  #logStartOffset = 0;
-  #logEndOffset = 0;
+  readonly #segments: SegmentList;
+  readonly #producers: ProducerState;
+  readonly #epochs: LeaderEpochs;
+  readonly #commit: GroupCommit;
+  readonly #checkpoints: Checkpoints;
+  #config: LogConfig;
+  #logStartOffset: number;
+  #highWatermark: number;
+  #lastStableOffset: number;
+  #sizeBytes: number;
+  /** Transactions whose marker is not below the high watermark yet, in the markers' order. */
+  #unstable: CompletedTransaction[] = [];
+  /** Of rolls whose data is not durable yet. */
+  #snapshots: PendingSnapshot[];
+  #folderIsDirty = true;
+  #bytesSinceSync = 0;
+  #offlineReason: Error | undefined;
+  #isClosed = false;
 
-  /** Opens, or makes, the log in `folder`, repairs what a crash left behind, and resolves when everything in it is
-   * durable (with durability "os": at once). Rejects with a DiskError, or a LogCorruptionError that says where. */
+  /**
+   * Opens, or makes, the log in `folder`, repairs what a crash left behind, and resolves when everything in it is durable
+   * (with durability "os": at once). Rejects with a DiskError, or with a LogCorruptionError that says where, when bytes
+   * that had been durable are damaged or gone.
+   */
   static async open(options: PartitionLogOptions): Promise<PartitionLog> {
-    return new PartitionLog(options);
+    const { disk, folder, topicId } = options;
+    const isNew = !disk.exists(folder);
+    disk.makeFolder(folder);
+    const foundTopicId = readTopicId(disk, folder);
+    if (foundTopicId !== undefined && foundTopicId !== topicId) {
+      throw new Error(`${folder} belongs to the topic with the id ${foundTopicId}, not ${topicId}`);
+    }
+    const logStartOffset = readLogStartOffset(disk, folder);
+    const log = new PartitionLog(options, recoverLog(recoveryContext(options, logStartOffset)), logStartOffset);
+    if (foundTopicId === undefined) log.#checkpoints.saveMetadata(topicId);
+    if (isNew && options.config.durability === "fsync") await disk.syncFolder(parentOf(folder));
+    await log.#start();
+    return log;
   }
 
-  private constructor(options: PartitionLogOptions) {
+  private constructor(options: PartitionLogOptions, recovered: RecoveredLog, logStartOffset: number) {
+    const { topic, partition } = options.topicPartition;
     this.leaderEpoch = options.leaderEpoch;
-    this.#config = options.config;
+    this.#disk = options.disk;
+    this.#clock = options.clock;
+    this.#logger = options.logger;
+    this.#folder = options.folder;
+    this.#name = `${topic}-${partition}`;
+    this.#topicId = options.topicId;
     this.#onAdvance = options.onAdvance ?? (() => {});
-    this.#now = () => options.clock.now();
+    this.#config = options.config;
+    this.#producers = recovered.producers;
+    this.#epochs = recovered.epochs;
+    this.#snapshots = recovered.snapshots;
+    const context = (): RecoveryContext => recoveryContext({ ...options, config: this.#config }, this.#logStartOffset);
+    this.#segments = new SegmentList(recovered.segments, recovered.sealed, {
+      rebuild: (segments, index) => rebuildIndexes(context(), segments, index),
+      decidedOffset: (segment) => decidedOffsetAt(context(), segment.nextOffset),
+    });
+    this.#commit = new GroupCommit(
+      options.clock,
+      { endOffset: () => this.logEndOffset, sync: () => this.#sync() },
+      recovered.durableOffset,
+      () => this.#advance(),
+      (error) => this.#goOffline(error),
+    );
+    this.#checkpoints = new Checkpoints({
+      ...options,
+      snapshotOffsets: recovered.snapshotOffsets,
+      onFailure: (error) => this.#goOffline(error),
+    });
+    this.#logStartOffset = Math.max(logStartOffset, this.#segments.oldest.baseOffset);
+    this.#highWatermark = Math.max(recovered.durableOffset, this.#logStartOffset);
+    this.#lastStableOffset = this.#logStartOffset;
+    this.#sizeBytes = recovered.segments.reduce((sum, segment) => sum + segment.sizeBytes, 0);
+  }
+
+  async #start(): Promise<void> {
+    if (this.#epochs.assign(this.leaderEpoch, this.logEndOffset)) this.#checkpoints.saveEpochs(this.#epochs);
+    if (this.#config.durability === "fsync") await this.flush();
+    this.#advance();
   }
 
   get logStartOffset(): number {
     return this.#logStartOffset;
   }
   get logEndOffset(): number {
-    return this.#logEndOffset;
+    return this.#segments.active.nextOffset;
   }
   /** Everything below is durable (fsync) or written (os), and never changes. */
   get highWatermark(): number {
-    return this.#logEndOffset;
+    return this.#highWatermark;
   }
   /** Everything below is decided: committed, aborted, or outside any transaction. Never above the high watermark. */
   get lastStableOffset(): number {
-    return this.#logEndOffset;
+    return this.#lastStableOffset;
   }
   /** Why the log takes no more calls (all answer KAFKA_STORAGE_ERROR); undefined while it is healthy. */
   get offlineReason(): Error | undefined {
-    return undefined;
+    return this.#offlineReason;
   }
   /** Of all segments' records. */
   get sizeBytes(): number {
-    return this.#batches.reduce((sum, batch) => sum + batch.sizeBytes, 0);
+    return this.#sizeBytes;
   }
   get config(): LogConfig {
     return this.#config;
   }
 
   /**
-   * Appends one producer's batches in one write. They must have passed `validateBatches`; they are changed in place (base
-   * offset, leader epoch, time) and not kept. A transactional batch needs an open transaction of its producer here, or
-   * the guard that `startVerification` gave before the coordinator said that the partition belongs to the transaction.
+   * Appends batches in one write: one producer's batch, or any number without producer id. They must have passed
+   * `validateBatches`, or be the caller's own; they are changed in place (base offset, leader epoch, time) and not kept.
+   * A transactional batch needs an open transaction of its producer here, or the guard that `startVerification` gave
+   * before the coordinator said that the partition belongs to the transaction.
+   *
+   * Errors: INVALID_PRODUCER_EPOCH, OUT_OF_ORDER_SEQUENCE_NUMBER, INVALID_TXN_STATE, KAFKA_STORAGE_ERROR.
    */
-  append(batches: readonly RecordBatch[], _origin: AppendOrigin, _guard?: VerificationGuard): AppendOutcome {
-    const baseOffset = this.#logEndOffset;
-    for (const batch of batches) {
-      batch.assignOffset(this.#logEndOffset, this.leaderEpoch);
-      if (this.#config.messageTimestampType === "LogAppendTime") batch.assignLogAppendTime(this.#now());
-      this.#batches.push(new RecordBatch(Buffer.from(batch.bytes())));
-      this.#logEndOffset = batch.nextOffset;
+  append(batches: readonly RecordBatch[], origin: AppendOrigin, guard?: VerificationGuard): AppendOutcome {
+    const [first] = batches;
+    assert(first);
+    assert(batches.length === 1 || batches.every((batch) => !batch.hasProducerId));
+    if (first.hasProducerId) {
+      const decision = this.#producers.check(first, origin, guard);
+      if (decision.kind === "duplicate") return this.#duplicate(decision.original);
+      if (decision.kind === "refuse") return decision.refusal;
     }
-    this.#onAdvance();
-    return {
-      ok: true,
-      baseOffset,
-      lastOffset: this.#logEndOffset - 1,
-      logAppendTimeMs: -1,
-      logStartOffset: this.#logStartOffset,
-      isDuplicate: false,
-    };
+    const outcome = this.#write(batches);
+    if (!outcome.ok) return outcome;
+    if (first.hasProducerId) this.#producers.apply(first, this.#clock.now());
+    this.#advance();
+    return outcome;
   }
 
-  /** Ends a producer's transaction in this partition. */
+  /**
+   * Ends a producer's transaction in this partition; harmless when it has none open here.
+   *
+   * Errors: INVALID_PRODUCER_EPOCH, TRANSACTION_COORDINATOR_FENCED, KAFKA_STORAGE_ERROR.
+   */
   appendMarker(marker: MarkerOptions): AppendOutcome {
-    return this.append([new RecordBatch(buildMarker(marker))], "coordinator");
+    const refusal = this.#producers.checkMarker(marker);
+    if (refusal) return refusal;
+    const outcome = this.#write([new RecordBatch(buildMarker(marker))]);
+    if (!outcome.ok) return outcome;
+    const completed = this.#producers.applyMarker(marker, outcome.lastOffset, this.#clock.now());
+    if (completed) this.#unstable.push(completed);
+    if (completed?.isAborted) this.#segments.active.abortedIndex.append(completed);
+    this.#advance();
+    return outcome;
   }
 
   /**
@@ -107,92 +216,347 @@ export class PartitionLog {
    */
   startVerification(
     producerId: number,
-    _producerEpoch: number,
-    _baseSequence: number,
-    _isVersion2: boolean,
+    producerEpoch: number,
+    baseSequence: number,
+    isVersion2: boolean,
   ): VerificationOutcome {
-    return { ok: true, guard: { producerId } };
+    const now = this.#clock.now();
+    return this.#producers.startVerification(producerId, producerEpoch, baseSequence, isVersion2, now);
   }
 
   /** Calls back once everything below `offset` is durable, or with the error that took the log offline. Calls back before
    * it returns when that is so already, and always with durability "os". */
   whenDurable(offset: number, callback: (error?: Error) => void): void {
-    assert(offset <= this.#logEndOffset);
-    callback();
+    if (offset <= this.#highWatermark) callback();
+    else this.#commit.whenDurable(offset, callback);
   }
 
-  /** Whole batches from the one that holds `offset` up to the high watermark, or the last stable offset. */
+  /**
+   * Whole batches from the one that holds `offset` up to the high watermark, or the last stable offset; none at that
+   * offset or above it.
+   *
+   * Errors: OFFSET_OUT_OF_RANGE below the log start offset or above the log end offset, CORRUPT_MESSAGE, KAFKA_STORAGE_ERROR.
+   */
   read(options: ReadOptions): ReadOutcome {
-    if (options.offset < this.#logStartOffset || options.offset > this.#logEndOffset) {
-      return { ok: false, error: "OFFSET_OUT_OF_RANGE", message: `offset ${options.offset}` };
+    const { offset } = options;
+    const unavailable = this.#unavailable();
+    if (unavailable) return unavailable;
+    if (offset < this.#logStartOffset || offset > this.logEndOffset) {
+      const range = `${this.#logStartOffset} to ${this.logEndOffset}`;
+      return refuse("OFFSET_OUT_OF_RANGE", `${this.#name} holds the offsets ${range}, not ${offset}`);
     }
-    const chunks: Buffer[] = [];
-    let size = 0;
-    for (const batch of this.#batches) {
-      if (batch.lastOffset < options.offset) continue;
-      if (size + batch.sizeBytes > options.maxBytes && !(options.minOneBatch && size === 0)) break;
-      chunks.push(batch.bytes());
-      size += batch.sizeBytes;
-    }
-    return {
+    const listsAborted = options.isolation === "read_committed";
+    const limitOffset = listsAborted ? this.#lastStableOffset : this.#highWatermark;
+    const state = {
       ok: true,
-      records: Buffer.concat(chunks),
-      highWatermark: this.#logEndOffset,
-      lastStableOffset: this.#logEndOffset,
+      highWatermark: this.#highWatermark,
+      lastStableOffset: this.#lastStableOffset,
       logStartOffset: this.#logStartOffset,
-      abortedTransactions: [],
-    };
+    } as const;
+    if (offset >= limitOffset) return { ...state, records: NOTHING, abortedTransactions: [] };
+    try {
+      return { ...state, ...readBatches(this.#segments, { ...options, limitOffset, listsAborted }) };
+    } catch (error) {
+      return this.#unreadable(error as Error);
+    }
   }
 
   /** The first record with this timestamp or a later one, among those that a reader of that isolation may see. */
-  offsetForTimestamp(timestamp: number, _isolation: ReadOptions["isolation"]): TimestampAndOffset | undefined {
-    for (const batch of this.#batches) {
-      const record = decodeRecords(batch).find((each) => each.timestamp >= timestamp);
-      if (record) return { timestamp: record.timestamp, offset: record.offset, leaderEpoch: batch.leaderEpoch };
-    }
-    return undefined;
+  offsetForTimestamp(timestamp: number, isolation: ReadOptions["isolation"]): TimestampAndOffset | undefined {
+    const limitOffset = isolation === "read_committed" ? this.#lastStableOffset : this.#highWatermark;
+    return findRecordByTime(this.#segments, timestamp, this.#logStartOffset, limitOffset);
   }
 
   /** The record with the highest timestamp (ListOffsets' -3). */
   offsetOfMaxTimestamp(): TimestampAndOffset | undefined {
-    return this.offsetForTimestamp(Math.max(...this.#batches.map((batch) => batch.maxTimestamp)), "read_uncommitted");
+    const found = findLatestRecord(this.#segments, this.#logStartOffset);
+    return found && found.offset < this.#highWatermark ? found : undefined;
   }
 
-  /** Where the highest epoch up to `leaderEpoch` ended; undefined when the log holds none (KIP-101). */
+  /** Where the highest epoch up to `leaderEpoch` ends; undefined when the log knows none (KIP-101). */
   offsetForLeaderEpoch(leaderEpoch: number): EpochEndOffset | undefined {
-    return leaderEpoch < this.leaderEpoch
-      ? undefined
-      : { leaderEpoch: this.leaderEpoch, endOffset: this.#logEndOffset };
+    return this.#epochs.endOffsetFor(leaderEpoch, this.logEndOffset);
   }
 
   activeProducers(): ActiveProducer[] {
-    return [];
+    return [...this.#producers.entries()].map((entry) => ({
+      producerId: entry.producerId,
+      producerEpoch: entry.producerEpoch,
+      lastSequence: entry.batches.at(-1)?.lastSequence ?? -1,
+      lastTimestamp: entry.lastTimestamp,
+      coordinatorEpoch: entry.coordinatorEpoch,
+      currentTxnStartOffset: entry.txnFirstOffset,
+    }));
   }
 
-  openTransaction(_producerId: number): OpenTransaction | undefined {
-    return undefined;
+  openTransaction(producerId: number): OpenTransaction | undefined {
+    const entry = this.#producers.get(producerId);
+    if (!entry || entry.txnFirstOffset < 0) return undefined;
+    const { producerEpoch, txnFirstOffset: firstOffset, lastTimestamp } = entry;
+    return { producerId, producerEpoch, firstOffset, lastTimestamp };
   }
 
-  /** Moves the log start offset; OFFSET_OUT_OF_RANGE above the high watermark. Going back does nothing. */
+  /** Moves the log start offset; OFFSET_OUT_OF_RANGE above the high watermark. Going back does nothing. It survives a
+   * crash once `flush` has resolved. */
   deleteRecordsBefore(offset: number): { readonly ok: true; readonly logStartOffset: number } | LogRefusal {
-    if (offset > this.highWatermark) return { ok: false, error: "OFFSET_OUT_OF_RANGE", message: `offset ${offset}` };
-    this.#logStartOffset = Math.max(this.#logStartOffset, offset);
+    const unavailable = this.#unavailable();
+    if (unavailable) return unavailable;
+    if (offset > this.#highWatermark) {
+      return refuse("OFFSET_OUT_OF_RANGE", `offset ${offset} is above the high watermark ${this.#highWatermark}`);
+    }
+    if (offset > this.#logStartOffset) {
+      this.#moveLogStart(offset);
+      // Only then, so that no log ever ends below its start.
+      this.#commit.whenDurable(offset, (error) => {
+        if (!error) this.#checkpoints.saveLogStartOffset(offset);
+      });
+      this.#removeExpired();
+    }
     return { ok: true, logStartOffset: this.#logStartOffset };
   }
 
   /** Deletes what retention allows and forgets expired producers. To be called every half minute or so. */
-  maintain(): void {}
+  maintain(): void {
+    if (this.#unavailable()) return;
+    this.#removeExpired();
+    this.#producers.expire(this.#clock.now(), this.#config.producerIdExpirationMs);
+  }
 
   updateConfig(config: LogConfig): void {
     this.#config = config;
+    this.#advance();
   }
 
-  /** Resolves when everything appended so far is durable, whatever the durability. */
-  async flush(): Promise<void> {}
+  /** Resolves when everything appended so far, and the log start offset, are durable, whatever the durability. */
+  async flush(): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      this.#commit.whenDurable(this.logEndOffset, (error) => (error ? reject(error) : resolve()));
+    });
+    await this.#checkpoints.settled();
+    if (this.#offlineReason) throw this.#offlineReason;
+  }
 
-  /** Stops cleanly: what is written becomes durable, and opening again scans nothing. */
-  async close(): Promise<void> {}
+  /** Stops cleanly: what is written becomes durable, and opening again scans nothing. A log that is offline only lets go
+   * of its files. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    try {
+      if (!this.#offlineReason) await this.#leaveSnapshot();
+    } catch (error) {
+      this.#goOffline(error as Error);
+    }
+    await this.#checkpoints.settled();
+    this.#segments.closeFiles();
+  }
 
-  /** Closes and removes the partition's folder. */
-  async delete(): Promise<void> {}
+  /** Closes and removes the partition's folder. It is moved aside at once, under a name that ends in "-delete", so that
+   * the topic can be made anew meanwhile; after a crash such a folder is to be removed. */
+  async delete(): Promise<void> {
+    const aside = `${this.#folder}.${this.#topicId}-delete`;
+    this.#goOffline(new Error(`${this.#name} was deleted`), "info");
+    this.#disk.rename(this.#folder, aside);
+    await this.#checkpoints.settled();
+    this.#segments.closeFiles();
+    this.#disk.remove(aside);
+  }
+
+  #write(batches: readonly RecordBatch[]): AppendOutcome {
+    const unavailable = this.#unavailable();
+    if (unavailable) return unavailable;
+    const { leaderEpoch } = this;
+    const { messageTimestampType, indexIntervalBytes, durability } = this.#config;
+    const logAppendTimeMs = messageTimestampType === "LogAppendTime" ? this.#clock.now() : -1;
+    const baseOffset = this.logEndOffset;
+    let nextOffset = baseOffset;
+    let maxTimestamp = -1;
+    for (const batch of batches) {
+      batch.assignOffset(nextOffset, leaderEpoch);
+      if (logAppendTimeMs >= 0) batch.assignLogAppendTime(logAppendTimeMs);
+      nextOffset = batch.nextOffset;
+      maxTimestamp = Math.max(maxTimestamp, batch.maxTimestamp);
+    }
+    const { chunks, sizeBytes } = chunksOf(batches);
+    const lastOffset = nextOffset - 1;
+    try {
+      if (this.#segments.active.isFullFor(sizeBytes, lastOffset, maxTimestamp, this.#config)) this.#roll();
+      this.#segments.active.append(chunks, batches, indexIntervalBytes);
+    } catch (error) {
+      return this.#notWritten(error as Error);
+    }
+    this.#sizeBytes += sizeBytes;
+    this.#bytesSinceSync += sizeBytes;
+    if (durability === "fsync" || this.#bytesSinceSync >= WRITE_BACK_BYTES) this.#commit.request();
+    return {
+      ok: true,
+      baseOffset,
+      lastOffset,
+      logAppendTimeMs,
+      logStartOffset: this.#logStartOffset,
+      isDuplicate: false,
+    };
+  }
+
+  #duplicate(original: ProducedBatch): AppendOutcome {
+    return {
+      ok: true,
+      baseOffset: original.lastOffset - original.offsetDelta,
+      lastOffset: original.lastOffset,
+      logAppendTimeMs: this.#config.messageTimestampType === "LogAppendTime" ? original.timestamp : -1,
+      logStartOffset: this.#logStartOffset,
+      isDuplicate: true,
+    };
+  }
+
+  /** Seals the active segment and begins the next one. When it throws, nothing has changed. */
+  #roll(): void {
+    const offset = this.logEndOffset;
+    const next = Segment.create(this.#disk, this.#folder, offset);
+    const segment = this.#segments.active;
+    try {
+      this.#segments.add(next, { segment, files: segment.seal(this.#producers.firstUndecidedOffset ?? offset) });
+    } catch (error) {
+      next.remove();
+      throw error;
+    }
+    this.#snapshots.push(this.#snapshot());
+    this.#folderIsDirty = true;
+    this.#commit.request();
+  }
+
+  #snapshot(): PendingSnapshot {
+    return { offset: this.logEndOffset, bytes: encodeProducerSnapshot([...this.#producers.entries()]) };
+  }
+
+  /** Makes durable what is written. Sealed segments are among it: they count before what comes behind them does. */
+  async #sync(): Promise<void> {
+    const snapshots = this.#snapshots;
+    this.#snapshots = [];
+    this.#bytesSinceSync = 0;
+    const syncs = this.#segments.takeFilesToSync().map((file) => file.sync());
+    if (this.#folderIsDirty) syncs.push(this.#disk.syncFolder(this.#folder));
+    this.#folderIsDirty = false;
+    await Promise.all(syncs);
+    const { baseOffsets } = this.#segments;
+    for (const snapshot of snapshots) this.#checkpoints.saveSnapshot(snapshot, baseOffsets);
+  }
+
+  /** Moves the high watermark and the last stable offset to where they may be. */
+  #advance(): void {
+    const readable = this.#config.durability === "os" ? this.logEndOffset : this.#commit.durableOffset;
+    const highWatermark = Math.max(this.#highWatermark, readable);
+    this.#unstable = this.#unstable.filter((transaction) => transaction.lastOffset >= highWatermark);
+    let stable = Math.min(highWatermark, this.#producers.firstUndecidedOffset ?? highWatermark);
+    for (const { firstOffset } of this.#unstable) stable = Math.min(stable, firstOffset);
+    const lastStableOffset = Math.max(stable, this.#logStartOffset);
+    assert(lastStableOffset >= this.#lastStableOffset);
+    if (highWatermark === this.#highWatermark && lastStableOffset === this.#lastStableOffset) return;
+    this.#highWatermark = highWatermark;
+    this.#lastStableOffset = lastStableOffset;
+    this.#onAdvance();
+  }
+
+  #moveLogStart(offset: number): void {
+    this.#logStartOffset = offset;
+    this.#epochs.truncateFromStart(offset);
+    this.#lastStableOffset = Math.max(this.#lastStableOffset, offset);
+    this.#onAdvance();
+  }
+
+  #removeExpired(): void {
+    const now = this.#clock.now();
+    const { active } = this.#segments;
+    if (active.sizeBytes > 0 && isTooOld(active.latest.timestamp, this.#config, now)) this.#roll();
+    // What is not durable yet may still be all that the next start finds.
+    const removableOffset = Math.min(this.#commit.durableOffset, this.#highWatermark);
+    for (let oldest = this.#segments.readyOldest(); oldest.isSealed; oldest = this.#segments.readyOldest()) {
+      const { sizeBytes, nextOffset, latest } = oldest;
+      const segment = { sizeBytes, nextOffset, maxTimestamp: latest.timestamp };
+      if (nextOffset > removableOffset || !isExpired(segment, this, this.#config, now)) break;
+      this.#segments.removeOldest();
+      this.#sizeBytes -= sizeBytes;
+      this.#logger.log("info", "segment removed", { path: oldest.path("log"), sizeBytes });
+    }
+    const { baseOffset } = this.#segments.oldest;
+    this.#checkpoints.removeSnapshotsBelow(baseOffset);
+    if (baseOffset > this.#logStartOffset) this.#moveLogStart(baseOffset);
+  }
+
+  async #leaveSnapshot(): Promise<void> {
+    await this.flush();
+    const { active, oldest, baseOffsets } = this.#segments;
+    if (this.logEndOffset === (this.#checkpoints.newestSnapshotOffset ?? oldest.baseOffset)) return;
+    await Promise.all(active.saveIndexes().map((file) => file.sync()));
+    this.#checkpoints.saveSnapshot(this.#snapshot(), baseOffsets);
+  }
+
+  #unavailable(): LogRefusal | undefined {
+    if (this.#offlineReason)
+      return refuse("KAFKA_STORAGE_ERROR", `${this.#name} is offline: ${this.#offlineReason.message}`);
+    return this.#isClosed ? refuse("NOT_LEADER_OR_FOLLOWER", `${this.#name} is closed`) : undefined;
+  }
+
+  /** A full disk refuses the one append, and the log stays as it was; any other failure takes the log offline. */
+  #notWritten(error: Error): LogRefusal {
+    if (!(error instanceof DiskError)) throw error;
+    if (error.code !== "ENOSPC" || !this.#cutBack()) this.#goOffline(error);
+    return refuse("KAFKA_STORAGE_ERROR", error.message);
+  }
+
+  #cutBack(): boolean {
+    try {
+      this.#segments.active.dropUnwritten();
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error;
+      return false;
+    }
+    this.#logger.log("warn", "append refused: the disk is full", { topicPartition: this.#name });
+    return true;
+  }
+
+  #unreadable(error: Error): LogRefusal {
+    if (!(error instanceof LogCorruptionError || error instanceof DiskError)) throw error;
+    this.#logger.log("error", "read failed", { topicPartition: this.#name, path: error.path, error: error.message });
+    return refuse(error instanceof DiskError ? "KAFKA_STORAGE_ERROR" : "CORRUPT_MESSAGE", error.message);
+  }
+
+  #goOffline(error: Error, level: "error" | "info" = "error"): void {
+    if (this.#offlineReason) return;
+    this.#offlineReason = error;
+    this.#logger.log(level, "partition offline", { topicPartition: this.#name, error: error.message });
+    this.#commit.fail(error);
+    this.#onAdvance();
+  }
+}
+
+const NOTHING: Buffer = Buffer.alloc(0);
+
+function refuse(error: ErrorName, message: string): LogRefusal {
+  return { ok: false, error, message };
+}
+
+function recoveryContext(options: PartitionLogOptions, logStartOffset: number): RecoveryContext {
+  const { disk, logger, folder, clock, config } = options;
+  return { disk, logger, folder, now: clock.now(), indexIntervalBytes: config.indexIntervalBytes, logStartOffset };
+}
+
+/** The batches' bytes in as few pieces as they lie in. */
+function chunksOf(batches: readonly RecordBatch[]): { readonly chunks: Uint8Array[]; readonly sizeBytes: number } {
+  const chunks: Uint8Array[] = [];
+  let sizeBytes = 0;
+  for (let i = 0; i < batches.length; ) {
+    const { buffer, start } = batches[i] as RecordBatch;
+    let end = start;
+    for (let next = batches[i]; next && next.buffer === buffer && next.start === end; next = batches[++i]) {
+      end += next.sizeBytes;
+    }
+    chunks.push(buffer.subarray(start, end));
+    sizeBytes += end - start;
+  }
+  return { chunks, sizeBytes };
+}
+
+function parentOf(folder: string): string {
+  const slash = folder.lastIndexOf("/");
+  return slash < 0 ? "." : folder.slice(0, Math.max(slash, 1));
 }

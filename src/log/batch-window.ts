@@ -1,0 +1,62 @@
+import type { DiskFile } from "../platform/disk.ts";
+import { BATCH_HEADER_BYTES, RecordBatch } from "../protocol/records/batch.ts";
+
+const DEFAULT_WINDOW_BYTES = 16 * 1024;
+
+/** Looks at the batches in a segment's file through a window of memory that moves with the reader. What it returns is
+ * valid until the next call. */
+export class BatchWindow {
+  readonly #file: DiskFile;
+  /** Of the bytes that count: a file may be longer than what was written to it in full. */
+  readonly #endPosition: number;
+  #window: Buffer;
+  #start = 0;
+  #length = 0;
+
+  constructor(file: DiskFile, endPosition: number, windowBytes: number = DEFAULT_WINDOW_BYTES) {
+    this.#file = file;
+    this.#endPosition = endPosition;
+    this.#window = Buffer.allocUnsafe(Math.min(windowBytes, Math.max(endPosition, BATCH_HEADER_BYTES)));
+  }
+
+  /** A batch of which only the header may be read. Undefined where none can begin, as at the end: see `problemAt`. */
+  headerAt(position: number): RecordBatch | undefined {
+    if (position + BATCH_HEADER_BYTES > this.#endPosition) return undefined;
+    const batch = this.#view(position, BATCH_HEADER_BYTES);
+    return batch && headerProblem(batch, this.#endPosition - position) === undefined ? batch : undefined;
+  }
+
+  /** A batch with all its bytes; its CRC is not checked. */
+  batchAt(position: number): RecordBatch | undefined {
+    const header = this.headerAt(position);
+    return header && this.#view(position, header.sizeBytes);
+  }
+
+  /** Why no batch begins at a position before the end. */
+  problemAt(position: number): string {
+    const left = this.#endPosition - position;
+    if (left < BATCH_HEADER_BYTES) return `${left} bytes are too few for a batch's header`;
+    const batch = this.#view(position, BATCH_HEADER_BYTES);
+    return (batch && headerProblem(batch, left)) ?? "the file is shorter than it was";
+  }
+
+  #view(position: number, length: number): RecordBatch | undefined {
+    if (position < this.#start || position + length > this.#start + this.#length) {
+      if (length > this.#window.length) this.#window = Buffer.allocUnsafe(length);
+      this.#start = position;
+      const wanted = Math.min(this.#window.length, this.#endPosition - position);
+      this.#length = this.#file.read(this.#window, 0, wanted, position);
+      if (this.#length < length) return undefined;
+    }
+    return new RecordBatch(this.#window, position - this.#start);
+  }
+}
+
+function headerProblem(batch: RecordBatch, bytesLeft: number): string | undefined {
+  const { sizeBytes, magic, lastOffsetDelta } = batch;
+  if (sizeBytes < BATCH_HEADER_BYTES) return `a batch of ${sizeBytes} bytes`;
+  if (magic !== 2) return `record format ${magic}`;
+  if (lastOffsetDelta < 0) return `a last offset delta of ${lastOffsetDelta}`;
+  if (sizeBytes > bytesLeft) return `a batch of ${sizeBytes} bytes, of which ${bytesLeft} are there`;
+  return undefined;
+}

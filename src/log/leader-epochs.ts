@@ -1,0 +1,69 @@
+import type { EpochEndOffset } from "./types.ts";
+
+interface EpochStart {
+  readonly leaderEpoch: number;
+  readonly startOffset: number;
+}
+
+/** Which leader epoch wrote which part of the log (KIP-101). Pure. Epochs and start offsets both only grow. */
+export class LeaderEpochs {
+  #starts: EpochStart[];
+
+  constructor(starts: readonly EpochStart[] = []) {
+    this.#starts = [...starts];
+  }
+
+  /** Notes that `leaderEpoch` writes from `startOffset` on. True when that was not known. */
+  assign(leaderEpoch: number, startOffset: number): boolean {
+    const last = this.#starts.at(-1);
+    if (leaderEpoch < 0 || (last && leaderEpoch <= last.leaderEpoch)) return false;
+    // An epoch that wrote nothing ends where it began.
+    this.truncateFromEnd(startOffset);
+    this.#starts.push({ leaderEpoch, startOffset });
+    return true;
+  }
+
+  /** Where the highest epoch up to `leaderEpoch` ends. */
+  endOffsetFor(leaderEpoch: number, logEndOffset: number): EpochEndOffset | undefined {
+    const last = this.#starts.at(-1);
+    if (!last || leaderEpoch > last.leaderEpoch) return undefined;
+    if (leaderEpoch === last.leaderEpoch) return { leaderEpoch, endOffset: logEndOffset };
+    const next = this.#starts.findIndex((each) => each.leaderEpoch > leaderEpoch);
+    const floor = this.#starts[next - 1];
+    const endOffset = this.#starts[next]?.startOffset ?? logEndOffset;
+    return { leaderEpoch: floor?.leaderEpoch ?? leaderEpoch, endOffset };
+  }
+
+  /** Forgets epochs that begin at `endOffset` or behind. */
+  truncateFromEnd(endOffset: number): void {
+    while ((this.#starts.at(-1)?.startOffset ?? -1) >= endOffset) this.#starts.pop();
+  }
+
+  /** Forgets epochs that end at `startOffset` or before; the one that holds it begins there from now on. */
+  truncateFromStart(startOffset: number): void {
+    let first = this.#starts.findLastIndex((each) => each.startOffset <= startOffset);
+    if (first < 0) first = 0;
+    this.#starts = this.#starts
+      .slice(first)
+      .map((each) => (each.startOffset < startOffset ? { ...each, startOffset } : each));
+  }
+
+  /** The file `leader-epoch-checkpoint`: version 0, count, then "epoch offset" a line. */
+  encode(): string {
+    const lines = this.#starts.map((each) => `${each.leaderEpoch} ${each.startOffset}\n`);
+    return `0\n${lines.length}\n${lines.join("")}`;
+  }
+
+  /** Undefined when `text` is no such file. */
+  static decode(text: string): LeaderEpochs | undefined {
+    const [version, count, ...lines] = text.split("\n");
+    if (version !== "0" || lines.pop() !== "" || lines.length !== Number(count)) return undefined;
+    const starts: EpochStart[] = [];
+    for (const line of lines) {
+      const match = /^(\d+) (\d+)$/.exec(line);
+      if (!match) return undefined;
+      starts.push({ leaderEpoch: Number(match[1]), startOffset: Number(match[2]) });
+    }
+    return new LeaderEpochs(starts);
+  }
+}

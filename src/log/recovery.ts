@@ -1,0 +1,338 @@
+/**
+ * Opening a log: finds out what is there after a clean stop or a crash, and rebuilds what is not on disk.
+ *
+ * A producer snapshot is written only once everything below its offset is durable, indexes included. So the newest one
+ * is the recovery point: below it nothing is scanned, and nothing may be missing; behind it every batch is checked, and
+ * the log ends before the first that does not hold. A clean stop leaves a snapshot at the log's end.
+ */
+import { defined } from "../platform/assert.ts";
+import type { Disk, DiskFile } from "../platform/disk.ts";
+import type { Logger } from "../platform/logger.ts";
+import { ProtocolError } from "../protocol/protocol-error.ts";
+import type { RecordBatch } from "../protocol/records/batch.ts";
+import { BatchWindow } from "./batch-window.ts";
+import { LeaderEpochs } from "./leader-epochs.ts";
+import { LogCorruptionError } from "./log-corruption-error.ts";
+import { decodeProducerSnapshot, encodeProducerSnapshot } from "./producer-snapshot.ts";
+import { type ProducerEntry, ProducerState } from "./producer-state.ts";
+import { Segment } from "./segment.ts";
+import { EPOCHS_FILE, parseSegmentFileName, segmentFileName } from "./segment-files.ts";
+
+const SCAN_WINDOW_BYTES = 1024 * 1024;
+
+export interface RecoveryContext {
+  readonly disk: Disk;
+  readonly logger: Logger;
+  readonly folder: string;
+  readonly now: number;
+  readonly indexIntervalBytes: number;
+  /** Where an empty folder's log begins. */
+  readonly logStartOffset: number;
+}
+
+/** A producer snapshot that may be written once everything below `offset` is durable. */
+export interface PendingSnapshot {
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+}
+
+/** A segment that was sealed and whose files are not synced yet. */
+export interface SealedSegment {
+  readonly segment: Segment;
+  readonly files: readonly DiskFile[];
+}
+
+export interface RecoveredLog {
+  /** At least one; the last one is active. */
+  readonly segments: Segment[];
+  readonly producers: ProducerState;
+  readonly epochs: LeaderEpochs;
+  /** Everything below is durable. */
+  readonly durableOffset: number;
+  /** Of the snapshot files that are there, ascending. */
+  readonly snapshotOffsets: number[];
+  readonly sealed: SealedSegment[];
+  readonly snapshots: PendingSnapshot[];
+}
+
+export function recoverLog(context: RecoveryContext): RecoveredLog {
+  const { disk, folder } = context;
+  const { baseOffsets, snapshotOffsets } = readFolder(disk, folder);
+  if (baseOffsets.length === 0) return emptyLog(context, snapshotOffsets);
+  const segments = baseOffsets.map((baseOffset, i) =>
+    Segment.open(disk, folder, baseOffset, baseOffsets[i + 1] ?? Number.POSITIVE_INFINITY),
+  );
+  const epochs = readEpochs(context) ?? scanEpochs(segments);
+  return new Recovery(context, segments, snapshotOffsets, epochs).run();
+}
+
+function emptyLog({ disk, folder, logStartOffset }: RecoveryContext, snapshotOffsets: readonly number[]): RecoveredLog {
+  for (const offset of snapshotOffsets) disk.remove(`${folder}/${segmentFileName(offset, "snapshot")}`);
+  return {
+    segments: [Segment.create(disk, folder, logStartOffset)],
+    producers: new ProducerState(),
+    epochs: new LeaderEpochs(),
+    durableOffset: logStartOffset,
+    snapshotOffsets: [],
+    sealed: [],
+    snapshots: [],
+  };
+}
+
+/** What lies in the folder; leftovers of interrupted work are removed. */
+function readFolder(disk: Disk, folder: string): { baseOffsets: number[]; snapshotOffsets: number[] } {
+  const names = disk.list(folder);
+  const parsed = names.map(parseSegmentFileName);
+  const offsetsOf = (kind: string): number[] =>
+    parsed.flatMap((name) => (name?.kind === kind ? [name.offset] : [])).sort((a, b) => a - b);
+  const baseOffsets = offsetsOf("log");
+  names.forEach((name, i) => {
+    const file = parsed[i];
+    const isIndex = file !== undefined && file.kind !== "log" && file.kind !== "snapshot";
+    const isOrphan = isIndex && !baseOffsets.includes(file.offset);
+    if (isOrphan || name.endsWith(".tmp")) disk.remove(`${folder}/${name}`);
+  });
+  return { baseOffsets, snapshotOffsets: offsetsOf("snapshot") };
+}
+
+class Recovery {
+  readonly #context: RecoveryContext;
+  readonly #segments: Segment[];
+  readonly #snapshotOffsets: number[];
+  readonly #epochs: LeaderEpochs;
+  #producers = new ProducerState();
+  readonly #sealed: SealedSegment[] = [];
+  readonly #snapshots: PendingSnapshot[] = [];
+  /** The newest snapshot's offset, be it readable or not: below it everything was durable. */
+  readonly #recoveryPoint: number;
+
+  constructor(context: RecoveryContext, segments: Segment[], snapshotOffsets: number[], epochs: LeaderEpochs) {
+    this.#context = context;
+    this.#segments = segments;
+    this.#snapshotOffsets = snapshotOffsets;
+    this.#epochs = epochs;
+    this.#recoveryPoint = Math.max(item(segments, 0).baseOffset, ...snapshotOffsets);
+  }
+
+  run(): RecoveredLog {
+    const endOffset = this.#scanFrom(this.#start());
+    if (endOffset < this.#recoveryPoint) this.#failAt(endOffset);
+    this.#epochs.truncateFromEnd(endOffset + 1);
+    return {
+      segments: this.#segments,
+      producers: this.#producers,
+      epochs: this.#epochs,
+      durableOffset: this.#recoveryPoint,
+      snapshotOffsets: this.#snapshotOffsets,
+      sealed: this.#sealed,
+      snapshots: this.#snapshots,
+    };
+  }
+
+  /** The newest snapshot that can be read, and whose segment can be gone on with. */
+  #start(): number {
+    for (const offset of this.#snapshotOffsets.toReversed()) {
+      const index = this.#segments.findLastIndex((segment) => segment.baseOffset <= offset);
+      const segment = this.#segments[index];
+      const entries = segment && readSnapshot(this.#context, offset);
+      if (!entries) continue;
+      if (segment.baseOffset === offset) segment.resetIndexes();
+      else if (!segment.resume(offset)) continue;
+      this.#producers.load(entries);
+      return index;
+    }
+    item(this.#segments, 0).resetIndexes();
+    return 0;
+  }
+
+  /** Checks everything from a segment on; returns the log's end. */
+  #scanFrom(start: number): number {
+    for (let i = start; ; i++) {
+      const segment = item(this.#segments, i);
+      const problem = this.#scan(segment);
+      if (problem) this.#cut(segment, problem);
+      const next = this.#segments[i + 1];
+      const endOffset = segment.nextOffset;
+      if (next && !problem && (next.baseOffset === endOffset || endOffset < this.#recoveryPoint)) {
+        this.#seal(segment, next);
+      } else {
+        this.#removeFrom(i + 1);
+        return endOffset;
+      }
+    }
+  }
+
+  /** Leaves what a roll would have left. */
+  #seal(segment: Segment, next: Segment): void {
+    const offset = next.baseOffset;
+    segment.nextOffset = offset;
+    this.#sealed.push({ segment, files: segment.seal(this.#producers.firstUndecidedOffset ?? offset) });
+    this.#snapshots.push({ offset, bytes: encodeProducerSnapshot([...this.#producers.entries()]) });
+    next.resetIndexes();
+  }
+
+  #scan(segment: Segment): Problem | undefined {
+    const { indexIntervalBytes, now } = this.#context;
+    return scanBatches(segment, segment.sizeBytes, segment.nextOffset, this.#recoveryPoint, (batch) => {
+      segment.admit(batch, indexIntervalBytes);
+      this.#epochs.assign(batch.leaderEpoch, batch.baseOffset);
+      const completed = this.#producers.replay(batch, now);
+      if (completed?.isAborted) segment.abortedIndex.append(completed);
+    });
+  }
+
+  /** Ends the log before the first batch that does not hold. */
+  #cut(segment: Segment, problem: Problem): void {
+    const path = segment.path("log");
+    const offset = segment.nextOffset;
+    if (offset < this.#recoveryPoint) throw new LogCorruptionError(path, problem.position, problem.text);
+    const cutBytes = segment.log.size() - problem.position;
+    segment.log.truncate(problem.position);
+    const { position, text } = problem;
+    const message = "log cut before a batch that was not written in full; nothing below is lost";
+    this.#context.logger.log("warn", message, { path, position, offset, cutBytes, problem: text });
+  }
+
+  #removeFrom(index: number): void {
+    for (const segment of this.#segments.splice(index)) {
+      const fields = { path: segment.path("log"), sizeBytes: segment.log.size() };
+      this.#context.logger.log("warn", "segment removed: the log was cut before it", fields);
+      segment.remove();
+    }
+  }
+
+  #failAt(endOffset: number): never {
+    const last = item(this.#segments, this.#segments.length - 1);
+    const problem = `the log ends at offset ${endOffset}, but was durable up to ${this.#recoveryPoint}`;
+    throw new LogCorruptionError(last.path("log"), last.sizeBytes, problem);
+  }
+}
+
+interface Problem {
+  readonly position: number;
+  readonly text: string;
+}
+
+/** Visits every batch from `start` on, each checked, up to the first that does not hold. Offsets follow one another
+ * without gaps from `gaplessFrom` on; below, compaction may have left some. */
+function scanBatches(
+  segment: Segment,
+  start: number,
+  expectedOffset: number,
+  gaplessFrom: number,
+  visit: (batch: RecordBatch) => void,
+): Problem | undefined {
+  const sizeBytes = segment.log.size();
+  const window = new BatchWindow(segment.log, sizeBytes, SCAN_WINDOW_BYTES);
+  let expected = expectedOffset;
+  for (let position = start; position < sizeBytes; ) {
+    const batch = window.batchAt(position);
+    if (!batch) return { position, text: window.problemAt(position) };
+    if (!batch.hasValidCrc()) return { position, text: "the CRC does not match" };
+    const { baseOffset } = batch;
+    if (baseOffset < expected || (baseOffset > expected && expected >= gaplessFrom)) {
+      return { position, text: `a batch of offset ${baseOffset} in the place of ${expected}` };
+    }
+    position += batch.sizeBytes;
+    expected = batch.nextOffset;
+    visit(batch);
+  }
+  return undefined;
+}
+
+/** Undefined when the snapshot is damaged or gone. */
+function readSnapshot({ disk, folder, logger, now }: RecoveryContext, offset: number): ProducerEntry[] | undefined {
+  const path = `${folder}/${segmentFileName(offset, "snapshot")}`;
+  if (!disk.exists(path)) return undefined;
+  try {
+    return decodeProducerSnapshot(disk.readFile(path), now);
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error;
+    logger.log("warn", "damaged producer snapshot passed over", { path, problem: error.message });
+    return undefined;
+  }
+}
+
+function readEpochs({ disk, folder, logger }: RecoveryContext): LeaderEpochs | undefined {
+  const path = `${folder}/${EPOCHS_FILE}`;
+  const epochs = disk.exists(path) ? LeaderEpochs.decode(Buffer.from(disk.readFile(path)).toString()) : undefined;
+  if (!epochs) logger.log("warn", "leader epochs missing or damaged: read from all batches", { path });
+  return epochs;
+}
+
+function scanEpochs(segments: readonly Segment[]): LeaderEpochs {
+  const epochs = new LeaderEpochs();
+  for (const segment of segments) {
+    const window = new BatchWindow(segment.log, segment.sizeBytes);
+    let batch = window.headerAt(0);
+    for (let position = 0; batch; batch = window.headerAt(position)) {
+      epochs.assign(batch.leaderEpoch, batch.baseOffset);
+      position += batch.sizeBytes;
+    }
+    segment.closeFiles();
+  }
+  return epochs;
+}
+
+/**
+ * Builds the indexes of a sealed segment anew from its batches, and returns it in a new shape; the old one is closed.
+ * Throws a LogCorruptionError when the batches themselves do not hold.
+ */
+export function rebuildIndexes(context: RecoveryContext, segments: readonly Segment[], index: number): Segment {
+  const damaged = item(segments, index);
+  const { baseOffset, nextOffset } = damaged;
+  context.logger.log("warn", "indexes missing or damaged: rebuilt from the batches", { path: damaged.path("log") });
+  const { producers, from } = producersBefore(context, segments, index);
+  for (const segment of segments.slice(from, index)) {
+    verified(segment, (batch) => void producers.replay(batch, context.now));
+    segment.closeFiles();
+  }
+  damaged.closeFiles();
+  const rebuilt = Segment.open(context.disk, context.folder, baseOffset, nextOffset);
+  rebuilt.resetIndexes();
+  try {
+    verified(rebuilt, (batch) => {
+      rebuilt.admit(batch, context.indexIntervalBytes);
+      const completed = producers.replay(batch, context.now);
+      if (completed?.isAborted) rebuilt.abortedIndex.append(completed);
+    });
+  } catch (error) {
+    rebuilt.closeFiles();
+    throw error;
+  }
+  rebuilt.nextOffset = nextOffset;
+  rebuilt.seal(producers.firstUndecidedOffset ?? nextOffset);
+  return rebuilt;
+}
+
+/** Below which offset everything was decided when the log ended at `offset`; 0 when no snapshot tells. */
+export function decidedOffsetAt(context: RecoveryContext, offset: number): number {
+  const entries = readSnapshot(context, offset);
+  if (!entries) return 0;
+  return Math.min(offset, ...entries.map((entry) => entry.txnFirstOffset).filter((first) => first >= 0));
+}
+
+/** The producers at the start of the newest segment up to `index` that has a snapshot there. */
+function producersBefore(
+  context: RecoveryContext,
+  segments: readonly Segment[],
+  index: number,
+): { readonly producers: ProducerState; readonly from: number } {
+  const producers = new ProducerState();
+  for (let from = index; from > 0; from--) {
+    const entries = readSnapshot(context, item(segments, from).baseOffset);
+    if (!entries) continue;
+    producers.load(entries);
+    return { producers, from };
+  }
+  return { producers, from: 0 };
+}
+
+function verified(segment: Segment, visit: (batch: RecordBatch) => void): void {
+  const problem = scanBatches(segment, 0, segment.baseOffset, Number.POSITIVE_INFINITY, visit);
+  if (problem) throw new LogCorruptionError(segment.path("log"), problem.position, problem.text);
+}
+
+function item<T>(items: readonly T[], index: number): T {
+  return defined(items[index]);
+}

@@ -1,0 +1,280 @@
+import { assert } from "../platform/assert.ts";
+import type { Disk, DiskFile } from "../platform/disk.ts";
+import type { RecordBatch } from "../protocol/records/batch.ts";
+import { AbortedIndex } from "./aborted-index.ts";
+import { BatchWindow } from "./batch-window.ts";
+import type { LogConfig } from "./log-config.ts";
+import { LogCorruptionError } from "./log-corruption-error.ts";
+import { type OffsetEntry, OffsetIndex } from "./offset-index.ts";
+import { type SegmentFileKind, segmentFileName } from "./segment-files.ts";
+import { type TimeEntry, TimeIndex } from "./time-index.ts";
+
+/** Offsets in a segment's indexes are relative to its base, in 31 bits. */
+const MAX_RELATIVE_OFFSET = 0x7fffffff;
+const NO_TIME: TimeEntry = { timestamp: -1, offset: -1 };
+
+/** Where a batch lies. */
+export interface BatchPlace {
+  readonly position: number;
+  readonly sizeBytes: number;
+  readonly baseOffset: number;
+}
+
+/**
+ * One segment: a file of batches from `baseOffset` on, and its indexes. The last segment of a log is active: it is
+ * written to, and its indexes are in memory. The others are sealed: their files never change, and are opened when needed.
+ */
+export class Segment {
+  readonly baseOffset: number;
+  readonly abortedIndex: AbortedIndex;
+  /** The first offset behind it. */
+  nextOffset: number;
+  /** Of a sealed segment: everything below was decided at its end, so that no later marker ends a transaction with records
+   * below. Undefined while unknown. */
+  decidedOffset: number | undefined;
+  readonly #disk: Disk;
+  readonly #folder: string;
+  readonly #offsetIndex: OffsetIndex;
+  readonly #timeIndex: TimeIndex;
+  #log: DiskFile | undefined;
+  #sizeBytes = 0;
+  #isSealed: boolean;
+  #hasOpenIndexes = false;
+  #bytesSinceIndexEntry = 0;
+  /** Undefined in a sealed segment until somebody asks. */
+  #latest: TimeEntry | undefined;
+  #firstTimestamp: number | undefined;
+
+  private constructor(disk: Disk, folder: string, baseOffset: number, isSealed: boolean) {
+    this.#disk = disk;
+    this.#folder = folder;
+    this.baseOffset = baseOffset;
+    this.nextOffset = baseOffset;
+    this.#isSealed = isSealed;
+    this.#offsetIndex = new OffsetIndex(disk, this.path("index"), baseOffset);
+    this.#timeIndex = new TimeIndex(disk, this.path("timeindex"), baseOffset);
+    this.abortedIndex = new AbortedIndex(disk, this.path("txnindex"), baseOffset);
+  }
+
+  /** Makes a new, active segment. What lies under its names goes. */
+  static create(disk: Disk, folder: string, baseOffset: number): Segment {
+    const segment = new Segment(disk, folder, baseOffset, false);
+    disk.remove(segment.path("log"));
+    segment.#log = disk.open(segment.path("log"), { create: true });
+    segment.resetIndexes();
+    return segment;
+  }
+
+  /** A segment that is there, as a sealed one that ends at `nextOffset`. */
+  static open(disk: Disk, folder: string, baseOffset: number, nextOffset: number): Segment {
+    const segment = new Segment(disk, folder, baseOffset, true);
+    segment.nextOffset = nextOffset;
+    segment.#sizeBytes = segment.log.size();
+    return segment;
+  }
+
+  path(kind: SegmentFileKind): string {
+    return `${this.#folder}/${segmentFileName(this.baseOffset, kind)}`;
+  }
+
+  get log(): DiskFile {
+    this.#log ??= this.#disk.open(this.path("log"));
+    return this.#log;
+  }
+  get sizeBytes(): number {
+    return this.#sizeBytes;
+  }
+  get isSealed(): boolean {
+    return this.#isSealed;
+  }
+
+  /** The highest timestamp and its batch's last offset; -1 when there is none. The indexes must be open. */
+  get latest(): TimeEntry {
+    this.#latest ??= this.#timeIndex.last() ?? NO_TIME;
+    return this.#latest;
+  }
+
+  /** Whether a batch of that size, time and last offset belongs into a new segment. Source: LogSegment.shouldRoll. */
+  isFullFor(sizeBytes: number, lastOffset: number, maxTimestamp: number, config: LogConfig): boolean {
+    if (this.#sizeBytes === 0) return false;
+    return (
+      this.#sizeBytes + sizeBytes > config.segmentBytes ||
+      this.#spans(maxTimestamp) > config.segmentMs ||
+      this.#offsetIndex.isFull(config.segmentIndexBytes) ||
+      this.#timeIndex.isFull(config.segmentIndexBytes) ||
+      lastOffset - this.baseOffset > MAX_RELATIVE_OFFSET
+    );
+  }
+
+  /** From the first batch's time to `timestamp`: the records' time, as in Apache Kafka, so that old data copied into a
+   * topic rolls as it once did. */
+  #spans(timestamp: number): number {
+    this.#firstTimestamp ??= new BatchWindow(this.log, this.#sizeBytes, 64).headerAt(0)?.maxTimestamp ?? -1;
+    return this.#firstTimestamp < 0 ? 0 : timestamp - this.#firstTimestamp;
+  }
+
+  /** Writes batches behind the last one. `chunks` are their bytes. Changes nothing when the write throws. */
+  append(chunks: readonly Uint8Array[], batches: readonly RecordBatch[], indexIntervalBytes: number): void {
+    assert(!this.#isSealed);
+    this.log.write(chunks, this.#sizeBytes);
+    for (const batch of batches) this.admit(batch, indexIntervalBytes);
+  }
+
+  /** Cuts off what a failed write left behind the last batch. */
+  dropUnwritten(): void {
+    this.log.truncate(this.#sizeBytes);
+  }
+
+  /** Takes in a batch that stands in the file behind those known so far. Where index entries go is Apache Kafka's rule:
+   * its dump tool compares. */
+  admit(batch: RecordBatch, indexIntervalBytes: number): void {
+    const { sizeBytes, lastOffset, maxTimestamp } = batch;
+    assert(lastOffset >= this.nextOffset || this.#sizeBytes === 0);
+    if (maxTimestamp > this.latest.timestamp) this.#latest = { timestamp: maxTimestamp, offset: lastOffset };
+    if (this.#bytesSinceIndexEntry > indexIntervalBytes) {
+      this.#offsetIndex.append(lastOffset, this.#sizeBytes);
+      this.#timeIndex.append(this.latest);
+      this.#bytesSinceIndexEntry = 0;
+    }
+    this.#bytesSinceIndexEntry += sizeBytes;
+    this.#sizeBytes += sizeBytes;
+    this.nextOffset = lastOffset + 1;
+  }
+
+  /** The batch that holds `offset`, or else the first one behind it; undefined when there is none. */
+  find(offset: number): BatchPlace | undefined {
+    return this.#walk(this.#offsetIndex.lookup(offset), (batch) => batch.lastOffset >= offset);
+  }
+
+  /** The first batch with a record of `timestamp` or later, at `fromOffset` or behind. */
+  findTimestamp(timestamp: number, fromOffset: number): BatchPlace | undefined {
+    const start = this.#offsetIndex.lookup(Math.max(this.#timeIndex.lookup(timestamp), fromOffset));
+    return this.#walk(start, (batch) => batch.maxTimestamp >= timestamp && batch.lastOffset >= fromOffset);
+  }
+
+  /** The first batch from an index entry on (or from the file's start) for which `isWanted` holds. Throws a
+   * LogCorruptionError where the entry is wrong or no batch can be. */
+  #walk(start: OffsetEntry | undefined, isWanted: (batch: RecordBatch) => boolean): BatchPlace | undefined {
+    const window = new BatchWindow(this.log, this.#sizeBytes);
+    let position = start?.position ?? 0;
+    while (position < this.#sizeBytes) {
+      const batch = window.headerAt(position);
+      if (!batch) throw new LogCorruptionError(this.path("log"), position, window.problemAt(position));
+      const { sizeBytes, baseOffset, lastOffset } = batch;
+      const isMisplaced = start?.position === position && start.lastOffset !== lastOffset;
+      if (isMisplaced || baseOffset < this.baseOffset || lastOffset >= this.nextOffset) {
+        throw new LogCorruptionError(this.path("log"), position, `offsets ${baseOffset} to ${lastOffset} out of place`);
+      }
+      if (isWanted(batch)) return { position, sizeBytes, baseOffset };
+      position += sizeBytes;
+    }
+    return undefined;
+  }
+
+  /** An upper bound, not a tight one, of where the batches that end below `offset` end. */
+  endPositionOf(offset: number): number {
+    if (offset >= this.nextOffset) return this.#sizeBytes;
+    return this.#offsetIndex.positionBehind(offset) ?? this.#sizeBytes;
+  }
+
+  /** Reads `length` bytes from `position` into new memory. */
+  read(position: number, length: number): Buffer {
+    const buffer = Buffer.allocUnsafe(length);
+    const count = this.log.read(buffer, 0, length, position);
+    if (count < length)
+      throw new LogCorruptionError(this.path("log"), position + count, "the file is shorter than it was");
+    return buffer;
+  }
+
+  /** Writes the indexes out; returns all files, which are to be synced. */
+  saveIndexes(): DiskFile[] {
+    if (this.latest.timestamp >= 0) this.#timeIndex.append(this.latest);
+    return [this.log, this.#offsetIndex.save(), this.#timeIndex.save(), this.abortedIndex.save()];
+  }
+
+  /** Ends writing to it: the indexes leave memory. Returns all files, which are to be synced. */
+  seal(decidedOffset: number): DiskFile[] {
+    const files = this.saveIndexes();
+    this.decidedOffset = decidedOffset;
+    for (const index of this.#indexes()) index.entries.dropMemory();
+    this.#isSealed = true;
+    this.#hasOpenIndexes = true;
+    return files;
+  }
+
+  /** Makes a sealed segment ready for look-ups. False when an index is missing or cannot be right: rebuild them. */
+  openIndexes(): boolean {
+    if (!this.#isSealed || this.#hasOpenIndexes) return true;
+    this.#hasOpenIndexes =
+      this.#offsetIndex.open(this.#sizeBytes, this.nextOffset) &&
+      this.#timeIndex.open(this.nextOffset) &&
+      this.abortedIndex.open(this.nextOffset);
+    if (!this.#hasOpenIndexes) this.#closeIndexes();
+    return this.#hasOpenIndexes;
+  }
+
+  /** Forgets all batches, to admit them anew from the file's start. It becomes active. */
+  resetIndexes(): void {
+    this.#closeIndexes();
+    for (const index of this.#indexes()) index.entries.reset();
+    this.#isSealed = false;
+    this.#sizeBytes = 0;
+    this.#bytesSinceIndexEntry = 0;
+    this.nextOffset = this.baseOffset;
+    this.#latest = NO_TIME;
+  }
+
+  /** Makes it active again at `offset`, where it was stopped cleanly: what lies behind is to be admitted anew. False when
+   * no batch ends there, or an index cannot be right. */
+  resume(offset: number): boolean {
+    if (!this.openIndexes()) return false;
+    const end = this.#startOf(offset);
+    if (end === undefined) return false;
+    const lastEntry = this.#offsetIndex.lookup(offset - 1)?.position ?? 0;
+    const areSound = this.#indexes().map((index) => index.resume(offset));
+    if (areSound.includes(false)) return false;
+    this.#isSealed = false;
+    this.#hasOpenIndexes = false;
+    this.#sizeBytes = end;
+    this.#bytesSinceIndexEntry = end - lastEntry;
+    this.nextOffset = offset;
+    this.#latest = this.#timeIndex.last() ?? NO_TIME;
+    return true;
+  }
+
+  /** Where the batch that begins at `offset` lies, or the end of the file when there is none behind. */
+  #startOf(offset: number): number | undefined {
+    const window = new BatchWindow(this.log, this.#sizeBytes);
+    let position = this.#offsetIndex.lookup(offset - 1)?.position ?? 0;
+    while (position < this.#sizeBytes) {
+      const batch = window.headerAt(position);
+      if (!batch || batch.baseOffset > offset) return undefined;
+      if (batch.baseOffset === offset) return position;
+      position += batch.sizeBytes;
+      if (batch.nextOffset === offset) return position;
+    }
+    return undefined;
+  }
+
+  /** Frees the file handles of a sealed segment; they come back when needed. */
+  closeFiles(): void {
+    this.#log?.close();
+    this.#log = undefined;
+    this.#closeIndexes();
+  }
+
+  /** Removes its files. The log file goes first: the others are nothing without it. */
+  remove(): void {
+    this.closeFiles();
+    for (const kind of ["log", "index", "timeindex", "txnindex"] as const) this.#disk.remove(this.path(kind));
+  }
+
+  #indexes(): readonly (OffsetIndex | TimeIndex | AbortedIndex)[] {
+    return [this.#offsetIndex, this.#timeIndex, this.abortedIndex];
+  }
+
+  #closeIndexes(): void {
+    for (const index of this.#indexes()) index.entries.closeFile();
+    this.#hasOpenIndexes = false;
+  }
+}

@@ -1,0 +1,73 @@
+import type { Disk, DiskFile } from "../platform/disk.ts";
+import { readInt64 } from "../protocol/reader.ts";
+import { writeInt64 } from "../protocol/writer.ts";
+import { IndexEntries } from "./index-entries.ts";
+
+const ENTRY_BYTES = 12;
+
+/** A batch's highest timestamp, and its last offset. */
+export interface TimeEntry {
+  readonly timestamp: number;
+  readonly offset: number;
+}
+
+/** Finds where to look for a timestamp: the highest one up to a place (int64) and the last offset of the batch that first
+ * reached it (int32, relative to the segment's base). Both only grow. */
+export class TimeIndex {
+  readonly entries: IndexEntries;
+  readonly #baseOffset: number;
+
+  constructor(disk: Disk, path: string, baseOffset: number) {
+    this.entries = new IndexEntries(disk, path, ENTRY_BYTES);
+    this.#baseOffset = baseOffset;
+  }
+
+  /** One entry stays free for the one that closes the segment. */
+  isFull(maxBytes: number): boolean {
+    return this.entries.count >= Math.floor(maxBytes / ENTRY_BYTES) - 1;
+  }
+
+  /** Adds an entry unless the last one says as much. */
+  append(entry: TimeEntry): void {
+    const last = this.last();
+    if (last && entry.timestamp <= last.timestamp) return;
+    const { buffer, at } = this.entries.append();
+    writeInt64(buffer, entry.timestamp, at);
+    buffer.writeInt32BE(entry.offset - this.#baseOffset, at + 8);
+  }
+
+  last(): TimeEntry | undefined {
+    const { count } = this.entries;
+    return count === 0 ? undefined : this.#read(this.entries.entry(count - 1));
+  }
+
+  /** An offset at which all timestamps before it are below `timestamp`. */
+  lookup(timestamp: number): number {
+    const count = this.entries.countWhile((buffer, at) => readInt64(buffer, at) <= timestamp);
+    return count === 0 ? this.#baseOffset : this.#read(this.entries.entry(count - 1)).offset;
+  }
+
+  /** Opens the sealed segment's file. False when it cannot be right. */
+  open(nextOffset: number): boolean {
+    if (!this.entries.openFile()) return false;
+    const last = this.last();
+    if (!last) return true;
+    const first = this.#read(this.entries.entry(0));
+    const isInside = last.offset < nextOffset && first.offset >= this.#baseOffset;
+    return isInside && first.timestamp <= last.timestamp && first.offset <= last.offset;
+  }
+
+  /** Goes on behind the entries below `offset`; the file must be open. False when they cannot be right. */
+  resume(offset: number): boolean {
+    const key = (buffer: Buffer, at: number): number => buffer.readInt32BE(at + 8);
+    return this.entries.resume((buffer, at) => key(buffer, at) < offset - this.#baseOffset, key);
+  }
+
+  save(): DiskFile {
+    return this.entries.save();
+  }
+
+  #read({ buffer, at }: { readonly buffer: Buffer; readonly at: number }): TimeEntry {
+    return { timestamp: readInt64(buffer, at), offset: this.#baseOffset + buffer.readInt32BE(at + 8) };
+  }
+}

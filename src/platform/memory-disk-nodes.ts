@@ -1,0 +1,161 @@
+/** The files and folders of a MemoryDisk, and what a power loss leaves of them. */
+import { PagedBytes } from "./memory-disk-bytes.ts";
+import { type Random, randomInt } from "./random.ts";
+
+export type DiskNode = FileNode | FolderNode;
+
+const SECTOR_BYTES = 512;
+
+/** Where a file's bytes changed. */
+interface Range {
+  readonly from: number;
+  readonly to: number;
+}
+
+const NOWHERE: Range = { from: Number.POSITIVE_INFINITY, to: 0 };
+
+export class FileNode {
+  readonly #bytes = new PagedBytes();
+  /** What is sure to survive a power loss; undefined on a disk that never has one. */
+  readonly #durable: PagedBytes | undefined;
+  #unsynced = NOWHERE;
+  /** Of the syncs under way. */
+  readonly #syncing = new Set<Range>();
+
+  constructor(canCrash: boolean) {
+    this.#durable = canCrash ? new PagedBytes() : undefined;
+  }
+
+  get size(): number {
+    return this.#bytes.size;
+  }
+
+  read(target: Uint8Array, targetOffset: number, length: number, position: number): number {
+    return this.#bytes.read(target, targetOffset, length, position);
+  }
+
+  write(bytes: Uint8Array, position: number): void {
+    this.#noteChange(Math.min(position, this.size), position + bytes.length);
+    this.#bytes.write(bytes, position);
+  }
+
+  resize(size: number): void {
+    this.#noteChange(Math.min(size, this.size), Math.max(size, this.size));
+    this.#bytes.resize(size);
+  }
+
+  /** Makes durable what was written before the call, and not before it resolves. */
+  async sync(): Promise<void> {
+    const durable = this.#durable;
+    if (!durable) return;
+    const range = this.#unsynced;
+    const { size } = this;
+    const bytes = this.#bytes.slice(range.from, range.to);
+    this.#unsynced = NOWHERE;
+    this.#syncing.add(range);
+    await undefined;
+    this.#syncing.delete(range);
+    durable.resize(size);
+    if (bytes.length > 0) durable.write(bytes, range.from);
+  }
+
+  afterCrash(random: Random): FileNode {
+    const durable = (this.#durable as PagedBytes).slice(0, Number.POSITIVE_INFINITY);
+    const current = this.#bytes.slice(0, Number.POSITIVE_INFINITY);
+    const changed = [...this.#syncing].reduce(union, this.#unsynced);
+    const left = remains(durable, current, changed, random);
+    const node = new FileNode(true);
+    node.#bytes.write(left, 0);
+    node.#durable?.write(left, 0);
+    return node;
+  }
+
+  #noteChange(from: number, to: number): void {
+    if (this.#durable) this.#unsynced = union(this.#unsynced, { from, to });
+  }
+}
+
+/** A file's bytes after a power loss: of what was not synced all is there, or nothing, or a part that ends anywhere, or
+ * some sectors and not others. */
+function remains(durable: Buffer, current: Buffer, { from, to }: Range, random: Random): Buffer {
+  const kind = randomInt(random, 4);
+  if (kind === 0 || to === 0) return durable;
+  if (kind === 1) return current;
+  const bytes = Buffer.alloc(Math.max(durable.length, current.length));
+  durable.copy(bytes);
+  const anySize = between(random, durable.length, current.length);
+  if (kind === 2) {
+    const end = between(random, from, to);
+    current.copy(bytes, from, from, end);
+    return bytes.subarray(0, current.length > durable.length ? Math.max(durable.length, end) : anySize);
+  }
+  const end = Math.min(to, current.length);
+  for (let start = from; start < end; start = nextSector(start)) {
+    if (randomInt(random, 2) === 0) current.copy(bytes, start, start, Math.min(nextSector(start), end));
+  }
+  return bytes.subarray(0, anySize);
+}
+
+function nextSector(position: number): number {
+  return (Math.floor(position / SECTOR_BYTES) + 1) * SECTOR_BYTES;
+}
+
+function between(random: Random, a: number, b: number): number {
+  return Math.min(a, b) + randomInt(random, Math.abs(a - b) + 1);
+}
+
+function union(a: Range, b: Range): Range {
+  return { from: Math.min(a.from, b.from), to: Math.max(a.to, b.to) };
+}
+
+/** Names set or removed in one step. */
+type Edit = ReadonlyMap<string, DiskNode | undefined>;
+
+export class FolderNode {
+  readonly #entries = new Map<string, DiskNode>();
+  /** The entries that are sure to survive a power loss; undefined on a disk that never has one. */
+  readonly #durable: Map<string, DiskNode> | undefined;
+  readonly #unsynced = new Set<Edit>();
+
+  constructor(canCrash: boolean) {
+    this.#durable = canCrash ? new Map() : undefined;
+  }
+
+  get entries(): ReadonlyMap<string, DiskNode> {
+    return this.#entries;
+  }
+
+  edit(edit: Edit): void {
+    applyEdit(this.#entries, edit);
+    if (this.#durable) this.#unsynced.add(edit);
+  }
+
+  /** Makes durable what was changed before the call, and not before it resolves. */
+  async sync(): Promise<void> {
+    const durable = this.#durable;
+    if (!durable) return;
+    const edits = [...this.#unsynced];
+    await undefined;
+    for (const edit of edits) if (this.#unsynced.delete(edit)) applyEdit(durable, edit);
+  }
+
+  /** Of what was not synced, each step is there or not. */
+  afterCrash(random: Random): FolderNode {
+    const left = new Map(this.#durable);
+    for (const edit of this.#unsynced) if (randomInt(random, 2) === 0) applyEdit(left, edit);
+    const folder = new FolderNode(true);
+    for (const [name, node] of left) {
+      const survivor = node.afterCrash(random);
+      folder.#entries.set(name, survivor);
+      folder.#durable?.set(name, survivor);
+    }
+    return folder;
+  }
+}
+
+function applyEdit(entries: Map<string, DiskNode>, edit: Edit): void {
+  for (const [name, node] of edit) {
+    if (node) entries.set(name, node);
+    else entries.delete(name);
+  }
+}
