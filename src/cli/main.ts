@@ -3,6 +3,7 @@
 import { Command } from "commander";
 import { addBrokerCommand } from "./broker.ts";
 import { CliError } from "./cli-error.ts";
+import { addDemoCommand } from "./demo/command.ts";
 
 const program = new Command("oncilla")
   .description(
@@ -11,6 +12,7 @@ const program = new Command("oncilla")
   .showHelpAfterError("(--help shows what there is)");
 
 addBrokerCommand(program);
+addDemoCommand(program);
 
 try {
   await program.parseAsync();

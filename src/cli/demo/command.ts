@@ -1,6 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { Guarantee } from "./messages.ts";
-import { runDemo } from "./run.ts";
 
 interface Flags {
   readonly crashes: number;
@@ -36,6 +35,8 @@ export function addDemoCommand(program: Command): void {
       process.once("SIGINT", onSignal);
       process.once("SIGTERM", onSignal);
       try {
+        // Only now: it brings in every layer, which other commands need not wait for.
+        const { runDemo } = await import("./run.ts");
         const ok = await runDemo({ ...flags, paths, brokers: flags.brokers }, stop.signal);
         process.exitCode = ok ? 0 : 1;
       } catch (error) {
