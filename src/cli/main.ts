@@ -5,11 +5,9 @@ import { addBrokerCommand } from "./broker.ts";
 import { CliError } from "./cli-error.ts";
 import { addDemoCommand } from "./demo/command.ts";
 
-const program = new Command("oncilla")
-  .description(
-    "Exactly-once streaming for TypeScript: a broker that speaks Apache Kafka's protocol, and what runs on it.",
-  )
-  .showHelpAfterError("(--help shows what there is)");
+const program = new Command("oncilla").description(
+  "Exactly-once streaming for TypeScript: a broker that speaks Apache Kafka's protocol, and what runs on it.",
+);
 
 addBrokerCommand(program);
 addDemoCommand(program);

@@ -32,6 +32,7 @@ export interface DemoOptions {
 const PARTITIONS = 4;
 const POLL_INTERVAL_MS = 20;
 const CAUGHT_UP_INTERVAL_MS = 300;
+const ANSWER_TIMEOUT_MS = 5_000;
 
 /** Runs the demo; true when the outcome is what was asked for. */
 export async function runDemo(options: DemoOptions, signal: AbortSignal): Promise<boolean> {
@@ -71,6 +72,14 @@ function isAsAsked(verdict: Verdict, options: DemoOptions): boolean {
   return verdict.table.duplicated > 0 && verdict.table.lost === 0 && verdict.lines.lost === 0;
 }
 
+/** Fails soon where a client would go on trying for a minute. */
+async function answering(client: Client, brokers: string): Promise<void> {
+  const silence = delay(ANSWER_TIMEOUT_MS, undefined, { ref: false }).then(() => {
+    throw new CliError(`no broker answers at ${brokers}: is it running, and is the address right?`);
+  });
+  await Promise.race([client.admin().describeCluster(), silence]);
+}
+
 class DemoRun {
   readonly #options: DemoOptions;
   readonly #files: readonly string[];
@@ -83,6 +92,7 @@ class DemoRun {
   readonly #pending: Crash[];
   readonly #startedAt = performance.now();
   #client: Client | undefined;
+  #hasTopics = false;
   #restarts = 0;
   #fatal: Error | undefined;
   crashesDone = 0;
@@ -126,6 +136,8 @@ class DemoRun {
     );
     const brokers = this.#options.brokers ?? (await this.#startBroker());
     this.#client = new Client({ brokers, clientId: "demo" });
+    await answering(this.#client, brokers);
+    this.#hasTopics = true;
     await this.#client.admin().createTopics([
       { topic: this.#topics.lines, partitions: PARTITIONS },
       { topic: this.#topics.counts, partitions: PARTITIONS },
@@ -165,7 +177,8 @@ class DemoRun {
   async cleanUp(): Promise<void> {
     const children = [...this.#processes.values()].filter(({ name }) => name !== "broker");
     await Promise.all(children.map((child) => child.abandon()));
-    if (this.#client && this.#options.brokers && !this.#options.keep) await this.#deleteTopics(this.#client);
+    if (this.#client && this.#hasTopics && this.#options.brokers && !this.#options.keep)
+      await this.#deleteTopics(this.#client);
     await this.#client?.close();
     await this.#processes.get("broker")?.stop();
   }
@@ -262,7 +275,8 @@ class DemoRun {
     return {
       lines: this.#process("producer").position,
       totalLines: lines,
-      words: Math.max(0, records - lines),
+      // Some are counted again after a crash; the transaction they were in before never happened.
+      words: Math.min(words, Math.max(0, records - lines)),
       totalWords: words,
       rows,
       commits,

@@ -53,7 +53,7 @@ export function readTable(database: string): Map<string, number> {
   const connection = new DatabaseSync(database, { readOnly: true });
   try {
     const rows = connection.prepare("SELECT word, count FROM word_counts").all();
-    return new Map(rows.map((row) => [String(row["word"]), Number(row["count"])]));
+    return new Map(rows.map((row) => [String(row.word), Number(row.count)]));
   } finally {
     connection.close();
   }

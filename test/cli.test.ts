@@ -1,0 +1,118 @@
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+
+const main = join(import.meta.dirname, "../src/cli/main.ts");
+
+interface Outcome {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function oncilla(...args: string[]): {
+  readonly outcome: Promise<Outcome>;
+  firstLine(): Promise<string>;
+  kill(signal: NodeJS.Signals): void;
+} {
+  const child = spawn(process.execPath, [main, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  let stdout = "";
+  let stderr = "";
+  child.stdout.on("data", (chunk: Buffer) => {
+    stdout += chunk;
+  });
+  child.stderr.on("data", (chunk: Buffer) => {
+    stderr += chunk;
+  });
+  return {
+    outcome: new Promise((resolve) => child.once("close", (code) => resolve({ code, stdout, stderr }))),
+    firstLine: () =>
+      new Promise((resolve) => {
+        const look = (): void => {
+          if (stdout.includes("\n")) resolve(stdout.slice(0, stdout.indexOf("\n")));
+        };
+        child.stdout.on("data", look);
+        look();
+      }),
+    kill: (signal) => child.kill(signal),
+  };
+}
+
+describe("command line", () => {
+  let folder: string;
+
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "oncilla-cli-"));
+  });
+
+  afterEach(() => {
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  function expectOneClearLine({ code, stderr }: Outcome, text: string | RegExp): void {
+    expect(stderr).toMatch(text);
+    expect(stderr.trimEnd().split("\n")).toHaveLength(1);
+    expect(code).not.toBe(0);
+  }
+
+  it("--help names every command", async () => {
+    const { code, stdout } = await oncilla("--help").outcome;
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/broker/);
+    expect(stdout).toMatch(/demo/);
+  });
+
+  it("demo: a missing file is one clear line", async () => {
+    expectOneClearLine(await oncilla("demo", join(folder, "absent.txt")).outcome, /absent\.txt: no such file/);
+  });
+
+  it("demo: an unreachable broker is one clear line", async () => {
+    const text = join(folder, "text.txt");
+    writeFileSync(text, "some words\n");
+    const port = await freePort();
+    expectOneClearLine(
+      await oncilla("demo", "--brokers", `127.0.0.1:${port}`, text).outcome,
+      new RegExp(`127.0.0.1:${port}`),
+    );
+  });
+
+  it("demo: a number of crashes that is none is refused", async () => {
+    expectOneClearLine(await oncilla("demo", "--crashes", "many").outcome, /--crashes/);
+  });
+
+  it("broker: a port in use is one clear line", async () => {
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const address = server.address();
+    const port = typeof address === "object" ? address?.port : 0;
+    expectOneClearLine(
+      await oncilla("broker", "--data-dir", folder, "--port", String(port)).outcome,
+      new RegExp(`${port}.*in use`),
+    );
+    server.close();
+  });
+
+  it("broker: a data folder in use by another broker is one clear line; SIGTERM stops a broker with exit code 0", async () => {
+    const first = oncilla("broker", "--data-dir", folder, "--port", "0");
+    expect(await first.firstLine()).toMatch(/^oncilla broker listening on 127\.0\.0\.1:\d+$/);
+    expectOneClearLine(await oncilla("broker", "--data-dir", folder, "--port", "0").outcome, /in use by another/);
+    first.kill("SIGTERM");
+    expect((await first.outcome).code).toBe(0);
+  });
+
+  it("an unknown command or option is refused", async () => {
+    expect((await oncilla("brew").outcome).code).not.toBe(0);
+    expectOneClearLine(await oncilla("broker", "--data-folder", folder).outcome, /unknown option '--data-folder'/);
+  });
+});
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return typeof address === "object" && address ? address.port : 0;
+}
