@@ -42,7 +42,12 @@ function page(services: BrokerServices, request: DescribeRequest): DescribeRespo
       topicId: topic?.id ?? ZERO_UUID,
       isInternal: isInternalTopic(name),
       partitions: topic
-        ? range(first, end).map((index) => ({ ...describePartition(services, topic, index), offlineReplicas: [] }))
+        ? range(first, end).map((index) => ({
+            ...describePartition(services, topic, index),
+            // Null would be allowed, but the Java client cannot read it.
+            eligibleLeaderReplicas: [],
+            lastKnownElr: [],
+          }))
         : [],
       topicAuthorizedOperations: TOPIC_OPERATIONS,
     });

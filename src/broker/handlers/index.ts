@@ -14,6 +14,7 @@ import { deleteRecordsHandler } from "./delete-records.ts";
 import { deleteTopicsHandler } from "./delete-topics.ts";
 import { describeClusterHandler } from "./describe-cluster.ts";
 import { describeConfigsHandler } from "./describe-configs.ts";
+import { describeLogDirsHandler } from "./describe-log-dirs.ts";
 import { describeProducersHandler } from "./describe-producers.ts";
 import { describeTopicPartitionsHandler } from "./describe-topic-partitions.ts";
 import { describeTransactionsHandler } from "./describe-transactions.ts";
@@ -22,6 +23,7 @@ import { fetchHandler } from "./fetch.ts";
 import { findCoordinatorHandler } from "./find-coordinator.ts";
 import { deleteGroupsHandler, describeGroupsHandler, listGroupsHandler } from "./group-admin.ts";
 import { initProducerIdHandler } from "./init-producer-id.ts";
+import { listConfigResourcesHandler } from "./list-config-resources.ts";
 import { listOffsetsHandler } from "./list-offsets.ts";
 import { listTransactionsHandler } from "./list-transactions.ts";
 import { heartbeatHandler, joinGroupHandler, leaveGroupHandler, syncGroupHandler } from "./membership.ts";
@@ -75,6 +77,8 @@ export function createHandlers(services: BrokerServices): {
     describeTransactionsHandler(services),
     listTransactionsHandler(services),
     describeTopicPartitionsHandler(services),
+    describeLogDirsHandler(services),
+    listConfigResourcesHandler(services),
   ];
   return { handlers, unknownVersion: unknownVersionResponse(handlers) };
 }

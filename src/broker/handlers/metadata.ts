@@ -87,7 +87,7 @@ export function describePartition(
   { partitions, config, image }: BrokerServices,
   topic: Topic,
   partitionIndex: number,
-): PartitionResponse {
+): Required<PartitionResponse> {
   const isOnline = typeof partitions.findById(topic.id, partitionIndex) !== "string";
   const here = [config.nodeId];
   return {
