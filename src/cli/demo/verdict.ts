@@ -6,7 +6,7 @@ import { readTopic } from "./read-topic.ts";
 import type { Truth } from "./truth.ts";
 
 /** How far two amounts are apart, in both directions: nothing cancels out. */
-export interface Difference {
+interface Difference {
   readonly lost: number;
   readonly duplicated: number;
 }
@@ -49,7 +49,7 @@ async function compareLines(client: Client, topic: string, truth: Truth): Promis
   return { lost, duplicated };
 }
 
-export function readTable(database: string): Map<string, number> {
+function readTable(database: string): Map<string, number> {
   const connection = new DatabaseSync(database, { readOnly: true });
   try {
     const rows = connection.prepare("SELECT word, count FROM word_counts").all();
@@ -59,7 +59,7 @@ export function readTable(database: string): Map<string, number> {
   }
 }
 
-export function compareTable(table: ReadonlyMap<string, number>, truth: ReadonlyMap<string, number>): Difference {
+function compareTable(table: ReadonlyMap<string, number>, truth: ReadonlyMap<string, number>): Difference {
   let lost = 0;
   let duplicated = 0;
   for (const word of new Set([...table.keys(), ...truth.keys()])) {
