@@ -50,4 +50,5 @@ export type {
   RecordMetadata,
   TopicPartition,
   TopicPartitionOffset,
+  TransactionMarker,
 } from "./types.ts";

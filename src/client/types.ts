@@ -87,5 +87,14 @@ export interface ConsumerGroupMetadata {
   readonly groupInstanceId: string | null;
 }
 
+/** The marker that ends a producer's transaction in one partition. Under transactions v2 (KIP-890) every transaction of a
+ * producer has an epoch of its own, so that id and epoch name the transaction. */
+export interface TransactionMarker extends TopicPartition {
+  readonly offset: number;
+  readonly type: "commit" | "abort";
+  readonly producerId: number;
+  readonly producerEpoch: number;
+}
+
 /** "read_committed" shows neither aborted nor open transactions' records. */
 export type IsolationLevel = "read_committed" | "read_uncommitted";

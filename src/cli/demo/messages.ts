@@ -7,6 +7,7 @@ export interface DemoTopics {
   readonly lines: string;
   readonly counts: string;
   readonly changelog: string;
+  readonly repartition: string;
 }
 
 /** All that a child needs to know, given to it as its one argument. */

@@ -1,5 +1,5 @@
 /** Whole topics, read from outside any group. */
-import type { Client, ConsumerRecord, TopicPartition } from "../../client/index.ts";
+import type { Client, ConsumerRecord, TopicPartition, TransactionMarker } from "../../client/index.ts";
 
 /**
  * Gives every record that is visible at read_committed now, of all partitions of `topic`, to `onRecord`, in each
@@ -9,8 +9,9 @@ export async function readTopic(
   client: Client,
   topic: string,
   onRecord: (record: ConsumerRecord) => void,
+  onMarker?: (marker: TransactionMarker) => void,
 ): Promise<void> {
-  const consumer = client.consumer({ isolationLevel: "read_committed" });
+  const consumer = client.consumer({ isolationLevel: "read_committed", ...(onMarker && { onMarker }) });
   try {
     const partitions = await partitionsOf(client, topic);
     consumer.assign(partitions);

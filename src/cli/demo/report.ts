@@ -6,7 +6,7 @@ import { isClean, type Verdict } from "./verdict.ts";
 export interface DemoResult {
   readonly verdict: Verdict;
   readonly truth: Truth;
-  readonly counters: { readonly commits: number; readonly aborts: number };
+  readonly counters: { readonly commits: number };
   readonly crashes: number;
   readonly seconds: number;
   readonly bytes: number;
@@ -20,7 +20,7 @@ export function printResult(result: DemoResult, options: DemoOptions): void {
     ["distinct words", grouped(truth.counts.size)],
     ["crashes survived", grouped(crashes)],
     ["transactions committed", grouped(counters.commits)],
-    ["transactions aborted", grouped(counters.aborts)],
+    ["transactions aborted", grouped(verdict.abortedTransactions)],
     ["records lost", grouped(verdict.lines.lost + verdict.table.lost)],
     ["records duplicated", grouped(verdict.lines.duplicated + verdict.table.duplicated)],
     ["keys unlike the changelog", grouped(verdict.changelogMismatches)],

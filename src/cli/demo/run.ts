@@ -109,6 +109,7 @@ class DemoRun {
       lines: `${prefix}lines`,
       counts: `${prefix}word-counts`,
       changelog: `${this.#applicationId}-${COUNTS_STORE}-changelog`,
+      repartition: `${this.#applicationId}-${COUNTS_STORE}-repartition`,
     };
     const targets: ProcessName[] = ["worker-1", "broker", "sink", "worker-2", "producer"];
     this.#pending = crashSchedule(
@@ -250,11 +251,10 @@ class DemoRun {
 
   async #isCaughtUp(): Promise<boolean> {
     const client = this.#connected();
-    const repartition = `${this.#applicationId}-${COUNTS_STORE}-repartition`;
     // In the order of the pipeline: a stage that is done stays done once those before it are.
     return (
       (await isCaughtUp(client, this.#applicationId, this.#topics.lines)) &&
-      (await isCaughtUp(client, this.#applicationId, repartition)) &&
+      (await isCaughtUp(client, this.#applicationId, this.#topics.repartition)) &&
       (await isCaughtUp(client, `${this.#applicationId}-sink`, this.#topics.counts))
     );
   }

@@ -1,6 +1,6 @@
 /** The comparison of what came out with what had to. */
 import { DatabaseSync } from "node:sqlite";
-import { type Client, serdes } from "../../client/index.ts";
+import { type Client, serdes, type TransactionMarker } from "../../client/index.ts";
 import type { DemoTopics } from "./messages.ts";
 import { readTopic } from "./read-topic.ts";
 import type { Truth } from "./truth.ts";
@@ -18,7 +18,11 @@ export interface Verdict {
   readonly table: Difference;
   /** Keys whose last value in the output topic differs from that in the store's changelog, over all partitions. */
   readonly changelogMismatches: number;
+  /** Transactions that the log says were aborted: rolled back, or cut off by a crash. */
+  readonly abortedTransactions: number;
 }
+
+type OnMarker = (marker: TransactionMarker) => void;
 
 export function isClean(verdict: Verdict): boolean {
   const { lines, table, changelogMismatches } = verdict;
@@ -26,20 +30,31 @@ export function isClean(verdict: Verdict): boolean {
 }
 
 export async function judge(client: Client, topics: DemoTopics, database: string, truth: Truth): Promise<Verdict> {
+  const aborted = new Set<string>();
+  const onMarker = ({ type, producerId, producerEpoch }: TransactionMarker): void => {
+    if (type === "abort") aborted.add(`${producerId}/${producerEpoch}`);
+  };
+  await readTopic(client, topics.repartition, () => {}, onMarker);
   return {
-    lines: await compareLines(client, topics.lines, truth),
+    lines: await compareLines(client, topics.lines, truth, onMarker),
     table: compareTable(readTable(database), truth.counts),
-    changelogMismatches: await compareWithChangelog(client, topics),
+    changelogMismatches: await compareWithChangelog(client, topics, onMarker),
+    abortedTransactions: aborted.size,
   };
 }
 
 /** Each line carries its number as key: which are missing and which came twice is exact. */
-async function compareLines(client: Client, topic: string, truth: Truth): Promise<Difference> {
+async function compareLines(client: Client, topic: string, truth: Truth, onMarker: OnMarker): Promise<Difference> {
   const copies = new Uint32Array(truth.lines);
-  await readTopic(client, topic, (record) => {
-    const number = Number(serdes.string.deserialize(record.key ?? new Uint8Array(0)));
-    copies[number] = (copies[number] ?? 0) + 1;
-  });
+  await readTopic(
+    client,
+    topic,
+    (record) => {
+      const number = Number(serdes.string.deserialize(record.key ?? new Uint8Array(0)));
+      copies[number] = (copies[number] ?? 0) + 1;
+    },
+    onMarker,
+  );
   let lost = 0;
   let duplicated = 0;
   for (const count of copies) {
@@ -70,9 +85,9 @@ function compareTable(table: ReadonlyMap<string, number>, truth: ReadonlyMap<str
   return { lost, duplicated };
 }
 
-async function compareWithChangelog(client: Client, topics: DemoTopics): Promise<number> {
-  const view = await lastValues(client, topics.counts);
-  const changelog = await lastValues(client, topics.changelog);
+async function compareWithChangelog(client: Client, topics: DemoTopics, onMarker: OnMarker): Promise<number> {
+  const view = await lastValues(client, topics.counts, onMarker);
+  const changelog = await lastValues(client, topics.changelog, onMarker);
   let mismatches = 0;
   for (const key of new Set([...view.keys(), ...changelog.keys()])) {
     if (view.get(key) !== changelog.get(key)) mismatches++;
@@ -81,12 +96,17 @@ async function compareWithChangelog(client: Client, topics: DemoTopics): Promise
 }
 
 /** The last value of each key, by partition and key. */
-async function lastValues(client: Client, topic: string): Promise<Map<string, number>> {
+async function lastValues(client: Client, topic: string, onMarker: OnMarker): Promise<Map<string, number>> {
   const values = new Map<string, number>();
-  await readTopic(client, topic, ({ partition, key, value }) => {
-    const name = `${partition}/${key ? serdes.string.deserialize(key) : ""}`;
-    if (value === null) values.delete(name);
-    else values.set(name, serdes.int64.deserialize(value));
-  });
+  await readTopic(
+    client,
+    topic,
+    ({ partition, key, value }) => {
+      const name = `${partition}/${key ? serdes.string.deserialize(key) : ""}`;
+      if (value === null) values.delete(name);
+      else values.set(name, serdes.int64.deserialize(value));
+    },
+    onMarker,
+  );
   return values;
 }

@@ -2,8 +2,9 @@
 
 import { ProtocolError } from "../../protocol/protocol-error.ts";
 import { batchesIn, type RecordBatch } from "../../protocol/records/batch.ts";
+import { readMarker } from "../../protocol/records/control.ts";
 import { OncillaError } from "../errors.ts";
-import type { ConsumerRecord } from "../types.ts";
+import type { ConsumerRecord, TransactionMarker } from "../types.ts";
 import { type AbortedTransaction, AbortFilter } from "./abort-filter.ts";
 import { RecordCursor } from "./record-cursor.ts";
 
@@ -23,6 +24,7 @@ export interface ChunkOptions {
   /** Undefined to show everything, aborted or not. */
   readonly aborted: readonly AbortedTransaction[] | undefined;
   readonly checkCrcs: boolean;
+  readonly onMarker?: ((marker: TransactionMarker) => void) | undefined;
 }
 
 export class FetchedChunk {
@@ -93,12 +95,21 @@ export class FetchedChunk {
       this.#batch = batch;
       if (!batch) return undefined;
       this.#check(batch);
+      if (batch.isControl) this.#tellMarker(batch);
       if (!(this.#filter?.hides(batch) ?? batch.isControl)) {
         this.#cursor = new RecordCursor(this.#options.topic, this.#options.partition, batch);
         return this.#cursor;
       }
       this.#leaveBatch();
     }
+  }
+
+  #tellMarker(batch: RecordBatch): void {
+    const { onMarker, topic, partition } = this.#options;
+    const marker = onMarker && readMarker(batch);
+    if (!marker) return;
+    const { baseOffset: offset, producerId, producerEpoch } = batch;
+    onMarker({ topic, partition, offset, type: marker.type, producerId, producerEpoch });
   }
 
   #leaveBatch(): void {

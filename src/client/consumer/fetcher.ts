@@ -233,6 +233,7 @@ export class Fetcher {
         start: position,
         aborted: isFiltered ? (answer.abortedTransactions ?? []) : undefined,
         checkCrcs: this.#settings.checkCrcs,
+        onMarker: this.#settings.onMarker,
       }),
     );
   }

@@ -1,5 +1,5 @@
 import { OncillaError } from "../errors.ts";
-import type { IsolationLevel, TopicPartition } from "../types.ts";
+import type { IsolationLevel, TopicPartition, TransactionMarker } from "../types.ts";
 import type { Assignor } from "./assignor.ts";
 import { cooperativeStickyAssignor } from "./assignors/cooperative-sticky.ts";
 
@@ -42,6 +42,9 @@ export interface ConsumerOptions {
   /** How long calls that need an answer may take (commit, position …). Default 60,000. */
   readonly defaultTimeoutMs?: number;
   readonly rackId?: string;
+  /** Called for each transaction's end that is read over, in the order of the log; for tools that look at transactions. Must not
+   * throw. */
+  readonly onMarker?: (marker: TransactionMarker) => void;
 }
 
 /** Told about rebalances, inside `poll` (and `close`), one call at a time. What it throws comes out of `poll`. */
@@ -75,6 +78,7 @@ export interface ConsumerSettings {
   readonly assignors: readonly Assignor[];
   readonly defaultTimeoutMs: number;
   readonly rackId: string;
+  readonly onMarker: ((marker: TransactionMarker) => void) | undefined;
 }
 
 /** Throws INVALID_ARGUMENT where options make no sense. */
@@ -105,6 +109,7 @@ export function consumerSettings(options: ConsumerOptions): ConsumerSettings {
     assignors: options.assignors ?? [cooperativeStickyAssignor],
     defaultTimeoutMs: options.defaultTimeoutMs ?? 60_000,
     rackId: options.rackId ?? "",
+    onMarker: options.onMarker,
   };
 }
 
