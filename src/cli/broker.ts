@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { BrokerOptions, Durability } from "../broker/index.ts";
 import type { LogLevel } from "../platform/logger.ts";
@@ -75,7 +76,7 @@ async function runBroker(flags: Flags): Promise<void> {
 function optionsOf(flags: Flags): BrokerOptions {
   const { dataDir, host, port, advertisedHost, advertisedPort, durability, autoCreateTopics } = flags;
   return {
-    ...(dataDir === undefined ? {} : { dataDir }),
+    ...(dataDir === undefined ? {} : { dataDir: resolve(dataDir) }),
     ...(advertisedHost === undefined ? {} : { advertisedHost }),
     ...(advertisedPort === undefined ? {} : { advertisedPort }),
     host,
