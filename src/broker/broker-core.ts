@@ -112,10 +112,8 @@ export class BrokerCore {
   /** A crash may have come between the record of a deletion and the removal of the files. */
   async #finishDeletions(): Promise<void> {
     const deleted = this.image.deletedTopics();
-    for (const topic of deleted) {
-      // A topic of the same name is only made once the files of the old one are gone.
-      if (!this.image.topic(topic.name)) this.partitions.removeLeftovers(topic);
-    }
+    // A topic of the same name is only made once the files of the old one are gone.
+    await this.partitions.removeLeftovers(deleted.filter(({ name }) => !this.image.topic(name)));
     await this.topics.forget(deleted);
   }
 
@@ -194,7 +192,7 @@ export class BrokerCore {
   }
 }
 
-function openMetadataLog({ disk, clock, logger, folder, config }: CoreOptions): Promise<PartitionLog> {
+function openMetadataLog({ disk, clock, logger, folder }: CoreOptions): Promise<PartitionLog> {
   return PartitionLog.open({
     disk,
     clock,
@@ -202,10 +200,10 @@ function openMetadataLog({ disk, clock, logger, folder, config }: CoreOptions): 
     folder: `${folder}/${METADATA_TOPIC}-0`,
     topicPartition: { topic: METADATA_TOPIC, partition: 0 },
     topicId: METADATA_TOPIC_ID,
-    // Nothing of it is ever deleted.
+    // Nothing of it is ever deleted, and nothing is ever lost: neither producer ids nor leader epochs may come again.
     config: {
       ...defaultLogConfig,
-      durability: config.durability,
+      durability: "fsync",
       cleanupPolicy: [],
       retentionMs: Number.POSITIVE_INFINITY,
     },

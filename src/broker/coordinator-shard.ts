@@ -64,6 +64,9 @@ export class CoordinatorShard<M extends CoordinatorMachine<S>, S extends Refusab
     this.#hooks = options.hooks;
     this.#clock = options.clock;
     this.#logger = options.logger;
+    this.partition.onAdvance.add(() => {
+      if (this.partition.isOffline) this.#fail();
+    });
     this.#load(this.partition.log.logStartOffset);
   }
 
@@ -157,7 +160,7 @@ export class CoordinatorShard<M extends CoordinatorMachine<S>, S extends Refusab
     this.#fail();
   }
 
-  /** The machine is ahead of its log, or told to stop, and must not be used again. */
+  /** The machine is ahead of its log, without one, or told to stop, and must not be used again. */
   #fail(): void {
     this.#state = "failed";
     this.#timer?.cancel();

@@ -43,10 +43,9 @@ export class MarkerWriter {
   /** Calls `onWritten` once a marker is durable in every partition of the request that still exists. Tries for ever:
    * a partition without its marker would hold its readers back for ever. */
   writeAll(request: MarkerRequest, onWritten: () => void): void {
-    const marker: Marker = { ...request, transactionVersion: 0 };
     let missing = request.partitions.length;
     for (const partition of request.partitions) {
-      this.#writeUntilDone(partition, marker, () => {
+      this.#writeUntilDone(partition, request, () => {
         missing--;
         if (missing === 0) onWritten();
       });

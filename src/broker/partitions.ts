@@ -63,7 +63,7 @@ export class Partitions {
     for (const partition of this.#byTopicId.get(topic.id) ?? []) partition?.log.updateConfig(config);
   }
 
-  /** Removes a topic's partitions with their files. */
+  /** Removes a topic's partitions with their files. Resolves when these cannot come back. */
   async delete(topic: Topic): Promise<void> {
     const partitions = this.#byTopicId.get(topic.id) ?? [];
     this.#byTopicId.delete(topic.id);
@@ -72,11 +72,18 @@ export class Partitions {
       else this.#options.disk.remove(this.#folderOf(topic, index));
       partition?.advanced();
     }
+    await this.#options.disk.syncFolder(this.#options.folder);
   }
 
-  /** Removes what a deletion that was interrupted left behind. */
-  removeLeftovers(topic: Topic): void {
-    for (let index = 0; index < topic.partitionCount; index++) this.#options.disk.remove(this.#folderOf(topic, index));
+  /** Removes what is left of topics whose deletion was interrupted. */
+  async removeLeftovers(deleted: readonly Topic[]): Promise<void> {
+    const { disk, folder } = this.#options;
+    for (const topic of deleted) {
+      for (let index = 0; index < topic.partitionCount; index++) disk.remove(this.#folderOf(topic, index));
+    }
+    // Where a log is moved to before it is removed; no partition's own folder ends so.
+    for (const name of disk.list(folder)) if (name.endsWith("-delete/")) disk.remove(`${folder}/${name.slice(0, -1)}`);
+    await disk.syncFolder(folder);
   }
 
   /** Retention and the like. */
@@ -84,9 +91,9 @@ export class Partitions {
     for (const { log } of this.#all()) log.maintain();
   }
 
-  /** Resolves when everything appended is durable. */
-  async flush(): Promise<void> {
-    await Promise.all(this.#all().map(({ log }) => log.flush()));
+  /** Resolves when everything appended (by default: anywhere) is durable, but for logs that are offline. */
+  async flush(partitions: readonly Partition[] = this.#all()): Promise<void> {
+    await Promise.all(partitions.map(flushUnlessOffline));
   }
 
   async close(): Promise<void> {
@@ -128,4 +135,11 @@ export class Partitions {
     }
     return partition.current;
   }
+}
+
+/** A log that is offline, or goes offline by this, has said so. */
+async function flushUnlessOffline(partition: Partition): Promise<void> {
+  await partition.log.flush().catch((error: unknown) => {
+    if (!partition.isOffline) throw error;
+  });
 }

@@ -11,7 +11,7 @@ type Answer = ResponseBody<typeof deleteRecords>["topics"][number]["partitions"]
 const HIGH_WATERMARK = -1;
 
 export function deleteRecordsHandler({ partitions }: BrokerServices): Handler<typeof deleteRecords> {
-  const answer = (topic: string, index: number, offset: number): Answer => {
+  const answer = async (topic: string, index: number, offset: number): Promise<Answer> => {
     const failed = (error: ErrorName): Answer => ({
       partitionIndex: index,
       lowWatermark: -1,
@@ -26,18 +26,19 @@ export function deleteRecordsHandler({ partitions }: BrokerServices): Handler<ty
     if (offset < HIGH_WATERMARK) return failed("OFFSET_OUT_OF_RANGE");
     const outcome = log.deleteRecordsBefore(offset === HIGH_WATERMARK ? log.highWatermark : offset);
     if (!outcome.ok) return failed(outcome.error);
+    // A start that a crash could move back would be no answer.
+    await partitions.flush([partition]);
+    if (partition.isOffline) return failed("KAFKA_STORAGE_ERROR");
     return { partitionIndex: index, lowWatermark: outcome.logStartOffset, errorCode: errorCodes.NONE };
   };
   return {
     api: deleteRecords,
-    handle(request, _context, reply) {
-      reply({
-        throttleTimeMs: 0,
-        topics: request.topics.map(({ name, partitions: asked }) => ({
-          name,
-          partitions: asked.map(({ partitionIndex, offset }) => answer(name, partitionIndex, offset)),
-        })),
-      });
+    async handle(request, _context, reply) {
+      const topics = request.topics.map(async ({ name, partitions: asked }) => ({
+        name,
+        partitions: await Promise.all(asked.map(({ partitionIndex, offset }) => answer(name, partitionIndex, offset))),
+      }));
+      reply({ throttleTimeMs: 0, topics: await Promise.all(topics) });
     },
   };
 }

@@ -75,6 +75,7 @@ describe("replies", () => {
         producerEpoch: 1,
         type: "commit",
         coordinatorEpoch: 3,
+        transactionVersion: 2,
         partitions: [{ topic: "orders", partition: 0 }],
       },
     ]);

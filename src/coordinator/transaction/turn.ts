@@ -2,7 +2,13 @@ import type { MarkerType } from "../../protocol/records/control.ts";
 import type { CoordinatorRecord, Reply, Step } from "../coordinator.ts";
 import { listPartitions, type TopicPartition } from "./partitions.ts";
 import { stateRecord, tombstone } from "./records.ts";
-import { checkTransition, isPrepared, type Producer, type TransactionMetadata } from "./state.ts";
+import {
+  checkTransition,
+  isPrepared,
+  type Producer,
+  type TransactionMetadata,
+  type TransactionVersion,
+} from "./state.ts";
 import { completed } from "./transitions.ts";
 
 /** Markers to write: one in each partition, in any order. */
@@ -10,6 +16,8 @@ export interface MarkerRequest extends Producer {
   readonly transactionalId: string;
   readonly type: MarkerType;
   readonly coordinatorEpoch: number;
+  /** 2: the epoch is above that of the records, so that a partition can tell the marker of an earlier transaction. */
+  readonly transactionVersion: TransactionVersion;
   readonly partitions: readonly TopicPartition[];
 }
 
@@ -64,6 +72,7 @@ export class Turn implements TransactionStep {
       ...metadata.producer,
       type: metadata.state === "PrepareCommit" ? "commit" : "abort",
       coordinatorEpoch: this.#coordinatorEpoch,
+      transactionVersion: metadata.version,
       partitions: listPartitions(metadata.partitions),
     });
   }
