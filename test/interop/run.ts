@@ -76,28 +76,47 @@ async function startOwnBroker(dataDir: string): Promise<Broker> {
   };
 }
 
+/** The programs that the clients need, and the Debian packages that have them. */
+const programs = {
+  java: { versionFlag: "-version", debianPackage: "default-jdk-headless" },
+  mvn: { versionFlag: "-version", debianPackage: "maven" },
+  kcat: { versionFlag: "-V", debianPackage: "kcat" },
+} as const;
+
+type Program = keyof typeof programs;
+
+function absent(names: readonly Program[]): Program[] {
+  return names.filter((name) => !hasProgram(name, programs[name].versionFlag));
+}
+
+function debianPackages(names: readonly Program[]): string[] {
+  return names.map((name) => programs[name].debianPackage);
+}
+
+/** On a machine of one's own (root on Debian), what is missing is simply installed. */
+function installMissing(): void {
+  const wanted = debianPackages(absent(["java", "mvn", "kcat"]));
+  if (wanted.length === 0 || process.getuid?.() !== 0 || !hasProgram("apt-get", "--version")) return;
+  console.log(`Installing ${wanted.join(", ")} …`);
+  spawnSync("apt-get", ["update", "-qq"], { stdio: "ignore" });
+  spawnSync("apt-get", ["install", "-y", "-qq", ...wanted], { stdio: "ignore" });
+}
+
 /** Why a client cannot run here, or undefined. */
 function missing(): { java: string | undefined; kcat: string | undefined } {
-  const absent = [
-    ...(hasProgram("java", "-version") ? [] : ["java"]),
-    ...(hasProgram("mvn", "-version") ? [] : ["mvn"]),
-  ];
-  const java =
-    absent.length === 0
-      ? undefined
-      : `no ${absent.join(" and ")} here; on Debian: apt-get install default-jdk-headless maven`;
-  if (!hasProgram("kcat", "-V") && process.getuid?.() === 0 && hasProgram("apt-get", "--version")) {
-    spawnSync("apt-get", ["update", "-qq"], { stdio: "ignore" });
-    spawnSync("apt-get", ["install", "-y", "-qq", "kcat"], { stdio: "ignore" });
-  }
-  const kcat = hasProgram("kcat", "-V") ? undefined : "no kcat here; on Debian: apt-get install kcat";
-  return { java, kcat };
+  const reason = (names: readonly Program[]): string | undefined => {
+    const lacking = absent(names);
+    if (lacking.length === 0) return undefined;
+    return `no ${lacking.join(" and ")} here; on Debian: apt-get install ${debianPackages(lacking).join(" ")}`;
+  };
+  return { java: reason(["java", "mvn"]), kcat: reason(["kcat"]) };
 }
 
 async function runScenarios(
   selected: readonly Scenario[],
   bootstrap: string,
 ): Promise<{ rows: Row[]; expected: ReadonlyMap<string, number> }> {
+  installMissing();
   const lacks = missing();
   if (lacks.java === undefined) {
     // Maven may be there and its repository out of reach.
