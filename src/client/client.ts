@@ -34,7 +34,7 @@ export interface ClientOptions {
 export class Client {
   readonly #cluster: Cluster;
   readonly #children = new Set<{ close(): Promise<void> }>();
-  #isClosed = false;
+  #closed: Promise<void> | undefined;
 
   constructor(options: ClientOptions) {
     this.#cluster = new Cluster({
@@ -70,15 +70,21 @@ export class Client {
     return admin;
   }
 
-  /** Closes the producers, consumers and admins that it made, and all connections. */
-  async close(): Promise<void> {
-    this.#isClosed = true;
-    await Promise.all([...this.#children].map((child) => child.close()));
+  /** Closes the producers, consumers and admins that it made, and all connections. Throws the first error of a rebalance
+   * listener, once everything is closed. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    const outcomes = await Promise.allSettled([...this.#children].map((child) => child.close()));
     this.#cluster.close();
+    for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
   }
 
   #requireOpen(): void {
-    if (this.#isClosed) throw new OncillaError("CLOSED", "the client is closed: make a new one");
+    if (this.#closed) throw new OncillaError("CLOSED", "the client is closed: make a new one");
   }
 }
 

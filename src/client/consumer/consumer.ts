@@ -41,6 +41,11 @@ export class Consumer {
   #isPolling = false;
   #isWoken = false;
   #isLeaving = false;
+  /** The part of a `poll` in which rebalances happen, while it is under way. */
+  #advancing: Promise<void> | undefined;
+  /** The membership that was left last, until another takes its place: its offsets must not be taken for an outsider's. */
+  #leftGroup: ConsumerGroupMetadata | undefined;
+  #closed: Promise<void> | undefined;
   #nextAutoCommitAt: number;
 
   /** @internal Consumers are made by `client.consumer()`. */
@@ -99,10 +104,13 @@ export class Consumer {
     this.#isLeaving = true;
     this.#changed.notify();
     try {
+      // What goes wrong in there comes out of the poll.
+      await this.#advancing?.catch(() => {});
       await this.#rebalancer.revoke(this.#assignment.list());
     } finally {
       this.#isLeaving = false;
       this.#membership = undefined;
+      this.#leftGroup = membership.group;
       this.#topics = [];
       await membership.leave("the consumer unsubscribed");
     }
@@ -117,6 +125,7 @@ export class Consumer {
     // Positions are looked for at the next poll: a `seek` that follows right away says where to begin.
     this.#assignment.set(partitions, "committed");
     this.#undelivered.keep(partitions);
+    if (partitions.length > 0) this.#leftGroup = undefined;
   }
 
   assignment(): TopicPartition[] {
@@ -263,22 +272,31 @@ export class Consumer {
     return found.filter(({ offset }) => offset >= 0);
   }
 
-  /** For `producer.sendOffsetsToTransaction`. */
+  /** For `producer.sendOffsetsToTransaction`. A membership that was lost or left stays: the coordinator refuses its offsets,
+   * where it would take those of a consumer without one. */
   groupMetadata(): ConsumerGroupMetadata {
     this.#requireGroup();
     const { groupId = "", groupInstanceId } = this.#settings;
-    return this.#membership?.group ?? { groupId, groupInstanceId, generationId: -1, memberId: "" };
+    const outsider = { groupId, groupInstanceId, generationId: -1, memberId: "" };
+    return this.#membership?.group ?? this.#leftGroup ?? outsider;
   }
 
   /** Commits when `autoCommit`, revokes, leaves the group (static members stay), lets go of everything. A `poll` under way
-   * returns. `timeoutMs`: default 30,000. */
-  async close({ timeoutMs = 30_000 }: { readonly timeoutMs?: number } = {}): Promise<void> {
-    if (this.#closing.signal.aborted) return;
+   * returns. What is not done within `timeoutMs` (default 30,000) is left undone: the session timeout ends the membership
+   * then. Throws what the rebalance listener throws, after it is closed. */
+  close({ timeoutMs = 30_000 }: { readonly timeoutMs?: number } = {}): Promise<void> {
+    this.#closed ??= this.#close(timeoutMs);
+    return this.#closed;
+  }
+
+  async #close(timeoutMs: number): Promise<void> {
     const leaving = this.#membership ? this.unsubscribe() : this.#autoCommitNow();
     try {
-      await withTimeout(this.#clock, leaving, timeoutMs, () => {
-        return new TimeoutError(`closing a consumer took longer than ${timeoutMs} ms: the group was not left`);
-      });
+      await withTimeout(this.#clock, leaving, timeoutMs, () => new TimeoutError(`not done within ${timeoutMs} ms`));
+    } catch (error) {
+      if (!(error instanceof TimeoutError)) throw error;
+      const fields = { groupId: this.#settings.groupId, error: error.message };
+      this.#cluster.options.logger.log("warn", "a consumer was closed without leaving its group", fields);
     } finally {
       this.#letGo();
     }
@@ -301,7 +319,7 @@ export class Consumer {
         return [];
       }
       this.#cluster.refreshWhenOld();
-      await this.#membership?.advance();
+      await this.#advance();
       this.#finder.throwError();
       const records = this.#fetcher.take(this.#settings.maxPollRecords);
       this.#pump();
@@ -309,6 +327,15 @@ export class Consumer {
       const left = deadline - this.#clock.monotonic();
       if (records.length > 0 || left <= 0) return records;
       if (!this.#isWoken) await this.#changed.wait(this.#clock, left);
+    }
+  }
+
+  async #advance(): Promise<void> {
+    this.#advancing = this.#membership?.advance();
+    try {
+      await this.#advancing;
+    } finally {
+      this.#advancing = undefined;
     }
   }
 

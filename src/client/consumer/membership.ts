@@ -61,6 +61,8 @@ export class Membership {
   #topics: readonly string[] = [];
   #generationId = NO_GENERATION;
   #memberId = "";
+  /** The last membership, while there is none. */
+  #lastGroup: ConsumerGroupMetadata | undefined;
   #needsJoin = true;
   #isJoining = false;
   /** JoinGroup has no answer yet: the coordinator does not expect heartbeats. */
@@ -98,7 +100,13 @@ export class Membership {
     return this.#generationId !== NO_GENERATION;
   }
 
+  /** The membership, or the last one when it was lost: what was consumed under it must not be committed by an outsider, whom
+   * the coordinator does not check. */
   get group(): ConsumerGroupMetadata {
+    return this.#lastGroup ?? this.#current;
+  }
+
+  get #current(): ConsumerGroupMetadata {
     const { groupId, groupInstanceId } = this.#settings;
     return { groupId, groupInstanceId, generationId: this.#generationId, memberId: this.#memberId };
   }
@@ -156,7 +164,7 @@ export class Membership {
   }
 
   async #assigned({ assignor, assignment }: JoinOutcome & { kind: "assigned" }): Promise<void> {
-    const { generationId, memberId } = this.group;
+    const { generationId, memberId } = this.#current;
     assignor.onAssignment?.(assignment, { generationId, memberId });
     await this.#events.onAssigned(assignment.partitions);
   }
@@ -179,6 +187,7 @@ export class Membership {
   }
 
   #forgetGeneration(): void {
+    if (this.isMember) this.#lastGroup = this.#current;
     this.#generationId = NO_GENERATION;
     this.#memberId = "";
     this.#assignedCounts = undefined;
@@ -265,6 +274,7 @@ export class Membership {
     this.#check(error, "JoinGroup");
     this.#generationId = joined.generationId;
     this.#memberId = joined.memberId;
+    this.#lastGroup = undefined;
     this.#isWaitingForMembers = false;
     this.#scheduleHeartbeat();
     const assignor = this.#assignorNamed(joined.protocolName ?? "");
@@ -333,7 +343,7 @@ export class Membership {
     assignments: { memberId: string; assignment: Uint8Array }[],
   ): Promise<ResponseOf<typeof syncGroup>> {
     const { protocolName } = joined;
-    const body = { ...this.group, protocolType: PROTOCOL_TYPE, protocolName, assignments };
+    const body = { ...this.#current, protocolType: PROTOCOL_TYPE, protocolName, assignments };
     const { requestTimeoutMs } = this.#cluster.options;
     const timeoutMs = Math.max(requestTimeoutMs, this.#settings.rebalanceTimeoutMs + JOIN_GRACE_MS);
     return this.#coordinator.request(syncGroup, body, { timeoutMs });
@@ -373,8 +383,9 @@ export class Membership {
   }
 
   async #sendHeartbeat(): Promise<void> {
-    const { generationId, memberId } = this.group;
-    const response = await this.#coordinator.request(heartbeat, this.group);
+    const group = this.#current;
+    const { generationId, memberId } = group;
+    const response = await this.#coordinator.request(heartbeat, group);
     const isCurrent = generationId === this.#generationId && memberId === this.#memberId;
     // A rebalance that has begun meanwhile has the newer word.
     if (!isCurrent || this.#isWaitingForMembers) return;

@@ -62,7 +62,11 @@ export class BrokerConnection {
       connection = await options.platform.network.connect({ host, port, timeoutMs });
     } catch (error) {
       if (!(error instanceof NetworkError)) throw error;
-      throw disconnected(`no connection to broker ${address}`, error);
+      const advice = "check that it runs, and that it can be reached from here";
+      throw new OncillaError("DISCONNECTED", `no connection to broker: ${error.message}: ${advice}`, {
+        cause: error,
+        retriable: true,
+      });
     }
     const opened = new BrokerConnection(address, connection, options);
     await opened.#negotiate();

@@ -37,7 +37,7 @@ export class Producer {
   readonly #onClosed: () => void;
   /** The first failure of a record that nobody is called back for, since the last flush. */
   #silentError: OncillaError | undefined;
-  #isClosed = false;
+  #closed: Promise<void> | undefined;
 
   /** @internal Producers are made by `client.producer()`. */
   constructor(cluster: Cluster, options: ProducerOptions, onClosed: () => void) {
@@ -91,7 +91,7 @@ export class Producer {
    * Throws at once when no record can be taken: outside of a transaction, after an error that needs an abort, when closed.
    */
   enqueue(record: ProducerRecord, callback?: DeliveryCallback): void {
-    if (this.#isClosed) throw closedError();
+    if (this.#closed) throw closedError();
     this.#transactions?.requireOpen();
     checkRecord(record);
     this.#topics.add(record.topic, record.partition, encodeRecord(record, this.#clock.now()), callback);
@@ -167,9 +167,12 @@ export class Producer {
 
   /** Waits up to `timeoutMs` (default 30,000) for what was given to be acknowledged, then lets go of everything. An open
    * transaction is aborted. */
-  async close({ timeoutMs = 30_000 }: { readonly timeoutMs?: number } = {}): Promise<void> {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
+  close({ timeoutMs = 30_000 }: { readonly timeoutMs?: number } = {}): Promise<void> {
+    this.#closed ??= this.#close(timeoutMs);
+    return this.#closed;
+  }
+
+  async #close(timeoutMs: number): Promise<void> {
     await this.#settleWithin(timeoutMs);
     const error = closedError();
     this.#closing.abort(error);
@@ -238,7 +241,7 @@ export class Producer {
   }
 
   #requireTransactions(): TransactionManager {
-    if (this.#isClosed) throw closedError();
+    if (this.#closed) throw closedError();
     if (this.#transactions) return this.#transactions;
     throw new OncillaError("INVALID_STATE", "transactions need a producer with a transactionalId");
   }

@@ -49,6 +49,14 @@ interface LeaderWork {
 /** After CONCURRENT_TRANSACTIONS: the end of the transaction before is being written, which takes a few ms. */
 const CONCURRENT_TRANSACTIONS_RETRY_MS = 10;
 
+const noAnswer: Omit<BatchAnswer, "error" | "message"> = {
+  baseOffset: -1,
+  logAppendTimeMs: -1,
+  recordErrors: [],
+  leaderId: -1,
+  leaderEpoch: -1,
+};
+
 export class Sender {
   readonly #cluster: Cluster;
   readonly #clock: Clock;
@@ -265,8 +273,9 @@ export class Sender {
     };
     const request = toRequest(batches, metadata, settings, (batch) => this.#encode(batch));
     const limit = Math.min(this.#guard?.maxProduceVersion ?? produce.versions[1], maxVersionFor(batches, metadata));
-    const version = connection.versionOf(produce, limit);
     for (const batch of batches) batch.attempts++;
+    const version = this.#versionOrRefuse(connection, limit, batches);
+    if (version === undefined) return;
     if (acks === 0) {
       connection.sendOneWay(produce, version, request);
       for (const batch of batches) this.#accumulator.succeed(batch, -1, -1);
@@ -288,6 +297,18 @@ export class Sender {
         this.#answered(batches, []);
       },
     );
+  }
+
+  /** A broker that does not speak what is needed refuses, in effect. */
+  #versionOrRefuse(connection: BrokerConnection, limit: number, batches: readonly ProducerBatch[]): number | undefined {
+    try {
+      return connection.versionOf(produce, limit);
+    } catch (error) {
+      if (!(error instanceof OncillaError)) throw error;
+      const answer = { ...noAnswer, error: "UNSUPPORTED_VERSION", message: error.message } as const;
+      for (const batch of batches) this.#settle(batch, answer);
+      return undefined;
+    }
   }
 
   #setInFlight(node: NodeState, batches: readonly ProducerBatch[], change: 1 | -1): void {

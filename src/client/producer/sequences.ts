@@ -4,7 +4,8 @@
  *
  * The broker accepts a batch when its first sequence follows the last one that it has, and recognises its last five
  * batches. So: numbers are given when a batch is first sent, never changed while its fate is unknown, and at most five
- * batches are open. A batch that failed is sent again only once everything before it is settled.
+ * batches are open. A batch that failed is sent again only once everything before it is settled. A broker that has nothing of
+ * a producer accepts any first sequence (KAFKA-14359): until one batch is acknowledged, only one is open.
  *
  * Sources: KIP-98, KIP-360.
  */
@@ -35,6 +36,8 @@ export class PartitionSequences<B extends Sequenced> {
   /** How many of the open batches stand before the last one that was given up without its fate being known. */
   #openBeforeLost: number | undefined;
   #needsRestart = false;
+  /** The producer that the partition's leader has batches of. */
+  #knownProducerId: number | undefined;
 
   /** Numbered batches whose fate is not known, first to last. */
   get open(): readonly B[] {
@@ -61,7 +64,8 @@ export class PartitionSequences<B extends Sequenced> {
   mayNumber(identity: ProducerIdentity): boolean {
     // A new identity starts again, whatever was before, once the numbers of the old one are settled.
     if (this.#identity !== identity) return this.#open.length === 0;
-    return !this.#needsRestart && this.#openBeforeLost === undefined && this.#open.length < MAX_OPEN_BATCHES;
+    const limit = this.#knownProducerId === identity.producerId ? MAX_OPEN_BATCHES : 1;
+    return !this.#needsRestart && this.#openBeforeLost === undefined && this.#open.length < limit;
   }
 
   number(batch: B, identity: ProducerIdentity): void {
@@ -79,6 +83,7 @@ export class PartitionSequences<B extends Sequenced> {
   /** The batch is in the log, and so is all that was numbered before it. */
   acknowledged(batch: B): void {
     const index = this.#remove(batch);
+    this.#knownProducerId = batch.identity?.producerId;
     if (this.#openBeforeLost !== undefined && index >= this.#openBeforeLost) this.#openBeforeLost = undefined;
     else this.#removedAt(index);
   }
@@ -101,6 +106,7 @@ export class PartitionSequences<B extends Sequenced> {
   /** The broker says that a batch is missing before this one, which is the first: start again. */
   foundGap(): void {
     this.#needsRestart = true;
+    this.#knownProducerId = undefined;
   }
 
   /** Puts the pieces of a refused batch in its place, under its numbers. */

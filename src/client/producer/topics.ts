@@ -64,7 +64,7 @@ export class ProducerTopics {
       this.#append(topic, partition, record, callback);
       return;
     }
-    topic.pending.push({ partition, record, callback });
+    topic.pending.push({ partition, record: copyOf(record), callback });
     this.#accumulator.reserve(pendingSize(record));
   }
 
@@ -179,6 +179,12 @@ export class ProducerTopics {
       if (known && topic.partitionCount > 0) topic.partitionCount = known.partitions.length;
     }
   }
+}
+
+/** Callers may use their buffers again after `enqueue`. */
+function copyOf(record: EncodedRecord): EncodedRecord {
+  const { key, value } = record;
+  return { ...record, key: key && Buffer.from(key), value: value && Buffer.from(value) };
 }
 
 function pendingSize({ key, value, headers }: EncodedRecord): number {

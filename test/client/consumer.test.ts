@@ -1,0 +1,261 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { Client, Consumer, ConsumerOptions, ConsumerRecord } from "../../src/client/index.ts";
+import { createTopic, startCluster, type TestCluster, text } from "../support/cluster.ts";
+
+let cluster: TestCluster;
+let client: Client;
+let topic: string;
+const consumers: Consumer[] = [];
+
+beforeAll(async () => {
+  cluster = await startCluster();
+  client = cluster.client;
+});
+afterAll(() => cluster.stop());
+beforeEach(async () => {
+  topic = cluster.unique("consume");
+  await createTopic(client, topic, 2);
+});
+afterEach(async () => {
+  await Promise.all(consumers.splice(0).map((consumer) => consumer.close()));
+});
+
+function make(options: ConsumerOptions = {}): Consumer {
+  const consumer = client.consumer(options);
+  consumers.push(consumer);
+  return consumer;
+}
+
+/** Of the first partition, unless told otherwise. */
+function reader(options: ConsumerOptions = {}, partitions: readonly number[] = [0]): Consumer {
+  const consumer = make(options);
+  consumer.assign(partitions.map(at));
+  return consumer;
+}
+
+function at(partition: number): { topic: string; partition: number } {
+  return { topic, partition };
+}
+
+/** Records of values `from` up to `to`, one batch each. */
+async function produce(from: number, to: number, partition = 0): Promise<void> {
+  const producer = client.producer({ batchSizeBytes: 1, lingerMs: 0 });
+  for (let i = from; i < to; i++) producer.enqueue({ topic, partition, value: `${i}`, timestamp: 1_000_000 + i });
+  await producer.flush();
+  await producer.close();
+}
+
+async function take(consumer: Consumer, count: number): Promise<ConsumerRecord[]> {
+  const records: ConsumerRecord[] = [];
+  while (records.length < count) records.push(...(await consumer.poll({ timeoutMs: 1_000 })));
+  return records;
+}
+
+function values(records: readonly ConsumerRecord[]): string[] {
+  return records.map(({ value }) => text(value));
+}
+
+function range(from: number, to: number): string[] {
+  return Array.from({ length: to - from }, (_, i) => `${from + i}`);
+}
+
+describe("a consumer of chosen partitions", () => {
+  it("reads from the beginning, in order, a poll's worth at a time", async () => {
+    await produce(0, 25);
+    const consumer = reader({ maxPollRecords: 10 });
+    const sizes: number[] = [];
+    const records: ConsumerRecord[] = [];
+    while (records.length < 25) {
+      const polled = await consumer.poll();
+      sizes.push(polled.length);
+      records.push(...polled);
+    }
+    expect(values(records)).toEqual(range(0, 25));
+    expect(Math.max(...sizes)).toBe(10);
+    expect(records[3]).toMatchObject({ topic, partition: 0, offset: 3, timestamp: 1_000_003, key: null, headers: [] });
+    expect(await consumer.position(at(0))).toBe(25);
+  });
+
+  it("waits for records that come later", async () => {
+    const consumer = reader();
+    expect(await consumer.poll({ timeoutMs: 20 })).toEqual([]);
+    const polled = consumer.poll({ timeoutMs: 10_000 });
+    await produce(0, 1);
+    expect(values(await polled)).toEqual(["0"]);
+  });
+
+  it("seeks, to offsets and to both ends", async () => {
+    await produce(0, 10);
+    const consumer = reader();
+    consumer.seek(at(0), 7);
+    expect(values(await take(consumer, 3))).toEqual(range(7, 10));
+    consumer.seekToBeginning([at(0)]);
+    expect(await consumer.position(at(0))).toBe(0);
+    expect(values(await take(consumer, 10))).toEqual(range(0, 10));
+    consumer.seekToEnd([at(0)]);
+    expect(await consumer.position(at(0))).toBe(10);
+    await produce(10, 12);
+    expect(values(await take(consumer, 2))).toEqual(range(10, 12));
+    consumer.seek(at(0), 3);
+    consumer.seek(at(0), 5);
+    expect((await take(consumer, 7)).map(({ offset }) => offset)).toEqual([5, 6, 7, 8, 9, 10, 11]);
+  });
+
+  it("reads on from the middle of a batch", async () => {
+    const producer = client.producer();
+    await producer.sendAll(range(0, 10).map((value) => ({ ...at(0), value })));
+    await producer.close();
+    const consumer = reader();
+    consumer.seek(at(0), 6);
+    expect(values(await take(consumer, 4))).toEqual(range(6, 10));
+  });
+
+  it("hands out nothing of paused partitions, and takes up where it was", async () => {
+    await produce(0, 5, 0);
+    await produce(0, 5, 1);
+    const consumer = reader({}, [0, 1]);
+    consumer.pause([at(0)]);
+    expect(consumer.paused()).toEqual([at(0)]);
+    const records = await take(consumer, 5);
+    expect(new Set(records.map(({ partition }) => partition))).toEqual(new Set([1]));
+    expect(await consumer.poll({ timeoutMs: 50 })).toEqual([]);
+    consumer.resume([at(0)]);
+    expect(values(await take(consumer, 5))).toEqual(range(0, 5));
+    expect(consumer.paused()).toEqual([]);
+  });
+
+  it("keeps the positions of partitions that stay assigned", async () => {
+    await produce(0, 5, 0);
+    await produce(0, 5, 1);
+    const consumer = reader();
+    await take(consumer, 5);
+    consumer.assign([at(0), at(1)]);
+    expect((await take(consumer, 5)).map(({ partition, offset }) => [partition, offset])).toEqual(
+      range(0, 5).map((offset) => [1, Number(offset)]),
+    );
+    consumer.assign([]);
+    expect(consumer.assignment()).toEqual([]);
+    await expect(consumer.poll()).rejects.toMatchObject({ code: "INVALID_STATE" });
+  });
+
+  it("iterates, and goes on where the loop was left", async () => {
+    await produce(0, 10);
+    const consumer = reader({ groupId: cluster.unique("iterating") });
+    const seen: string[] = [];
+    for await (const record of consumer) {
+      seen.push(text(record.value));
+      if (seen.length === 4) {
+        await consumer.commit();
+        break;
+      }
+    }
+    expect(await consumer.committed([at(0), at(1)])).toMatchObject([{ ...at(0), offset: 4 }]);
+    seen.push(...values(await take(consumer, 6)));
+    expect(seen).toEqual(range(0, 10));
+  });
+
+  it("finds offsets: both ends, and by time", async () => {
+    await produce(0, 10);
+    const consumer = make();
+    const partitions = [at(0), at(1)];
+    expect(await consumer.beginningOffsets(partitions)).toMatchObject([{ offset: 0 }, { offset: 0 }]);
+    expect(await consumer.endOffsets(partitions)).toMatchObject([{ offset: 10 }, { offset: 0 }]);
+    const found = await consumer.offsetsForTimes([
+      { ...at(0), timestamp: 1_000_004 },
+      { ...at(0), timestamp: 2_000_000 },
+      { ...at(1), timestamp: 0 },
+    ]);
+    expect(found).toMatchObject([{ ...at(0), offset: 4, timestamp: 1_000_004 }]);
+  });
+
+  it("starts at the group's committed offset, else by the reset policy", async () => {
+    await produce(0, 10);
+    const groupId = cluster.unique("committed");
+    const first = reader({ groupId }, [0, 1]);
+    await first.commit([{ ...at(0), offset: 6, leaderEpoch: 0, metadata: "note" }]);
+    expect(await first.committed([at(0), at(1)])).toEqual([{ ...at(0), offset: 6, leaderEpoch: 0, metadata: "note" }]);
+    expect(values(await take(reader({ groupId }), 4))).toEqual(range(6, 10));
+    const latest = reader({ autoOffsetReset: "latest" });
+    expect(await latest.position(at(0))).toBe(10);
+    const none = reader({ autoOffsetReset: "none" });
+    await expect(none.poll()).rejects.toMatchObject({ code: "NO_OFFSET" });
+    none.seek(at(0), 9);
+    expect(values(await take(none, 1))).toEqual(["9"]);
+  });
+
+  it("commits now and then, and when it is closed, when asked to", async () => {
+    await produce(0, 10);
+    const groupId = cluster.unique("auto");
+    const consumer = client.consumer({ groupId, autoCommit: true, maxPollRecords: 4, autoCommitIntervalMs: 1 });
+    consumer.assign([at(0)]);
+    const first = await take(consumer, 4);
+    await expect
+      .poll(async () => {
+        await consumer.poll({ timeoutMs: 0 });
+        return (await consumer.committed([at(0)]))[0]?.offset ?? 0;
+      })
+      .toBeGreaterThanOrEqual(first.length);
+    await consumer.close();
+    const next = make({ groupId });
+    expect((await next.committed([at(0)]))[0]?.offset).toBeGreaterThanOrEqual(4);
+  });
+
+  it("starts over by the policy when its position is no longer in the log", async () => {
+    await produce(0, 10);
+    await client.admin().deleteRecords([{ ...at(0), offset: 4 }]);
+    const earliest = reader();
+    earliest.seek(at(0), 1);
+    expect(values(await take(earliest, 6))).toEqual(range(4, 10));
+    const none = reader({ autoOffsetReset: "none" });
+    none.seek(at(0), 1);
+    await expect(take(none, 1)).rejects.toMatchObject({ code: "OFFSET_OUT_OF_RANGE", topic, partition: 0, offset: 1 });
+    none.seek(at(0), 4);
+    expect(values(await take(none, 6))).toEqual(range(4, 10));
+  });
+
+  it("reads batches larger than it asks for", async () => {
+    const producer = client.producer({ batchSizeBytes: 200_000 });
+    const large = "x".repeat(50_000);
+    await producer.sendAll(range(0, 20).map((key) => ({ ...at(0), key, value: large })));
+    await producer.close();
+    const consumer = reader({ maxPartitionFetchBytes: 1_000, fetchMaxBytes: 1_000 });
+    const records = await take(consumer, 20);
+    expect(records.map(({ key }) => text(key))).toEqual(range(0, 20));
+  });
+
+  it("wakes up from a poll, or from the next one", async () => {
+    const consumer = reader();
+    const polled = consumer.poll({ timeoutMs: 60_000 });
+    await expect(consumer.poll()).rejects.toMatchObject({ code: "INVALID_STATE" });
+    consumer.wakeup();
+    expect(await polled).toEqual([]);
+    consumer.wakeup();
+    expect(await consumer.poll({ timeoutMs: 60_000 })).toEqual([]);
+  });
+
+  it("ends a poll when it is closed, and can do nothing afterwards", async () => {
+    const consumer = reader();
+    const polled = consumer.poll({ timeoutMs: 60_000 });
+    await consumer.close();
+    expect(await polled).toEqual([]);
+    await expect(consumer.poll()).rejects.toMatchObject({ code: "CLOSED" });
+    expect(() => consumer.seek(at(0), 1)).toThrow("closed");
+    expect(() => consumer.assign([])).toThrow("closed");
+    await consumer.close();
+  });
+
+  it("refuses what does not fit", async () => {
+    const consumer = reader();
+    const invalidState = expect.objectContaining({ code: "INVALID_STATE" });
+    expect(() => consumer.seek(at(1), 0)).toThrow(invalidState);
+    expect(() => consumer.seek(at(0), -1)).toThrow(expect.objectContaining({ code: "INVALID_ARGUMENT" }));
+    expect(() => consumer.pause([at(1)])).toThrow(invalidState);
+    expect(() => consumer.subscribe([topic])).toThrow(invalidState);
+    expect(() => consumer.groupMetadata()).toThrow(invalidState);
+    await expect(consumer.commit()).rejects.toThrow(invalidState);
+    await expect(consumer.position(at(1))).rejects.toThrow(invalidState);
+    expect(() => make().subscribe([])).toThrow(expect.objectContaining({ code: "INVALID_ARGUMENT" }));
+    expect(() => client.consumer({ groupId: "" })).toThrow(expect.objectContaining({ code: "INVALID_ARGUMENT" }));
+    expect(() => client.consumer({ autoCommit: true })).toThrow(expect.objectContaining({ code: "INVALID_ARGUMENT" }));
+  });
+});

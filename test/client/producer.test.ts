@@ -1,0 +1,191 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { type Client, type OncillaError, Producer, type RecordMetadata } from "../../src/client/index.ts";
+import { createTopic, readAll, startCluster, type TestCluster, text } from "../support/cluster.ts";
+
+let cluster: TestCluster;
+let client: Client;
+let topic: string;
+
+beforeAll(async () => {
+  cluster = await startCluster();
+  client = cluster.client;
+});
+afterAll(() => cluster.stop());
+beforeEach(async () => {
+  topic = cluster.unique("produce");
+  await createTopic(client, topic, 3);
+});
+
+function numbered(
+  count: number,
+  partition?: number,
+): { topic: string; partition: number | undefined; value: string }[] {
+  return Array.from({ length: count }, (_, i) => ({ topic, partition, value: `${i}` }));
+}
+
+async function valuesOf(partition: number): Promise<string[]> {
+  const records = await readAll(client, topic);
+  return records.filter((record) => record.partition === partition).map(({ value }) => text(value));
+}
+
+describe("a producer", () => {
+  it.each(["none", "gzip", "snappy", "lz4", "zstd"] as const)("compresses by %s", async (compression) => {
+    const producer = client.producer({ compression });
+    const records = numbered(1_000, 1).map((record) => ({ ...record, key: "k".repeat(50) }));
+    const metadata = await producer.sendAll(records);
+    expect(metadata.map(({ offset }) => offset)).toEqual(records.map((_, i) => i));
+    expect(await valuesOf(1)).toEqual(records.map(({ value }) => value));
+    await producer.close();
+  });
+
+  it("keeps the order of what it was given, over many batches in flight", async () => {
+    const producer = client.producer({ batchSizeBytes: 200, lingerMs: 0 });
+    for (const record of numbered(3_000, 0)) producer.enqueue(record);
+    await producer.flush();
+    expect(await valuesOf(0)).toEqual(numbered(3_000).map(({ value }) => value));
+    await producer.close();
+  });
+
+  it("stores every part of a record as it was given", async () => {
+    const producer = client.producer();
+    const bytes = new Uint8Array([0, 255, 128]);
+    await producer.sendAll([
+      { topic, partition: 2, key: "kéy", value: bytes, headers: { a: "b", c: bytes }, timestamp: 1_700_000_000_123 },
+      { topic, partition: 2, key: null, value: null, headers: [{ key: "x", value: null }] },
+      { topic, partition: 2, key: "", value: "" },
+    ]);
+    const records = await readAll(client, topic);
+    expect(records.map(({ offset, leaderEpoch, timestamp, ...rest }) => rest)).toEqual([
+      {
+        topic,
+        partition: 2,
+        key: Buffer.from("kéy"),
+        value: Buffer.from(bytes),
+        headers: [
+          { key: "a", value: Buffer.from("b") },
+          { key: "c", value: Buffer.from(bytes) },
+        ],
+      },
+      { topic, partition: 2, key: null, value: null, headers: [{ key: "x", value: null }] },
+      { topic, partition: 2, key: Buffer.alloc(0), value: Buffer.alloc(0), headers: [] },
+    ]);
+    expect(records[0]?.timestamp).toBe(1_700_000_000_123);
+    expect(Math.abs((records[1]?.timestamp ?? 0) - Date.now())).toBeLessThan(60_000);
+    await producer.close();
+  });
+
+  it("puts keys where the Java client does, and spreads records without a key over all partitions", async () => {
+    const producer = client.producer({ batchSizeBytes: 1_000 });
+    const keyed = await producer.sendAll(["a", "b", "kafka", "oncilla"].map((key) => ({ topic, key })));
+    expect(keyed.map(({ partition }) => partition)).toEqual([1, 2, 1, 2]);
+    const rest = await producer.sendAll(numbered(1_000));
+    expect(new Set(rest.map(({ partition }) => partition))).toEqual(new Set([0, 1, 2]));
+    await producer.close();
+  });
+
+  it("asks its own partitioner", async () => {
+    const producer = client.producer({ partitioner: { partition: (_, key, count) => (key?.length ?? 0) % count } });
+    const metadata = await producer.sendAll(["", "a", "ab", "abc"].map((key) => ({ topic, key })));
+    expect(metadata.map(({ partition }) => partition)).toEqual([0, 1, 2, 0]);
+    await producer.close();
+  });
+
+  it.each([1, 0] as const)("produces with acks %d", async (acks) => {
+    const producer = client.producer({ acks });
+    // What is lost with acks 0 is not sent again: the leader has to be up by now.
+    await client.producer().send({ topic, partition: 1 });
+    const metadata: RecordMetadata[] = await producer.sendAll(numbered(10, 0));
+    expect(metadata.map(({ offset }) => offset)).toEqual(metadata.map((_, i) => (acks === 1 ? i : -1)));
+    await producer.close();
+    await expect.poll(() => valuesOf(0)).toEqual(numbered(10).map(({ value }) => value));
+  });
+
+  it("refuses what no broker would take, and goes on", async () => {
+    const producer = client.producer();
+    const refused = (record: object): Promise<OncillaError> =>
+      producer.send({ topic, ...record }).then(
+        () => expect.unreachable(),
+        (error: OncillaError) => error,
+      );
+    expect(await refused({ partition: 3 })).toMatchObject({ code: "INVALID_ARGUMENT" });
+    expect(await refused({ partition: -1 })).toMatchObject({ code: "INVALID_ARGUMENT" });
+    expect(await refused({ topic: "" })).toMatchObject({ code: "INVALID_ARGUMENT" });
+    expect(await refused({ timestamp: -5 })).toMatchObject({ code: "INVALID_ARGUMENT" });
+    expect(await refused({ value: Buffer.alloc(1_100_000) })).toMatchObject({ code: "MESSAGE_TOO_LARGE" });
+    expect(await producer.send({ topic, partition: 0, value: "0" })).toMatchObject({ offset: 0 });
+    await producer.close();
+  });
+
+  it("splits batches that are too large for the topic", async () => {
+    await client
+      .admin()
+      .alterConfigs({ type: "topic", name: topic }, [{ name: "max.message.bytes", operation: "set", value: "2000" }]);
+    const producer = client.producer({ batchSizeBytes: 16_000 });
+    const records = numbered(1_000, 0);
+    const metadata = await producer.sendAll(records);
+    expect(metadata.map(({ offset }) => offset)).toEqual(records.map((_, i) => i));
+    const tooLarge = producer.send({ topic, partition: 0, value: "x".repeat(3_000) });
+    await expect(tooLarge).rejects.toMatchObject({ code: "MESSAGE_TOO_LARGE" });
+    await producer.send({ topic, partition: 0, value: "1000" });
+    expect(await valuesOf(0)).toEqual([...records.map(({ value }) => value), "1000"]);
+    await producer.close();
+  });
+
+  it("tells of records without a callback in flush, once", async () => {
+    const producer = client.producer();
+    producer.enqueue({ topic, partition: 7 });
+    producer.enqueue({ topic, partition: 0, value: "good" });
+    await expect(producer.flush()).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+    await producer.flush();
+    expect(await valuesOf(0)).toEqual(["good"]);
+    await producer.close();
+  });
+
+  it("waits for room when the buffer is full", async () => {
+    const producer = client.producer({ bufferMemoryBytes: 10_000, batchSizeBytes: 1_000, lingerMs: 50 });
+    let waits = 0;
+    for (const record of numbered(2_000, 0)) {
+      const room = producer.ready();
+      if (room) {
+        waits++;
+        await room;
+      }
+      producer.enqueue({ ...record, key: "x".repeat(100) });
+    }
+    await producer.flush();
+    expect(waits).toBeGreaterThan(10);
+    const sent = await producer.sendAll(numbered(300, 0).map((record) => ({ ...record, key: "x".repeat(100) })));
+    expect(sent.at(-1)?.offset).toBe(2_299);
+    await producer.close();
+  });
+
+  it("says what is missing when a topic does not exist", async () => {
+    const producer = client.producer({ maxBlockMs: 300 });
+    // Brokers may create what is asked for, but not under this name.
+    const sent = producer.send({ topic: `${topic} `, value: "x" });
+    await expect(sent).rejects.toMatchObject({ code: expect.stringMatching(/INVALID_TOPIC_EXCEPTION|TIMEOUT/) });
+    await producer.close();
+  });
+
+  it("sends what is left when it is closed, and takes nothing afterwards", async () => {
+    const producer: Producer = client.producer({ lingerMs: 60_000 });
+    expect(producer).toBeInstanceOf(Producer);
+    const sent = producer.send({ topic, partition: 0, value: "last" });
+    const closed = producer.close();
+    await expect(producer.send({ topic, value: "late" })).rejects.toMatchObject({ code: "CLOSED" });
+    expect(() => producer.enqueue({ topic, value: "late" })).toThrow("closed");
+    expect(await sent).toMatchObject({ offset: 0 });
+    await closed;
+    await producer.close();
+  });
+
+  it("refuses options that contradict each other", () => {
+    const refused = { code: "INVALID_ARGUMENT" };
+    const attempt = (options: object) => () => client.producer(options);
+    expect(attempt({ transactionalId: "" })).toThrow(expect.objectContaining(refused));
+    expect(attempt({ transactionalId: "t", acks: 1 })).toThrow(expect.objectContaining(refused));
+    expect(attempt({ idempotent: true, acks: 1 })).toThrow(expect.objectContaining(refused));
+    expect(attempt({ maxInFlight: 6 })).toThrow(expect.objectContaining(refused));
+    expect(attempt({ maxInFlight: 0, idempotent: false })).toThrow(expect.objectContaining(refused));
+  });
+});
