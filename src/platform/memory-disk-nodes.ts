@@ -14,16 +14,26 @@ interface Range {
 
 const NOWHERE: Range = { from: Number.POSITIVE_INFINITY, to: 0 };
 
+/** What a disk does that can lose power. */
+export interface CrashingDisk {
+  /** How long a sync takes; rejects when it fails. */
+  whileSyncing(): Promise<void>;
+}
+
 export class FileNode {
   readonly #bytes = new PagedBytes();
   /** What is sure to survive a power loss; undefined on a disk that never has one. */
   readonly #durable: PagedBytes | undefined;
+  readonly #disk: CrashingDisk | undefined;
   #unsynced = NOWHERE;
-  /** Of the syncs under way. */
+  /** Of the syncs under way, and of those that failed. */
   readonly #syncing = new Set<Range>();
+  #lastSync: Promise<void> = Promise.resolve();
 
-  constructor(canCrash: boolean) {
-    this.#durable = canCrash ? new PagedBytes() : undefined;
+  /** `disk`: undefined for one that never loses power. */
+  constructor(disk: CrashingDisk | undefined) {
+    this.#disk = disk;
+    this.#durable = disk && new PagedBytes();
   }
 
   get size(): number {
@@ -44,27 +54,34 @@ export class FileNode {
     this.#bytes.resize(size);
   }
 
-  /** Makes durable what was written before the call, and not before it resolves. */
-  async sync(): Promise<void> {
+  /** Makes durable what was written before the call, and not before it resolves. Until then, and after a failure for ever,
+   * a power loss leaves any part of it. */
+  sync(): Promise<void> {
     const durable = this.#durable;
-    if (!durable) return;
+    const disk = this.#disk;
+    if (!durable || !disk) return Promise.resolve();
     const range = this.#unsynced;
     const { size } = this;
     const bytes = this.#bytes.slice(range.from, range.to);
     this.#unsynced = NOWHERE;
     this.#syncing.add(range);
-    await undefined;
-    this.#syncing.delete(range);
-    durable.resize(size);
-    if (bytes.length > 0) durable.write(bytes, range.from);
+    const earlier = this.#lastSync;
+    const done = disk.whileSyncing().then(async () => {
+      await earlier;
+      this.#syncing.delete(range);
+      durable.resize(size);
+      if (bytes.length > 0) durable.write(bytes, range.from);
+    });
+    this.#lastSync = done.catch(() => {});
+    return done;
   }
 
-  afterCrash(random: Random): FileNode {
+  afterCrash(random: Random, disk: CrashingDisk): FileNode {
     const durable = (this.#durable as PagedBytes).slice(0, Number.POSITIVE_INFINITY);
     const current = this.#bytes.slice(0, Number.POSITIVE_INFINITY);
     const changed = [...this.#syncing].reduce(union, this.#unsynced);
     const left = remains(durable, current, changed, random);
-    const node = new FileNode(true);
+    const node = new FileNode(disk);
     node.#bytes.write(left, 0);
     node.#durable?.write(left, 0);
     return node;
@@ -75,16 +92,17 @@ export class FileNode {
   }
 }
 
-/** A file's bytes after a power loss: of what was not synced all is there, or nothing, or a part that ends anywhere, or
- * some sectors and not others. */
+/** A file's bytes after a power loss: of what was not synced all is there, or nothing, or all with a bit that is wrong, or a
+ * part that ends anywhere, or some sectors and not others. */
 function remains(durable: Buffer, current: Buffer, { from, to }: Range, random: Random): Buffer {
-  const kind = randomInt(random, 4);
+  const kind = randomInt(random, 5);
   if (kind === 0 || to === 0) return durable;
   if (kind === 1) return current;
+  if (kind === 2) return withFlippedBit(current, from, Math.min(to, current.length), random);
   const bytes = Buffer.alloc(Math.max(durable.length, current.length));
   durable.copy(bytes);
   const anySize = between(random, durable.length, current.length);
-  if (kind === 2) {
+  if (kind === 3) {
     const end = between(random, from, to);
     current.copy(bytes, from, from, end);
     return bytes.subarray(0, current.length > durable.length ? Math.max(durable.length, end) : anySize);
@@ -94,6 +112,13 @@ function remains(durable: Buffer, current: Buffer, { from, to }: Range, random: 
     if (randomInt(random, 2) === 0) current.copy(bytes, start, start, Math.min(nextSector(start), end));
   }
   return bytes.subarray(0, anySize);
+}
+
+function withFlippedBit(bytes: Buffer, from: number, to: number, random: Random): Buffer {
+  if (from >= to) return bytes;
+  const at = from + randomInt(random, to - from);
+  bytes[at] = (bytes[at] as number) ^ (1 << randomInt(random, 8));
+  return bytes;
 }
 
 function nextSector(position: number): number {
@@ -115,10 +140,13 @@ export class FolderNode {
   readonly #entries = new Map<string, DiskNode>();
   /** The entries that are sure to survive a power loss; undefined on a disk that never has one. */
   readonly #durable: Map<string, DiskNode> | undefined;
+  readonly #disk: CrashingDisk | undefined;
   readonly #unsynced = new Set<Edit>();
 
-  constructor(canCrash: boolean) {
-    this.#durable = canCrash ? new Map() : undefined;
+  /** `disk`: undefined for one that never loses power. */
+  constructor(disk: CrashingDisk | undefined) {
+    this.#disk = disk;
+    this.#durable = disk && new Map();
   }
 
   get entries(): ReadonlyMap<string, DiskNode> {
@@ -135,17 +163,17 @@ export class FolderNode {
     const durable = this.#durable;
     if (!durable) return;
     const edits = [...this.#unsynced];
-    await undefined;
+    await this.#disk?.whileSyncing();
     for (const edit of edits) if (this.#unsynced.delete(edit)) applyEdit(durable, edit);
   }
 
   /** Of what was not synced, each step is there or not. */
-  afterCrash(random: Random): FolderNode {
+  afterCrash(random: Random, disk: CrashingDisk): FolderNode {
     const left = new Map(this.#durable);
     for (const edit of this.#unsynced) if (randomInt(random, 2) === 0) applyEdit(left, edit);
-    const folder = new FolderNode(true);
+    const folder = new FolderNode(disk);
     for (const [name, node] of left) {
-      const survivor = node.afterCrash(random);
+      const survivor = node.afterCrash(random, disk);
       folder.#entries.set(name, survivor);
       folder.#durable?.set(name, survivor);
     }

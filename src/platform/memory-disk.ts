@@ -1,17 +1,21 @@
 import { type Disk, DiskError, type DiskFile, type FolderLock } from "./disk.ts";
-import { type DiskNode, FileNode, FolderNode } from "./memory-disk-nodes.ts";
+import { type CrashingDisk, type DiskNode, FileNode, FolderNode } from "./memory-disk-nodes.ts";
 import type { Random } from "./random.ts";
 
 /** Files in memory, gone with the process. */
 export class MemoryDisk implements Disk {
-  readonly #canCrash: boolean;
+  readonly #crashing: CrashingDisk | undefined;
   #root: FolderNode;
   readonly #locked = new Set<string>();
 
-  /** `canCrash` (default false): also keeps what `afterCrash` needs, removed files among it. */
-  constructor(options: { readonly canCrash?: boolean } = {}) {
-    this.#canCrash = options.canCrash ?? false;
-    this.#root = new FolderNode(this.#canCrash);
+  /**
+   * `canCrash` (default false): also keeps what `afterCrash` needs, removed files among it. `whileSyncing` (default: no time):
+   * how long each sync of such a disk takes; a sync fails when it rejects.
+   */
+  constructor(options: { readonly canCrash?: boolean; readonly whileSyncing?: () => Promise<void> } = {}) {
+    const { canCrash = false, whileSyncing = () => Promise.resolve() } = options;
+    this.#crashing = canCrash ? { whileSyncing } : undefined;
+    this.#root = new FolderNode(this.#crashing);
   }
 
   /**
@@ -20,9 +24,10 @@ export class MemoryDisk implements Disk {
    * and created, renamed and removed names are as before or after, until their folder is synced.
    */
   afterCrash(random: Random): MemoryDisk {
-    if (!this.#canCrash) throw new Error("this MemoryDisk was not made to crash: pass { canCrash: true }");
-    const disk = new MemoryDisk({ canCrash: true });
-    disk.#root = this.#root.afterCrash(random);
+    const crashing = this.#crashing;
+    if (!crashing) throw new Error("this MemoryDisk was not made to crash: pass { canCrash: true }");
+    const disk = new MemoryDisk({ canCrash: true, ...crashing });
+    disk.#root = this.#root.afterCrash(random, crashing);
     return disk;
   }
 
@@ -30,7 +35,7 @@ export class MemoryDisk implements Disk {
     const { folder, name } = this.#locate(path);
     let node = folder.entries.get(name);
     if (!node && options?.create) {
-      node = new FileNode(this.#canCrash);
+      node = new FileNode(this.#crashing);
       folder.edit(new Map([[name, node]]));
     }
     return new MemoryFile(path, asFile(node, path));
@@ -57,7 +62,7 @@ export class MemoryDisk implements Disk {
     for (const name of namesIn(path)) {
       let node = folder.entries.get(name);
       if (!node) {
-        node = new FolderNode(this.#canCrash);
+        node = new FolderNode(this.#crashing);
         folder.edit(new Map([[name, node]]));
       }
       if (!(node instanceof FolderNode)) throw failure("EEXIST", path, "a file is in the way");
