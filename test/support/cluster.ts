@@ -1,10 +1,14 @@
 /** The cluster that a test runs on: our broker in memory, or the one that ONCILLA_TEST_BROKERS names. */
 import type { Broker } from "../../src/broker/index.ts";
-import { Client, type ConsumerRecord, serdes } from "../../src/client/index.ts";
+import { Client, type ClientOptions, type ConsumerRecord, serdes } from "../../src/client/index.ts";
+
+export { until } from "./until.ts";
 
 export interface TestCluster {
   readonly brokers: string;
   readonly client: Client;
+  /** Another client; who asks for it closes it. */
+  connect(options?: Omit<ClientOptions, "brokers">): Client;
   /** A name that no other test has. */
   unique(name: string): string;
   stop(): Promise<void>;
@@ -14,12 +18,15 @@ let names = 0;
 
 export async function startCluster(): Promise<TestCluster> {
   const given = process.env.ONCILLA_TEST_BROKERS;
-  const broker = given ? undefined : await (await import("../../src/broker/index.ts")).Broker.start({ durability: "os" });
+  const broker = given
+    ? undefined
+    : await (await import("../../src/broker/index.ts")).Broker.start({ durability: "os" });
   const brokers = given ?? (broker as Broker).address;
   const client = new Client({ brokers, clientId: "test" });
   return {
     brokers,
     client,
+    connect: (options = {}) => new Client({ brokers, clientId: "test", ...options }),
     unique: (name) => `${name}-${process.pid}-${Date.now().toString(36)}-${names++}`,
     async stop() {
       await client.close();
@@ -56,17 +63,4 @@ export async function readAll(client: Client, topic: string): Promise<ConsumerRe
 
 export function text(bytes: Uint8Array | null): string {
   return bytes === null ? "" : serdes.string.deserialize(bytes);
-}
-
-/** Resolves once `condition` holds; throws after `timeoutMs`, with what `describe` says. */
-export async function until(
-  condition: () => boolean | Promise<boolean>,
-  describe: () => unknown = () => "the condition did not come true",
-  timeoutMs = 25_000,
-): Promise<void> {
-  const deadline = performance.now() + timeoutMs;
-  while (!(await condition())) {
-    if (performance.now() > deadline) throw new Error(JSON.stringify(describe()));
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
 }
