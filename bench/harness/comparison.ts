@@ -25,7 +25,7 @@ export interface Row {
   readonly reached: boolean | undefined;
 }
 
-export interface Measured {
+interface Measured {
   readonly median: number;
   readonly samples: readonly number[];
 }

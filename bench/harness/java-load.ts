@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { createInterface } from "node:readline";
 import { cacheDir, hasProgram, kafkaClasspath, log4jConfig, run } from "../../test/interop/toolchain.ts";
+import { bind } from "./child.ts";
 
 const sourceDir = join(import.meta.dirname, "..", "java", "load");
 
@@ -34,7 +35,7 @@ export class JavaLoad {
     const classes = await compile(classpath);
     const args = ["-Xmx1g", `-Dlog4j2.configurationFile=${log4jConfig}`, "-cp", `${classes}${delimiter}${classpath}`];
     const child = spawn("java", [...args, "load.Load"], { stdio: ["pipe", "pipe", "inherit"] });
-    process.once("exit", () => child.kill("SIGKILL"));
+    void bind(child);
     return new JavaLoad(child, createInterface(child.stdout)[Symbol.asyncIterator]());
   }
 

@@ -27,7 +27,7 @@ export interface Options {
 const usage = `options:
   --vs SIDE          what oncilla is compared with: kafka (default), or the folder of another checkout of oncilla
   --a SIDE           the other side (default: oncilla); \`--a kafka --vs kafka\` shows how far equal brokers differ
-  --only NAME        only the workloads with this in their name; may be repeated
+  --only NAME        only the workloads (and "physical limit") with this in their name; may be repeated
   --pairs N          runs of each side (default 5)
   --quick            an eighth of the data and one pair: shows that everything runs, not how fast
   --durability MODE  os or synced (default: both, one after the other)
@@ -85,32 +85,30 @@ export interface Result {
 }
 
 /** For each durability both brokers are started, and every workload that was asked for is run on them in alternation. */
-export async function runComparison(options: Options, workloads: readonly Workload[]): Promise<Result> {
+export async function runComparison(tools: Tools, options: Options, workloads: readonly Workload[]): Promise<Result> {
+  const { a, b, pairs } = options;
   const chosen = workloads.filter((workload) => isChosen(workload.name, options));
-  return withTools(options, async (tools, scale) => {
-    const rows: Row[] = [];
-    const notRun: NotRun[] = [];
-    for (const durability of options.durabilities) {
-      const due = chosen.filter((workload) => workload.durabilities.includes(durability));
-      if (due.length === 0) continue;
-      const sides: Pair = [await tools.startSide(options.a, durability), await tools.startSide(options.b, durability)];
-      for (const workload of due) {
-        const found = await compare(tools, workload, { sides, durability, pairs: options.pairs });
-        if ("reason" in found) {
-          notRun.push(found);
-          console.log(`\n${workload.name}, ${durability}: not run: ${found.reason}`);
-        } else {
-          rows.push(...found);
-          console.log(`\n${comparisonTable([options.a, options.b], found)}`);
-        }
-      }
-      for (const side of sides) await side.stop();
+  const rows: Row[] = [];
+  const notRun: NotRun[] = [];
+  for (const durability of options.durabilities) {
+    const due = chosen.filter((workload) => workload.durabilities.includes(durability));
+    if (due.length === 0) continue;
+    const sides: Pair = [await tools.startSide(a, durability), await tools.startSide(b, durability)];
+    for (const workload of due) {
+      const found = await compare(tools, workload, { sides, durability, pairs });
+      if ("reason" in found) notRun.push(found);
+      else rows.push(...found);
+      console.log("reason" in found ? `\n${describe(found)}` : `\n${comparisonTable([a, b], found)}`);
     }
-    console.log(`\nall, medians of ${options.pairs}\n\n${comparisonTable([options.a, options.b], rows)}`);
-    for (const { workload, durability, reason } of notRun)
-      console.log(`not run: ${workload}, ${durability}: ${reason}`);
-    return { machine: machine(), sides: [options.a, options.b], pairs: options.pairs, scale, rows, notRun };
-  });
+    for (const side of sides) await side.stop();
+  }
+  if (rows.length > 0) console.log(`\nall, medians of ${pairs}\n\n${comparisonTable([a, b], rows)}`);
+  for (const each of notRun) console.log(describe(each));
+  return { machine: machine(), sides: [a, b], pairs, scale: tools.scale, rows, notRun };
+}
+
+function describe({ workload, durability, reason }: NotRun): string {
+  return `not run: ${workload}, ${durability}: ${reason}`;
 }
 
 export function isChosen(name: string, { only }: Options): boolean {
@@ -118,7 +116,7 @@ export function isChosen(name: string, { only }: Options): boolean {
 }
 
 /** The load generators live as long as `work`; the folder of the brokers goes with them. */
-export async function withTools<T>(options: Options, work: (tools: Tools, scale: number) => Promise<T>): Promise<T> {
+export async function withTools<T>(options: Options, work: (tools: Tools) => Promise<T>): Promise<T> {
   const missing = missingForJava();
   if (missing !== undefined) {
     console.error(missing);
@@ -126,7 +124,6 @@ export async function withTools<T>(options: Options, work: (tools: Tools, scale:
   }
   const root = mkdtempSync(join(options.dataDir, "oncilla-bench-"));
   process.once("exit", () => rmSync(root, { recursive: true, force: true }));
-  const scale = options.quick ? 1 / 8 : 1;
   const { profileInto, built } = options;
   const java = await JavaLoad.start();
   const tools = new Tools({
@@ -134,17 +131,17 @@ export async function withTools<T>(options: Options, work: (tools: Tools, scale:
     rdkafka: missingForRdkafka() ?? (await RdkafkaLoad.prepare()),
     pageCache: new PageCache(root, !options.quick),
     root,
-    scale,
+    scale: options.quick ? 1 / 8 : 1,
     startSide: (name, durability) => startSide(name, { durability, root, profileInto, built }),
   });
   try {
-    return await work(tools, scale);
+    return await work(tools);
   } finally {
     java.stop();
   }
 }
 
-export function machine(): unknown {
+function machine(): unknown {
   const [cpu] = cpus();
   return {
     cpu: cpu?.model,

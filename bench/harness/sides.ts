@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { resolve as absolute, join } from "node:path";
 import { startApacheKafka } from "../../test/interop/apache-kafka.ts";
 import { freePort } from "../../test/interop/toolchain.ts";
+import { bind } from "./child.ts";
 
 const projectRoot = join(import.meta.dirname, "..", "..");
 
@@ -75,16 +76,13 @@ async function startOncilla(name: SideName, dataDir: string, options: SideOption
   const args = ["broker", "--data-dir", dataDir, "--port", "0", "--durability", durability, "--log-level", "warn"];
   const spawnedAtMs = performance.now();
   const child = spawn(process.execPath, [...node, entry, ...args], { stdio: ["ignore", "pipe", "inherit"] });
-  const kill = (): boolean => child.kill("SIGKILL");
-  process.once("exit", kill);
-  const closed = new Promise<void>((done) => child.once("close", () => done()));
+  const closed = bind(child);
   const bootstrap = await listening(child);
   const stop = async (): Promise<void> => {
     child.kill("SIGTERM");
-    const timer = setTimeout(kill, 20_000);
+    const timer = setTimeout(() => child.kill("SIGKILL"), 20_000);
     await closed;
     clearTimeout(timer);
-    process.removeListener("exit", kill);
     rmSync(dataDir, { recursive: true, force: true });
   };
   return { label: name, bootstrap, pid: child.pid ?? -1, dataDir, spawnedAtMs, stop };

@@ -14,7 +14,7 @@ export interface RecordShape {
 }
 
 export const kibibyte: RecordShape = { name: "1KiB", sizeBytes: 1024, records: 2 ** 20 };
-export const hundredBytes: RecordShape = { name: "100B", sizeBytes: 100, records: 3_000_000 };
+const hundredBytes: RecordShape = { name: "100B", sizeBytes: 100, records: 3_000_000 };
 export const recordShapes: readonly RecordShape[] = [kibibyte, hundredBytes];
 
 export function bytesOf(records: number, shape: RecordShape): number {
