@@ -11,7 +11,13 @@ import { type AssignedPartition, Assignment } from "./assignment.ts";
 import { Fetcher } from "./fetcher.ts";
 import { commitFailed, commitGroupOffsets, fetchGroupOffsets } from "./group-offsets.ts";
 import { Membership } from "./membership.ts";
-import { type ConsumerOptions, type ConsumerSettings, consumerSettings, type RebalanceListener } from "./options.ts";
+import {
+  type ConsumerCloseOptions,
+  type ConsumerOptions,
+  type ConsumerSettings,
+  consumerSettings,
+  type RebalanceListener,
+} from "./options.ts";
 import { PositionFinder } from "./position-finder.ts";
 import { Rebalancer } from "./rebalancer.ts";
 import { Undelivered } from "./undelivered.ts";
@@ -93,8 +99,12 @@ export class Consumer {
     this.#cluster.requestRefresh(this.#topics);
   }
 
-  /** Leaves the group, or drops the partitions assigned by hand. */
-  async unsubscribe(): Promise<void> {
+  /** Leaves the group (static members stay), or drops the partitions assigned by hand. */
+  unsubscribe(): Promise<void> {
+    return this.#unsubscribe(this.#settings.groupInstanceId === null);
+  }
+
+  async #unsubscribe(leaveGroup: boolean): Promise<void> {
     this.#requireOpen();
     const membership = this.#membership;
     if (!membership) {
@@ -112,7 +122,7 @@ export class Consumer {
       this.#membership = undefined;
       this.#leftGroup = membership.group;
       this.#topics = [];
-      await membership.leave("the consumer unsubscribed");
+      await membership.leave(leaveGroup ? "the consumer unsubscribed" : undefined);
     }
   }
 
@@ -281,16 +291,17 @@ export class Consumer {
     return this.#membership?.group ?? this.#leftGroup ?? outsider;
   }
 
-  /** Commits when `autoCommit`, revokes, leaves the group (static members stay), lets go of everything. A `poll` under way
-   * returns. What is not done within `timeoutMs` (default 30,000) is left undone: the session timeout ends the membership
-   * then. Throws what the rebalance listener throws, after it is closed. */
-  close({ timeoutMs = 30_000 }: { readonly timeoutMs?: number } = {}): Promise<void> {
-    this.#closed ??= this.#close(timeoutMs);
+  /** Commits when `autoCommit`, revokes, leaves the group, lets go of everything. A `poll` under way returns. What is not done
+   * within `timeoutMs` is left undone: the session timeout ends the membership then. Throws what the rebalance listener
+   * throws, after it is closed. */
+  close(options: ConsumerCloseOptions = {}): Promise<void> {
+    this.#closed ??= this.#close(options);
     return this.#closed;
   }
 
-  async #close(timeoutMs: number): Promise<void> {
-    const leaving = this.#membership ? this.unsubscribe() : this.#autoCommitNow();
+  async #close(options: ConsumerCloseOptions): Promise<void> {
+    const { timeoutMs = 30_000, leaveGroup = this.#settings.groupInstanceId === null } = options;
+    const leaving = this.#membership ? this.#unsubscribe(leaveGroup) : this.#autoCommitNow();
     try {
       await withTimeout(this.#clock, leaving, timeoutMs, () => new TimeoutError(`not done within ${timeoutMs} ms`));
     } catch (error) {

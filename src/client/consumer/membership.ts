@@ -141,11 +141,12 @@ export class Membership {
     }
   }
 
-  /** Leaves the group, as far as that works out; static members stay. */
-  async leave(reason: string): Promise<void> {
+  /** Ends the membership: leaves the group, as far as that works out; without a reason to leave, the group keeps the place
+   * until the session timeout. */
+  async leave(reason: string | undefined): Promise<void> {
     this.#closing.abort(new OncillaError("CLOSED", "the consumer left its group"));
     this.#heartbeatTimer?.cancel();
-    if (this.#settings.groupInstanceId !== null || this.#memberId === "") return;
+    if (reason === undefined || this.#memberId === "") return;
     await this.#sendLeave(this.#memberId, reason);
     this.#forgetGeneration();
   }

@@ -47,6 +47,14 @@ export interface ConsumerOptions {
   readonly onMarker?: (marker: TransactionMarker) => void;
 }
 
+export interface ConsumerCloseOptions {
+  /** Default 30,000. */
+  readonly timeoutMs?: number;
+  /** Whether the partitions go to others at once, or only if the member does not come back within its session timeout. Default:
+   * true; false for a static member (KIP-1092). */
+  readonly leaveGroup?: boolean;
+}
+
 /** Told about rebalances, inside `poll` (and `close`), one call at a time. What it throws comes out of `poll`. */
 export interface RebalanceListener {
   /** These were added; positions may be set with `seek`. */
