@@ -52,6 +52,10 @@ export interface SinkRuntimeOptions {
   readonly maxBatchRecords?: number;
   /** The partitions of a worker that died go to others after this long. Default 10,000. */
   readonly sessionTimeoutMs?: number;
+  /** The worker's name, which it has in all its lives and no other worker has. A worker that comes back under its name within
+   * the session timeout goes on at once, without a rebalance (KIP-345). Of two workers with one name the older one ends, with
+   * FENCED_INSTANCE_ID. Default: none. */
+  readonly groupInstanceId?: string;
   /** Default: the group id. */
   readonly clientId?: string;
   /** Default: Node's. */
@@ -90,6 +94,7 @@ export class SinkRuntime {
   #error: Error | undefined;
   #finished: Promise<void> = Promise.resolve();
   #isStopping = false;
+  #leavesGroup = true;
   #nextCommitAt = 0;
   #hasUncommitted = false;
   #metrics = { recordsWritten: 0, batchesWritten: 0, batchesRefused: 0 };
@@ -122,40 +127,55 @@ export class SinkRuntime {
       throw new ConnectError("INVALID_STATE", `the sink is ${this.#state}: make a new one`);
     this.#state = "running";
     await this.#sink.open();
-    const { brokers, groupId, clientId = groupId, connect = (options) => new Client(options) } = this.#options;
+    const { brokers, groupId, groupInstanceId, sessionTimeoutMs = 10_000, maxBatchRecords = 2_000 } = this.#options;
+    const { clientId = groupId, connect = (options) => new Client(options) } = this.#options;
     this.#client = connect({ brokers, clientId, platform: this.#platform, logger: this.#logger });
     this.#consumer = this.#client.consumer({
       groupId,
+      ...(groupInstanceId === undefined ? {} : { groupInstanceId }),
       isolationLevel: "read_committed",
       autoOffsetReset: "none",
-      sessionTimeoutMs: this.#options.sessionTimeoutMs ?? 10_000,
-      maxPollRecords: this.#options.maxBatchRecords ?? 2_000,
+      sessionTimeoutMs,
+      // How soon a worker hears of a rebalance, for which all others wait.
+      heartbeatIntervalMs: Math.ceil(sessionTimeoutMs / 20),
+      maxPollRecords: maxBatchRecords,
     });
     this.#finished = this.#run(this.#consumer, this.#client);
   }
 
-  /** Finishes the batch at hand, leaves the group and closes the sink. */
-  async close(): Promise<void> {
+  /** Finishes the batch at hand, leaves the group and closes the sink. Without `leaveGroup`, the partitions of a worker with a
+   * groupInstanceId wait for it to come back, for the session timeout at most. */
+  async close({ leaveGroup = true }: { readonly leaveGroup?: boolean } = {}): Promise<void> {
     this.#isStopping = true;
+    this.#leavesGroup = leaveGroup;
     this.#consumer?.wakeup();
     await this.#finished;
-    if (this.#state !== "error") this.#state = "closed";
+    if (this.#state === "created") this.#state = "closed";
   }
 
   async #run(consumer: SinkConsumer, client: SinkClient): Promise<void> {
     try {
       await this.#loop(consumer);
       await this.#commitOffsets(consumer);
-      await consumer.close();
     } catch (error) {
       this.#error = error as Error;
     }
-    await client.close();
-    await this.#sink.close();
-    if (!this.#error) return;
+    try {
+      await consumer.close({ leaveGroup: this.#leavesGroup });
+      await client.close();
+      await this.#sink.close();
+    } catch (error) {
+      this.#error ??= error as Error;
+    }
+    if (this.#error) this.#fail(this.#error);
+    else this.#state = "closed";
+  }
+
+  #fail(error: Error): void {
+    this.#error = error;
     this.#state = "error";
-    this.#logger.log("error", `the sink ends: ${this.#error.message}`);
-    this.onError?.(this.#error);
+    this.#logger.log("error", `the sink ends: ${error.message}`);
+    this.onError?.(error);
   }
 
   async #loop(consumer: SinkConsumer): Promise<void> {

@@ -28,6 +28,14 @@ export interface StreamsMetrics {
   readonly tasks: readonly { readonly name: string; readonly phase: TaskPhase }[];
 }
 
+export interface StreamsCloseOptions {
+  /** What cannot be committed within this time is left to the next worker. Default 30,000. */
+  readonly timeoutMs?: number;
+  /** Whether others get the tasks at once. If not, those of a worker with a stateDir or a groupInstanceId wait for it, for the
+   * session timeout at most: the way to restart it without moving its tasks. Default true. */
+  readonly leaveGroup?: boolean;
+}
+
 /**
  * Runs a topology. Each StreamsApp is one worker: start as many as there is work for, in one process or in many; those with one
  * application id share the tasks.
@@ -46,6 +54,7 @@ export class StreamsApp {
   #assembly: WorkerAssembly | undefined;
   #finished: Promise<void> = Promise.resolve();
   #error: Error | undefined;
+  #leavesGroup = true;
   /** Called after each change of `state`. Must not throw. */
   onStateChange: ((state: StreamsAppState, previous: StreamsAppState) => void) | undefined;
   /** Called when the app ends by itself, after the change to "error". Must not throw. */
@@ -80,9 +89,9 @@ export class StreamsApp {
     this.#finished = this.#run(this.#assembly);
   }
 
-  /** Commits, leaves the group and lets go of everything. What cannot be committed within `timeoutMs` (default 30,000) is left
-   * to the next worker. */
-  async close({ timeoutMs = 30_000 }: { readonly timeoutMs?: number } = {}): Promise<void> {
+  /** Commits, leaves the group and lets go of everything. */
+  async close({ timeoutMs = 30_000, leaveGroup = true }: StreamsCloseOptions = {}): Promise<void> {
+    this.#leavesGroup = leaveGroup;
     if (this.#state === "created") this.#setState("closed");
     const assembly = this.#assembly;
     if (!assembly) return;
@@ -120,7 +129,7 @@ export class StreamsApp {
       failure = asError(error);
     }
     try {
-      await assembly.close();
+      await assembly.close({ leaveGroup: this.#leavesGroup });
     } catch (error) {
       failure ??= asError(error);
     }

@@ -20,6 +20,8 @@ export type StreamsErrorCode =
   | "PRODUCTION_FAILED"
   /** The state on disk cannot be read or written. */
   | "STORE_FAILED"
+  /** Another worker runs under this one's name. */
+  | "REPLACED"
   /** The work since the last commit was rolled back too often in a row for a passing fault. */
   | "NO_PROGRESS";
 

@@ -1,5 +1,5 @@
 /** oncilla/streams: topologies of typed functions over topics, with state, exactly once. */
-export { StreamsApp, type StreamsAppState, type StreamsMetrics } from "./app.ts";
+export { StreamsApp, type StreamsAppState, type StreamsCloseOptions, type StreamsMetrics } from "./app.ts";
 export { KGroupedStream, type Materialized } from "./dsl/kgrouped-stream.ts";
 export { type Branches, KStream, type Named, type StreamSerdes } from "./dsl/kstream.ts";
 export { KTable } from "./dsl/ktable.ts";

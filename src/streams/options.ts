@@ -20,9 +20,16 @@ export interface StreamsAppOptions extends ErrorHandlers {
   readonly guarantee?: Guarantee;
   /** How much time lies between two commits: output shows no sooner. Default 100. */
   readonly commitIntervalMs?: number;
-  /** The folder for stores, which any number of workers of a machine may share. Without it stores are in memory, and are
-   * restored from their changelogs at each start. */
+  /** The folder for stores and for the worker's name, which any number of workers of a machine may share. Without it stores are
+   * in memory, and are restored from their changelogs at each start. */
   readonly stateDir?: string;
+  /**
+   * The worker's name, which it has in all its lives and no other worker has. A worker that comes back under its name within
+   * the session timeout goes on with its tasks at once, without a rebalance (KIP-345), and ends the transaction that its last
+   * life left open. Of two workers with one name the older one ends, with FENCED_INSTANCE_ID. Default: a name that is kept in
+   * the stateDir, a different one for each worker that uses the folder; without a folder, a new name at each start.
+   */
+  readonly groupInstanceId?: string;
   /** What stores are made of. Default: SQLite with a stateDir, else memory. */
   readonly stores?: StoreEngines;
   /** Of the internal topics. Default: the broker's. */
@@ -51,6 +58,7 @@ export interface StreamsConfig {
   readonly guarantee: Guarantee;
   readonly commitIntervalMs: number;
   readonly stateDir: string | undefined;
+  readonly groupInstanceId: string | undefined;
   readonly engines: StoreEngines;
   readonly replicationFactor: number | undefined;
   readonly transactionTimeoutMs: number;
@@ -62,10 +70,9 @@ export interface StreamsConfig {
 }
 
 export function resolveOptions(options: StreamsAppOptions): StreamsConfig {
-  const { applicationId, stateDir, platform = nodePlatform, logger = silentLogger } = options;
-  if (!/^[A-Za-z0-9._-]{1,150}$/.test(applicationId)) {
-    throw invalid(`applicationId "${applicationId}": letters, digits, ".", "_" and "-" make an application id`);
-  }
+  const { applicationId, stateDir, groupInstanceId, platform = nodePlatform, logger = silentLogger } = options;
+  checkName("applicationId", applicationId);
+  if (groupInstanceId !== undefined) checkName("groupInstanceId", groupInstanceId);
   const engines = options.stores ?? (stateDir === undefined ? memoryEngines : sqliteEngines(platform.disk));
   if (engines.persistent && stateDir === undefined) throw invalid("stores on disk need a stateDir");
   const commitIntervalMs = options.commitIntervalMs ?? 100;
@@ -77,7 +84,8 @@ export function resolveOptions(options: StreamsAppOptions): StreamsConfig {
     connect: options.connect ?? ((clientOptions) => new Client(clientOptions)),
     guarantee: options.guarantee ?? "exactly_once_v2",
     commitIntervalMs,
-    stateDir: engines.persistent ? stateDir : undefined,
+    stateDir,
+    groupInstanceId,
     engines,
     replicationFactor: options.replicationFactor,
     transactionTimeoutMs,
@@ -87,6 +95,12 @@ export function resolveOptions(options: StreamsAppOptions): StreamsConfig {
     platform,
     logger,
   };
+}
+
+/** Names become parts of topics' names and of ids. */
+function checkName(option: string, name: string): void {
+  if (/^[A-Za-z0-9._-]{1,150}$/.test(name)) return;
+  throw invalid(`${option} "${name}" must be up to 150 letters, digits, ".", "_" and "-"`);
 }
 
 function invalid(message: string): StreamsError {

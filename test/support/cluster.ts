@@ -7,6 +7,8 @@ export { until } from "./until.ts";
 export interface TestCluster {
   readonly brokers: string;
   readonly client: Client;
+  /** Short, as far as the cluster allows: how long tests wait for a worker that is gone. */
+  readonly sessionTimeoutMs: number;
   /** Another client; who asks for it closes it. */
   connect(options?: Omit<ClientOptions, "brokers">): Client;
   /** A name that no other test has. */
@@ -18,14 +20,13 @@ let names = 0;
 
 export async function startCluster(): Promise<TestCluster> {
   const given = process.env.ONCILLA_TEST_BROKERS;
-  const broker = given
-    ? undefined
-    : await (await import("../../src/broker/index.ts")).Broker.start({ durability: "os" });
+  const broker = given ? undefined : await startBroker();
   const brokers = given ?? (broker as Broker).address;
   const client = new Client({ brokers, clientId: "test" });
   return {
     brokers,
     client,
+    sessionTimeoutMs: given ? 6_000 : 1_500,
     connect: (options = {}) => new Client({ brokers, clientId: "test", ...options }),
     unique: (name) => `${name}-${process.pid}-${Date.now().toString(36)}-${names++}`,
     async stop() {
@@ -33,6 +34,12 @@ export async function startCluster(): Promise<TestCluster> {
       await broker?.stop();
     },
   };
+}
+
+/** Not loaded where the tests run on another cluster. */
+async function startBroker(): Promise<Broker> {
+  const { Broker } = await import("../../src/broker/index.ts");
+  return Broker.start({ durability: "os", groupMinSessionTimeoutMs: 100 });
 }
 
 export async function createTopic(client: Client, topic: string, partitions: number): Promise<void> {

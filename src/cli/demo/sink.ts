@@ -20,6 +20,7 @@ export async function runSink(config: ChildConfig, reporter: Reporter, stop: Abo
     brokers: config.brokers,
     groupId: `${config.applicationId}-sink`,
     topics: [config.topics.counts],
+    groupInstanceId: "sink",
     sessionTimeoutMs: 6_000,
   });
   const failed = new Promise<never>((_, reject) => {

@@ -1,14 +1,14 @@
 /** Puts a worker together: its way to the cluster, its place in the state directory, its parts. */
-import type { TopicDescription } from "../../client/index.ts";
+import type { Assignor } from "../../client/index.ts";
 import type { StreamsConfig } from "../options.ts";
 import type { Topology } from "../topology/topology.ts";
-import { streamsAssignor, type WorkerTasks } from "./assignor.ts";
-import { ensureInternalTopics } from "./internal-topics.ts";
+import { streamsAssignor } from "./assignor.ts";
+import { ensureInternalTopics, type Topics } from "./internal-topics.ts";
 import { MAX_RECORD_BYTES, Output } from "./output.ts";
 import type { StreamsClient, StreamsConsumer, StreamsProducer } from "./ports.ts";
 import { RepartitionPurger } from "./repartition-purger.ts";
 import { Restorer } from "./restorer.ts";
-import { newWorkerId, StateDirectory, type WorkerPlace } from "./state-directory.ts";
+import { newWorkerId, StateDirectory } from "./state-directory.ts";
 import { TaskManager } from "./task-manager.ts";
 import { Worker } from "./worker.ts";
 
@@ -18,7 +18,7 @@ export interface WorkerAssembly {
   readonly tasks: TaskManager;
   readonly restorer: Restorer;
   /** Lets go of everything. What is not committed by now is aborted. */
-  close(): Promise<void>;
+  close(options: { readonly leaveGroup: boolean }): Promise<void>;
 }
 
 /** `onTurn`: see Worker. Throws when the topology's topics are not to be had. */
@@ -30,8 +30,8 @@ export async function assembleWorker(
   const client = config.connect(config.client);
   try {
     const { clock } = config.platform;
-    const internalTopics = await ensureInternalTopics({ ...config, topology, clock, admin: client.admin() });
-    return assemble(topology, config, client, internalTopics, onTurn);
+    const topics = await ensureInternalTopics({ ...config, topology, clock, admin: client.admin() });
+    return assemble(topology, config, client, topics, onTurn);
   } catch (error) {
     await client.close();
     throw error;
@@ -42,16 +42,19 @@ function assemble(
   topology: Topology,
   config: StreamsConfig,
   client: StreamsClient,
-  internalTopics: ReadonlyMap<string, TopicDescription>,
+  topics: Topics,
   onTurn: (allRun: boolean) => void,
 ): WorkerAssembly {
   const { applicationId, engines, handlers, logger, guarantee, commitIntervalMs } = config;
   const { clock, disk, random } = config.platform;
-  const stateDirectory =
+  const folder =
     config.stateDir === undefined ? undefined : new StateDirectory(config.stateDir, applicationId, disk, random);
-  const place = stateDirectory?.takePlace();
+  const stateDirectory = engines.persistent ? folder : undefined;
+  const place = config.groupInstanceId === undefined ? folder?.takePlace() : undefined;
+  const groupInstanceId = config.groupInstanceId ?? place?.id;
+  const transactionalId = `${applicationId}-${groupInstanceId ?? newWorkerId(random)}`;
   const output = new Output({
-    createProducer: () => createProducer(client, config, `${applicationId}-${place?.id ?? ownId}`),
+    createProducer: () => createProducer(client, config, transactionalId),
     isTransactional: guarantee === "exactly_once_v2",
     handlers,
     onDropped(failure) {
@@ -59,19 +62,20 @@ function assemble(
       logger.log("warn", `skipped: ${failure.message}`);
     },
   });
-  const ownId = newWorkerId(random);
-  const ownTasks = (): WorkerTasks => ({
-    activeTasks: tasks.tasks.map(({ id }) => id),
-    localTasks: stateDirectory?.localTasks() ?? [],
-  });
   const assignor = streamsAssignor({
     topology,
     applicationId,
-    ownTasks,
-    onAssignment: (partitions) => tasks.assign(partitions),
+    inputs: topics.inputs,
+    ownTasks: () => ({
+      activeTasks: tasks.tasks.map(({ id }) => id),
+      localTasks: stateDirectory?.localTasks() ?? [],
+      rejoins: worker.rejoins,
+    }),
+    onAssignment: (share) => worker.onShare(share),
   });
-  const consumer = createConsumer(client, config, assignor, place);
+  const consumer = createConsumer(client, config, assignor, groupInstanceId);
   const restorer = new Restorer(client.consumer({ isolationLevel: "read_committed", autoOffsetReset: "none" }), clock);
+  const internalTopics = topics.internal;
   const environment = { topology, applicationId, internalTopics, engines, stateDirectory, output, handlers, logger };
   const tasks = new TaskManager({ environment, consumer, restorer, admin: client.admin(), clock });
   const purger = new RepartitionPurger(client.admin(), clock, logger, (topic) => internalTopics.has(topic));
@@ -91,9 +95,9 @@ function assemble(
     worker,
     tasks,
     restorer,
-    async close(): Promise<void> {
+    async close({ leaveGroup }): Promise<void> {
       tasks.closeAll();
-      await consumer.close();
+      await consumer.close({ leaveGroup });
       await output.close();
       await restorer.close();
       await client.close();
@@ -112,18 +116,19 @@ function createProducer(client: StreamsClient, config: StreamsConfig, transactio
 function createConsumer(
   client: StreamsClient,
   { applicationId, sessionTimeoutMs, maxPollRecords }: StreamsConfig,
-  assignor: ReturnType<typeof streamsAssignor>,
-  place: WorkerPlace | undefined,
+  assignor: Assignor,
+  groupInstanceId: string | undefined,
 ): StreamsConsumer {
   return client.consumer({
     groupId: applicationId,
-    // A worker that comes back to its place takes up its tasks where they were, without a rebalance.
-    ...(place ? { groupInstanceId: place.id } : {}),
+    ...(groupInstanceId === undefined ? {} : { groupInstanceId }),
     isolationLevel: "read_committed",
     // Positions are set by the tasks. Records that are gone before they were read must not be jumped over in silence.
     autoOffsetReset: "none",
     assignors: [assignor],
     sessionTimeoutMs,
+    // How soon a worker hears of a rebalance, for which all others wait.
+    heartbeatIntervalMs: Math.ceil(sessionTimeoutMs / 20),
     maxPollRecords,
   });
 }

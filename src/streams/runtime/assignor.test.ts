@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { type Assignor, serdes } from "../../client/index.ts";
 import { StreamsBuilder } from "../dsl/streams-builder.ts";
 import { type TaskId, taskName } from "../tasks/task-id.ts";
-import { shareTasks, streamsAssignor, type Worker } from "./assignor.ts";
+import { shareTasks, streamsAssignor, type Worker, type WorkerShare } from "./assignor.ts";
 
 const tasksOf = (...partitions: number[]): TaskId[] =>
   partitions.flatMap((count, subtopology) =>
@@ -73,21 +73,24 @@ describe("streams assignor", () => {
     .count({ store: "counts" });
   const topology = builder.build();
 
+  const partitions = new Map([
+    ["a", 2],
+    ["b", 1],
+    ["app-counts-repartition", 2],
+  ]);
+  const shares: WorkerShare[] = [];
+
   function assignorOf(activeTasks: TaskId[]): Assignor {
     return streamsAssignor({
       topology,
       applicationId: "app",
-      ownTasks: () => ({ activeTasks, localTasks: [] }),
-      onAssignment: () => {},
+      inputs: partitions,
+      ownTasks: () => ({ activeTasks, localTasks: [], rejoins: 0 }),
+      onAssignment: (share) => shares.push(share),
     });
   }
 
   it("keeps a task's partitions together, those that exist", async () => {
-    const partitions = new Map([
-      ["a", 2],
-      ["b", 1],
-      ["app-counts-repartition", 2],
-    ]);
     const owned = [
       { subtopology: 0, partition: 1 },
       { subtopology: 1, partition: 1 },
@@ -107,5 +110,24 @@ describe("streams assignor", () => {
       assignment.get(memberId)?.partitions.map(({ topic, partition }) => `${topic}-${partition}`);
     expect(show("first")).toEqual(["a-0", "b-0", "app-counts-repartition-0"]);
     expect(show("second")).toEqual(["a-1", "app-counts-repartition-1"]);
+  });
+
+  it.each([
+    ["the same inputs", new Map(partitions), false],
+    ["a topic that has grown", new Map(partitions).set("a", 3), true],
+    ["another topic", new Map([["c", 2]]), true],
+  ])("tells an inherited share that was made of %s", async (_name, made, isOutdated) => {
+    const member = {
+      memberId: "m",
+      groupInstanceId: "i",
+      topics: [],
+      ownedPartitions: [],
+      generationId: 1,
+      userData: null,
+    };
+    const assignor = assignorOf([]);
+    const assignment = await assignor.assign({ partitionsOf: (topic) => made.get(topic) ?? 0 }, [member]);
+    assignor.onAssignment?.(assignment.get("m") ?? { partitions: [] }, { generationId: 1, memberId: "m" });
+    expect(shares.at(-1)?.isOutdated).toBe(isOutdated);
   });
 });

@@ -4,7 +4,7 @@ import { defined } from "../../platform/assert.ts";
 import { decodeVersioned, encodeVersioned } from "../../protocol/codec.ts";
 import type { VersionedData } from "../../protocol/schema.ts";
 import { type TaskId, taskName } from "../tasks/task-id.ts";
-import type { Topology } from "../topology/topology.ts";
+import type { Subtopology, Topology } from "../topology/topology.ts";
 import { taskIds } from "./topic-plan.ts";
 
 const taskFields = { subtopology: "int32", partition: "int32" } as const;
@@ -19,24 +19,50 @@ const workerData = {
     activeTasks: { array: taskFields },
     /** Tasks whose stores are on its disk. */
     localTasks: { array: taskFields },
+    /** Counts up when the worker asks for a rebalance: the group takes an unchanged subscription for a repeated request. */
+    rejoins: "int32",
   },
 } as const satisfies VersionedData;
+
+/** What the leader tells each worker: what the tasks were made of. */
+const shareData = {
+  name: "OncillaStreamsShare",
+  versions: [0, 0],
+  flexible: Number.POSITIVE_INFINITY,
+  fields: { inputs: { array: { topic: "string", partitions: "int32" } } },
+} as const satisfies VersionedData;
+
+/** How many partitions each topic has that the topology reads, by its name on the cluster. */
+export type Inputs = ReadonlyMap<string, number>;
 
 export interface WorkerTasks {
   readonly activeTasks: readonly TaskId[];
   readonly localTasks: readonly TaskId[];
 }
 
+/** What a worker got. */
+export interface WorkerShare {
+  /** Of topics that its topology reads. */
+  readonly partitions: readonly TopicPartition[];
+  /** Whether the tasks were made of other inputs than the worker found at its start. */
+  readonly isOutdated: boolean;
+}
+
 export interface StreamsAssignorOptions {
   readonly topology: Topology;
   readonly applicationId: string;
+  /** As this worker found them at its start. */
+  readonly inputs: Inputs;
   /** This worker's tasks, asked before each rebalance. */
-  readonly ownTasks: () => WorkerTasks;
-  /** What this worker got. */
-  readonly onAssignment: (partitions: readonly TopicPartition[]) => void;
+  readonly ownTasks: () => WorkerTasks & { readonly rejoins: number };
+  readonly onAssignment: (share: WorkerShare) => void;
 }
 
-export function streamsAssignor({ topology, applicationId, ownTasks, onAssignment }: StreamsAssignorOptions): Assignor {
+export function streamsAssignor(options: StreamsAssignorOptions): Assignor {
+  const { topology, applicationId, ownTasks, onAssignment } = options;
+  const topicsOf = (subtopology: Subtopology): string[] =>
+    subtopology.sourceTopics.map((topic) => topology.topicName(applicationId, topic));
+  const inputTopics = topology.subtopologies.flatMap(topicsOf);
   return {
     name: "oncilla-streams",
     protocols: ["eager"],
@@ -46,20 +72,31 @@ export function streamsAssignor({ topology, applicationId, ownTasks, onAssignmen
       const partitionsOf = (topic: string): number => cluster.partitionsOf(topic);
       const shares = shareTasks(taskIds(topology, applicationId, partitionsOf), workers);
       const partitionsOfTask = ({ subtopology, partition }: TaskId): TopicPartition[] =>
-        defined(topology.subtopologies[subtopology])
-          .sourceTopics.map((topic) => topology.topicName(applicationId, topic))
+        topicsOf(defined(topology.subtopologies[subtopology]))
           .filter((topic) => partition < partitionsOf(topic))
           .map((topic) => ({ topic, partition }));
+      const userData = encodeInputs(inputTopics.map((topic) => [topic, partitionsOf(topic)]));
       return new Map(
-        [...shares].map(([memberId, tasks]) => [memberId, { partitions: tasks.flatMap(partitionsOfTask) }]),
+        [...shares].map(([memberId, tasks]) => [memberId, { partitions: tasks.flatMap(partitionsOfTask), userData }]),
       );
     },
-    onAssignment: ({ partitions }) => onAssignment(partitions),
+    onAssignment({ partitions, userData = null }): void {
+      onAssignment({
+        partitions: partitions.filter(({ topic }) => inputTopics.includes(topic)),
+        isOutdated: userData !== null && !Buffer.from(encodeInputs(options.inputs)).equals(userData),
+      });
+    },
   };
 }
 
 function tasksIn(userData: Uint8Array | null): WorkerTasks {
   return userData === null ? { activeTasks: [], localTasks: [] } : decodeVersioned(workerData, userData);
+}
+
+/** The same bytes for the same inputs. */
+function encodeInputs(inputs: Iterable<readonly [topic: string, partitions: number]>): Uint8Array {
+  const sorted = [...inputs].sort(([a], [b]) => (a < b ? -1 : 1));
+  return encodeVersioned(shareData, 0, { inputs: sorted.map(([topic, partitions]) => ({ topic, partitions })) });
 }
 
 export interface Worker extends WorkerTasks {

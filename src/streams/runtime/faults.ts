@@ -40,9 +40,18 @@ const poisonous: ReadonlySet<string> = new Set([
 ]);
 
 export function isRecoverable(error: unknown): boolean {
+  if (isReplaced(error)) return false;
   if (error instanceof StoreDamagedError || error instanceof CommitFailedError) return true;
   if (!(error instanceof OncillaError) || poisonous.has(error.code)) return false;
   return error.retriable || error.abortable || recoverable.has(error.code);
+}
+
+/** Whether another worker has this one's name in the group: going on would be a fight over it. */
+export function isReplaced(error: unknown): boolean {
+  for (let each = error; each instanceof OncillaError; each = each.cause) {
+    if (each.code === "FENCED_INSTANCE_ID") return true;
+  }
+  return false;
 }
 
 /** Whether the cluster cannot be reached, or not in time: waiting helps, however often it happens. */

@@ -1,8 +1,9 @@
-/** The application's own topics, made through the admin and then relied upon. */
+/** The topics that a topology needs: the inputs are there, and its own are made when they are not. */
 import { type NewTopic, OncillaError, type TopicDescription } from "../../client/index.ts";
 import { type Clock, sleep } from "../../platform/clock.ts";
 import { StreamsError } from "../errors.ts";
 import type { Topology } from "../topology/topology.ts";
+import type { Inputs } from "./assignor.ts";
 import type { StreamsAdmin } from "./ports.ts";
 import { type InternalTopic, internalTopics } from "./topic-plan.ts";
 
@@ -27,11 +28,15 @@ export interface InternalTopicsOptions {
   readonly clock: Clock;
 }
 
-/** Makes the internal topics that do not exist and checks those that do; gives their descriptions, by topic. Any number of
- * workers may do this at the same time. */
-export async function ensureInternalTopics(
-  options: InternalTopicsOptions,
-): Promise<ReadonlyMap<string, TopicDescription>> {
+export interface Topics {
+  /** Descriptions of the application's own topics, by topic. */
+  readonly internal: ReadonlyMap<string, TopicDescription>;
+  /** How many partitions each topic has that the topology reads. */
+  readonly inputs: Inputs;
+}
+
+/** Makes the internal topics that do not exist and checks those that do. Any number of workers may do this at the same time. */
+export async function ensureInternalTopics(options: InternalTopicsOptions): Promise<Topics> {
   const { topology, applicationId, admin, replicationFactor } = options;
   const inputs = topology.subtopologies.flatMap(({ sourceTopics }) => sourceTopics);
   const found = await describe(
@@ -46,7 +51,10 @@ export async function ensureInternalTopics(
   for (const topic of needed) {
     if (!existing.has(topic.topic)) await create(admin, topic, replicationFactor);
   }
-  return await untilAllExist(options, needed);
+  const internal = await untilAllExist(options, needed);
+  const names = inputs.map((topic) => topology.topicName(applicationId, topic));
+  const partitionsOf = (topic: string): number => (internal.get(topic) ?? found.get(topic))?.partitions.length ?? 0;
+  return { internal, inputs: new Map(names.map((topic) => [topic, partitionsOf(topic)])) };
 }
 
 async function describe(admin: StreamsAdmin, topics: readonly string[]): Promise<Map<string, TopicDescription>> {

@@ -258,9 +258,7 @@ export class TaskManager {
   }
 
   #waitingPartitions(): TopicPartition[] {
-    const held = new Set(this.#consumer.assignment().map(keyOf));
-    const waiting = this.tasks.filter(({ phase }) => phase !== "running").flatMap((task) => task.partitions);
-    return waiting.filter((each) => held.has(keyOf(each)));
+    return this.#consumer.assignment().filter(({ topic, partition }) => !this.#running.get(topic)?.has(partition));
   }
 
   #taskOf({ topic, partition }: TopicPartition): TaskId {

@@ -6,8 +6,9 @@ import type { Logger } from "../../platform/logger.ts";
 import { asError, StreamsError } from "../errors.ts";
 import { StoreDamagedError } from "../stores/engine.ts";
 import type { Task } from "../tasks/task.ts";
+import type { WorkerShare } from "./assignor.ts";
 import { commitTasks, type Guarantee } from "./commit.ts";
-import { isOutage, isRecoverable } from "./faults.ts";
+import { isOutage, isRecoverable, isReplaced } from "./faults.ts";
 import type { Output } from "./output.ts";
 import type { StreamsConsumer } from "./ports.ts";
 import type { RepartitionPurger } from "./repartition-purger.ts";
@@ -50,6 +51,8 @@ export class Worker {
   readonly #output: Output;
   readonly #clock: Clock;
   readonly counters: WorkerCounters = { recordsProcessed: 0, recordsDropped: 0, commits: 0, aborts: 0 };
+  #rejoins = 0;
+  #isShareOutdated = false;
   /** The membership in which the tasks were given. Not the consumer's word at the time of a commit: it may have lost that
    * membership meanwhile, and offsets without one are taken unchecked. */
   #group: ConsumerGroupMetadata | undefined;
@@ -68,11 +71,7 @@ export class Worker {
 
   /** Runs until `stop`, or until an error that no rollback helps against, which it throws. */
   async run(): Promise<void> {
-    this.#consumer.subscribe(this.#tasks.sourceTopics, {
-      onRevoked: () => this.#onRevoked(),
-      onAssigned: () => this.#onAssigned(),
-      onLost: () => this.#onLost(),
-    });
+    this.#subscribe();
     while (!this.#isStopping) {
       await this.#guarded(() => this.#turn());
       this.#options.onTurn(this.#tasks.allRun);
@@ -80,10 +79,29 @@ export class Worker {
     await this.#guarded(() => this.#commit());
   }
 
+  /** How often it has asked for a rebalance. */
+  get rejoins(): number {
+    return this.#rejoins;
+  }
+
+  /** The group's word: what this worker has to do from now on. */
+  onShare({ partitions, isOutdated }: WorkerShare): void {
+    this.#tasks.assign(partitions);
+    this.#isShareOutdated = isOutdated;
+  }
+
   /** `run` returns soon, and commits before. */
   stop(): void {
     this.#isStopping = true;
     this.#consumer.wakeup();
+  }
+
+  #subscribe(): void {
+    this.#consumer.subscribe(this.#tasks.sourceTopics, {
+      onRevoked: () => this.#onRevoked(),
+      onAssigned: () => this.#onAssigned(),
+      onLost: () => this.#onLost(),
+    });
   }
 
   async #turn(): Promise<void> {
@@ -161,6 +179,18 @@ export class Worker {
   #onAssigned(): void {
     this.#group = this.#consumer.groupMetadata();
     this.#tasks.holdWaiting();
+    if (this.#isShareOutdated) this.#refuseInheritedShare();
+  }
+
+  /** A worker that comes back gets what its last life had, and the group does not look at what has changed since: the topology,
+   * or the topics. What a rebalance then gives is the group's answer. */
+  #refuseInheritedShare(): void {
+    if (this.#rejoins > 0) {
+      this.#options.logger.log("warn", "the group's leader knows other inputs: all workers must run the same topology");
+      return;
+    }
+    this.#rejoins++;
+    this.#subscribe();
   }
 
   /** Every task is given up for the time of a rebalance; what they have done is committed before, or dropped. */
@@ -188,6 +218,7 @@ export class Worker {
     try {
       await step();
     } catch (error) {
+      if (isReplaced(error)) throw replaced(error);
       if (!isRecoverable(error)) throw error;
       this.#rollBack(error);
       if (!isOutage(error)) this.#checkProgress(error);
@@ -213,4 +244,11 @@ export class Worker {
       { cause: error },
     );
   }
+}
+
+function replaced(cause: unknown): StreamsError {
+  const message =
+    "another worker has joined under this one's group instance id, and goes on with its tasks. Should both have run at the " +
+    "same time, give each a groupInstanceId or a stateDir of its own";
+  return new StreamsError("REPLACED", message, { cause });
 }

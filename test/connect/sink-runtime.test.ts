@@ -1,0 +1,210 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { serdes } from "../../src/client/index.ts";
+import { ConnectError, type Sink, SinkRuntime, type SinkRuntimeOptions, SqliteSink } from "../../src/connect/index.ts";
+import { createTopic, startCluster, type TestCluster, until } from "../support/cluster.ts";
+import { Life } from "../support/life.ts";
+
+let cluster: TestCluster;
+let folder: string;
+let topic: string;
+let groupId: string;
+const runtimes: SinkRuntime[] = [];
+
+beforeAll(async () => {
+  cluster = await startCluster();
+});
+afterAll(() => cluster.stop());
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), "oncilla-connect-"));
+  topic = cluster.unique("numbers");
+  groupId = cluster.unique("sink");
+  await createTopic(cluster.client, topic, 2);
+});
+afterEach(async () => {
+  await Promise.all(runtimes.splice(0).map((runtime) => runtime.close()));
+  rmSync(folder, { recursive: true });
+});
+
+/** A row for each record: what comes twice is there twice. */
+function numbersSink(): SqliteSink<Uint8Array, number> {
+  return new SqliteSink<Uint8Array, number>({
+    path: join(folder, "numbers.db"),
+    table: "numbers",
+    columns: { number: "INTEGER", record_partition: "INTEGER", record_offset: "INTEGER" },
+    mode: "insert",
+    value: serdes.int64,
+    row: ({ value, partition, offset }) => ({ number: value, record_partition: partition, record_offset: offset }),
+  });
+}
+
+async function start(sink: Sink, options: Partial<SinkRuntimeOptions> = {}): Promise<SinkRuntime> {
+  const runtime = new SinkRuntime(sink, {
+    brokers: cluster.brokers,
+    groupId,
+    topics: [topic],
+    sessionTimeoutMs: cluster.sessionTimeoutMs,
+    ...options,
+  });
+  await runtime.start();
+  if (!options.platform) runtimes.push(runtime);
+  return runtime;
+}
+
+/** `sink`, with a hand in its writes. */
+function around(sink: Sink, write: (real: Sink["write"]) => Sink["write"]): Sink {
+  return {
+    guarantee: sink.guarantee,
+    open: () => sink.open(),
+    positions: (partitions) => sink.positions(partitions),
+    write: write((batches) => sink.write(batches)),
+    close: () => sink.close(),
+  };
+}
+
+async function produce(from: number, to: number): Promise<void> {
+  const producer = cluster.client.producer();
+  for (let number = from; number < to; number++) {
+    producer.enqueue({ topic, partition: number % 2, value: serdes.int64.serialize(number) });
+  }
+  await producer.flush();
+  await producer.close();
+}
+
+function rows(): number[] {
+  const database = new DatabaseSync(join(folder, "numbers.db"));
+  try {
+    return database
+      .prepare("SELECT number FROM numbers ORDER BY number")
+      .all()
+      .map(({ number }) => Number(number));
+  } finally {
+    database.close();
+  }
+}
+
+const upTo = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
+
+async function untilRows(count: number): Promise<void> {
+  await until(
+    () => rows().length >= count,
+    () => ({ rows: rows().length, of: count, errors: runtimes.map(({ error }) => error?.message) }),
+  );
+}
+
+describe("sink runtime", () => {
+  it("writes every record once, those of aborted transactions never", async () => {
+    const producer = cluster.client.producer({ transactionalId: cluster.unique("tx") });
+    await producer.initTransactions();
+    for (let round = 0; round < 6; round++) {
+      producer.beginTransaction();
+      const isAborted = round % 2 === 1;
+      for (const partition of [0, 1]) {
+        const number = isAborted ? 1_000 : round + partition;
+        await producer.send({ topic, partition, value: serdes.int64.serialize(number) });
+      }
+      await (isAborted ? producer.abortTransaction() : producer.commitTransaction());
+    }
+    await producer.close();
+    await start(numbersSink());
+    await untilRows(6);
+    expect(rows()).toEqual(upTo(6));
+  });
+
+  it("goes on where the table stands after a clean stop", async () => {
+    await produce(0, 100);
+    const first = await start(numbersSink());
+    await untilRows(100);
+    await first.close();
+    await produce(100, 200);
+    await start(numbersSink());
+    await untilRows(200);
+    expect(rows()).toEqual(upTo(200));
+  });
+
+  it("fault 30: kill -9 between the database's commit and the group's", async () => {
+    await produce(0, 100);
+    const life = new Life();
+    const inner = numbersSink();
+    const sink = around(inner, (real) => (batches) => {
+      const outcomes = real(batches);
+      life.kill();
+      return outcomes;
+    });
+    await start(sink, { platform: life.platform, maxBatchRecords: 20 });
+    await until(() => life.isDead);
+    inner.close();
+    await start(numbersSink());
+    await untilRows(100);
+    expect(rows()).toEqual(upTo(100));
+  });
+
+  it("fault 30: two workers on one partition", async () => {
+    const first = await start(numbersSink(), { maxBatchRecords: 10 });
+    const second = await start(numbersSink(), { maxBatchRecords: 10, groupId: cluster.unique("zombie") });
+    for (let round = 0; round < 10; round++) await produce(round * 50, (round + 1) * 50);
+    await untilRows(500);
+    await until(() => first.metrics().recordsWritten + second.metrics().recordsWritten === 500);
+    expect(rows()).toEqual(upTo(500));
+    expect(first.metrics().batchesRefused + second.metrics().batchesRefused).toBeGreaterThan(0);
+  });
+
+  it.each([
+    ["to the start", 0],
+    ["to the end", 50],
+  ])("fault 30: the group's offsets are reset %s", async (_name, offset) => {
+    await produce(0, 100);
+    const first = await start(numbersSink());
+    await untilRows(100);
+    await first.close();
+    await produce(100, 140);
+    const offsets = [0, 1].map((partition) => ({ topic, partition, offset: offset && offset + 20 }));
+    await cluster.client.admin().alterConsumerGroupOffsets(groupId, offsets);
+    await start(numbersSink());
+    await untilRows(140);
+    expect(rows()).toEqual(upTo(140));
+  });
+
+  it("workers of a group share the partitions, and hand them over", async () => {
+    const first = await start(numbersSink(), { maxBatchRecords: 10 });
+    await produce(0, 100);
+    const second = await start(numbersSink(), { maxBatchRecords: 10 });
+    await produce(100, 200);
+    await untilRows(200);
+    await until(async () => {
+      await produce(0, 0);
+      const [group] = await cluster.client.admin().describeGroups([groupId]);
+      return group?.state === "Stable" && group.members.every(({ partitions }) => partitions.length === 1);
+    });
+    await first.close();
+    await produce(200, 300);
+    await untilRows(300);
+    expect(rows()).toEqual(upTo(300));
+    expect(second.metrics().recordsWritten).toBeGreaterThanOrEqual(100);
+  });
+
+  it("tries again while the target refuses for the moment", async () => {
+    let refusals = 0;
+    const sink = around(numbersSink(), (real) => (batches) => {
+      if (refusals++ < 3) throw new ConnectError("TARGET_FAILED", "busy", { retriable: true });
+      return real(batches);
+    });
+    await start(sink);
+    await produce(0, 50);
+    await untilRows(50);
+    expect(rows()).toEqual(upTo(50));
+    expect(refusals).toBeGreaterThan(3);
+  });
+
+  it("ends with the record's coordinates when it cannot be written", async () => {
+    const producer = cluster.client.producer();
+    await producer.send({ topic, partition: 1, value: "not an int64" });
+    await producer.close();
+    const runtime = await start(numbersSink());
+    await until(() => runtime.state === "error");
+    expect(runtime.error?.message).toContain(`${topic}-1, offset 0: no row`);
+  });
+});
