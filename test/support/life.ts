@@ -18,7 +18,7 @@ export class Life {
   readonly #locks = new Set<{ release(): void }>();
   #state: "alive" | "stalled" | "dead" = "alive";
   #held: (() => void)[] = [];
-  readonly #killAfter = new Map<number, number>();
+  readonly #killAfter = new Map<number | "any", number>();
 
   constructor() {
     this.platform = {
@@ -56,6 +56,11 @@ export class Life {
   /** Kills as soon as the `nth` request of an API is sent, so that its answer never comes. */
   killAfterRequest(apiKey: number, nth = 1): void {
     this.#killAfter.set(apiKey, nth);
+  }
+
+  /** Kills as soon as so many requests are sent, of whatever kind. */
+  killAfterRequests(count: number): void {
+    this.#killAfter.set("any", count);
   }
 
   /** Engines that belong to this life. `onCommit` runs before each commit, and may kill. */
@@ -137,14 +142,15 @@ export class Life {
     const bytes = Buffer.concat(chunks);
     for (let at = 0; at + API_KEY_AT + 2 <= bytes.length; at += 4 + bytes.readInt32BE(at)) {
       this.#countRequest(bytes.readInt16BE(at + API_KEY_AT));
+      this.#countRequest("any");
     }
     return wrote;
   }
 
-  #countRequest(apiKey: number): void {
-    const left = this.#killAfter.get(apiKey);
+  #countRequest(kind: number | "any"): void {
+    const left = this.#killAfter.get(kind);
     if (left === undefined) return;
-    this.#killAfter.set(apiKey, left - 1);
+    this.#killAfter.set(kind, left - 1);
     // The bytes are on their way first.
     if (left === 1) nodePlatform.clock.setTimer(2, () => this.kill());
   }

@@ -38,6 +38,11 @@ export class MetadataLog {
     for (const record of replay(options.log)) this.image.apply(readMetadataRecord(record));
   }
 
+  /** No change can be made any more. */
+  get isOffline(): boolean {
+    return this.#log.offlineReason !== undefined;
+  }
+
   /** Makes one change after all earlier ones. Resolves when it is durable and applied; rejects when the log cannot
    * take it, and then nothing has changed. */
   change<T>(decide: (image: MetadataImage) => MetadataDecision<T>): Promise<T> {

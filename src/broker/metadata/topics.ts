@@ -85,16 +85,22 @@ export class Topics {
     };
   }
 
-  #change<R>(
+  async #change<R>(
     requests: readonly R[],
     validateOnly: boolean,
     decide: (image: MetadataImage, request: R) => TopicOutcome,
   ): Promise<TopicOutcome[]> {
-    return this.#metadata.change((image) => {
-      const result = requests.map((request) => decide(image, request));
-      const records = result.flatMap((outcome) => (outcome.ok ? [topicRecord(outcome.topic)] : []));
-      return { records: validateOnly ? [] : records, result };
-    });
+    try {
+      return await this.#metadata.change((image) => {
+        const result = requests.map((request) => decide(image, request));
+        const records = result.flatMap((outcome) => (outcome.ok ? [topicRecord(outcome.topic)] : []));
+        return { records: validateOnly ? [] : records, result };
+      });
+    } catch (error) {
+      // The log has said why.
+      if (!this.#metadata.isOffline) throw error;
+      return requests.map(() => refuse("KAFKA_STORAGE_ERROR", "The metadata log of the broker is offline."));
+    }
   }
 }
 

@@ -1,0 +1,244 @@
+import { describe, expect, it } from "vitest";
+import { GatedDisk } from "../../test/support/gated-disk.ts";
+import { RawSession } from "../../test/support/raw-session.ts";
+import { until } from "../../test/support/until.ts";
+import { nodePlatform } from "../platform/node/index.ts";
+import { joinGroup } from "../protocol/apis/join-group.ts";
+import { listGroups } from "../protocol/apis/list-groups.ts";
+import { writeTxnMarkers } from "../protocol/apis/write-txn-markers.ts";
+import { errorName } from "../protocol/errors.ts";
+import { Broker } from "./broker.ts";
+import type { BrokerOptions } from "./options.ts";
+
+interface World {
+  readonly disk: GatedDisk;
+  readonly broker: Broker;
+  readonly session: RawSession;
+}
+
+/** A broker on a disk whose syncs the test decides on. */
+async function inWorld(run: (world: World) => Promise<void>, options: BrokerOptions = {}): Promise<void> {
+  const disk = new GatedDisk();
+  const broker = await Broker.start({ dataDir: "data", platform: { ...nodePlatform, disk }, ...options });
+  const session = await RawSession.open(broker.address);
+  try {
+    await run({ disk, broker, session });
+  } finally {
+    disk.release();
+    session.close();
+    await broker.stop();
+  }
+}
+
+/** Whether an answer is there once the broker has had every chance to send it. */
+async function isAnswered(answer: Promise<unknown>, { broker }: World): Promise<boolean> {
+  let answered = false;
+  const note = (): void => {
+    answered = true;
+  };
+  answer.then(note, note);
+  const other = await RawSession.open(broker.address);
+  for (let i = 0; i < 5; i++) await other.initProducer(null);
+  other.close();
+  return answered;
+}
+
+describe("acknowledged means durable", () => {
+  it("acks=all waits for the sync, and so do readers; acks=1 does not", () =>
+    inWorld(async (world) => {
+      const { disk, session, broker } = world;
+      const topic = await session.createTopic("topic");
+      disk.hold("topic-0");
+      const reader = await RawSession.open(broker.address);
+      const all = session.produce(topic, ["a"]);
+      expect(await isAnswered(all, world)).toBe(false);
+      expect(await reader.produce(topic, ["b"], { acks: 1 })).toEqual({ error: "NONE", baseOffset: 1 });
+      expect(await reader.fetch(topic)).toMatchObject({ records: [], highWatermark: 0 });
+      expect(await reader.endOffset(topic, "read_uncommitted")).toBe(0);
+      disk.release();
+      expect(await all).toEqual({ error: "NONE", baseOffset: 0 });
+      await until(async () => (await reader.fetch(topic)).records.length === 2);
+      reader.close();
+    }));
+
+  it("a duplicate waits until the original is durable", () =>
+    inWorld(async (world) => {
+      const { disk, session, broker } = world;
+      const topic = await session.createTopic("topic");
+      const producer = await session.initProducer(null);
+      disk.hold("topic-0");
+      const original = session.produce(topic, ["a"], { producer });
+      const again = await RawSession.open(broker.address);
+      const duplicate = again.produce(topic, ["a"], { producer });
+      expect(await isAnswered(duplicate, world)).toBe(false);
+      disk.release();
+      expect(await Promise.all([original, duplicate])).toEqual(Array(2).fill({ error: "NONE", baseOffset: 0 }));
+      again.close();
+    }));
+
+  it("durability os waits for no sync", () =>
+    inWorld(
+      async ({ disk, session }) => {
+        const topic = await session.createTopic("topic");
+        disk.hold("topic-0");
+        expect(await session.produce(topic, ["a"])).toEqual({ error: "NONE", baseOffset: 0 });
+        expect((await session.fetch(topic)).records).toEqual(["0:a"]);
+      },
+      { durability: "os" },
+    ));
+
+  it("a transaction's steps wait for the coordinator's log", () =>
+    inWorld(async (world) => {
+      const { disk, session } = world;
+      const topic = await session.createTopic("topic");
+      const producer = await session.newTransactional("id");
+      const options = { producer, transactionalId: "id" };
+      disk.hold("__transaction_state");
+      const written = session.produce(topic, ["a"], options);
+      expect(await isAnswered(written, world)).toBe(false);
+      // Without the coordinator's record nobody would end the transaction.
+      expect(disk.sizeOf("data/topic-0/00000000000000000000.log")).toBe(0);
+      disk.release();
+      expect((await written).error).toBe("NONE");
+
+      disk.hold("__transaction_state");
+      const ended = session.endTransaction("id", producer, "commit");
+      expect(await isAnswered(ended, world)).toBe(false);
+      const other = await RawSession.open(world.broker.address);
+      // No marker before the decision is durable: it could still be forgotten.
+      expect(await other.endOffset(topic, "read_uncommitted")).toBe(1);
+      disk.release();
+      expect((await ended).error).toBe("NONE");
+      await until(async () => (await other.endOffset(topic, "read_committed")) === 2);
+      other.close();
+    }));
+
+  it("a commit of offsets, and whoever reads them, wait for the group's log", () =>
+    inWorld(async (world) => {
+      const { disk, session, broker } = world;
+      const topic = await session.createTopic("topic");
+      await session.findCoordinator("group", "group");
+      disk.hold("__consumer_offsets");
+      const committed = session.commitOffset("group", topic, 7);
+      expect(await isAnswered(committed, world)).toBe(false);
+      const other = await RawSession.open(broker.address);
+      const fetched = other.committedOffset("group", topic);
+      expect(await isAnswered(fetched, world)).toBe(false);
+      disk.release();
+      expect(await committed).toBe("NONE");
+      expect(await fetched).toBe(7);
+      other.close();
+    }));
+
+  it("a topic is there once it is durable", () =>
+    inWorld(async (world) => {
+      const { disk, session } = world;
+      disk.hold("__cluster_metadata-0");
+      const created = session.createTopic("topic");
+      const other = await RawSession.open(world.broker.address);
+      expect((await other.produce({ name: "topic", id: "" }, ["a"])).error).toBe("UNKNOWN_TOPIC_OR_PARTITION");
+      disk.release();
+      const topic = await created;
+      expect((await other.produce(topic, ["a"])).error).toBe("NONE");
+      other.close();
+    }));
+
+  it("deleted records stay deleted once that is answered", () =>
+    inWorld(async (world) => {
+      const { disk, session } = world;
+      const topic = await session.createTopic("topic");
+      await session.produce(topic, ["a", "b"]);
+      disk.hold("topic-0");
+      const deleted = session.deleteRecords(topic, 1);
+      expect(await isAnswered(deleted, world)).toBe(false);
+      disk.release();
+      expect(await deleted).toEqual({ error: "NONE", lowWatermark: 1 });
+    }));
+});
+
+describe("a partition whose disk fails", () => {
+  it("answers who waits for it, and everyone after; others go on, and the broker stops", () =>
+    inWorld(async ({ disk, session, broker }) => {
+      const [bad, good] = [await session.createTopic("bad"), await session.createTopic("good")];
+      const reader = await RawSession.open(broker.address);
+      const waiting = reader.fetch(bad, { maxWaitMs: 20_000 });
+      disk.fail("bad-0");
+      expect((await session.produce(bad, ["a"])).error).toBe("KAFKA_STORAGE_ERROR");
+      expect((await waiting).error).toBe("KAFKA_STORAGE_ERROR");
+      expect((await session.produce(bad, ["b"])).error).toBe("KAFKA_STORAGE_ERROR");
+      expect((await session.produce(good, ["c"])).error).toBe("NONE");
+      reader.close();
+    }));
+
+  it("of a coordinator of groups: members that wait for each other are told", () =>
+    inWorld(
+      async ({ disk, session, broker }) => {
+        const topic = await session.createTopic("topic");
+        await session.findCoordinator("group", "group");
+        const member = await RawSession.open(broker.address);
+        const joining = member.client.send(joinGroup, 3, {
+          groupId: "group",
+          sessionTimeoutMs: 30_000,
+          rebalanceTimeoutMs: 30_000,
+          memberId: "",
+          protocolType: "consumer",
+          protocols: [{ name: "range", metadata: Buffer.alloc(0) }],
+        });
+        await until(async () => (await session.client.send(listGroups, 2, {})).groups.length === 1);
+        disk.fail("__consumer_offsets");
+        await session.client.send(writeTxnMarkers, 1, {
+          markers: [
+            {
+              producerId: 1,
+              producerEpoch: 0,
+              transactionResult: true,
+              topics: [{ name: "__consumer_offsets", partitionIndexes: [0, 1, 2, 3] }],
+              coordinatorEpoch: 0,
+            },
+          ],
+        });
+        expect(errorName((await joining).errorCode)).toBe("COORDINATOR_NOT_AVAILABLE");
+        expect(await session.committedOffset("group", topic)).toBe("COORDINATOR_NOT_AVAILABLE");
+        member.close();
+      },
+      { groupInitialRebalanceDelayMs: 60_000 },
+    ));
+
+  it("of a coordinator of transactions: nothing is half decided", () =>
+    inWorld(async ({ disk, session }) => {
+      const topic = await session.createTopic("topic");
+      const producer = await session.newTransactional("id");
+      await session.produce(topic, ["a"], { producer, transactionalId: "id" });
+      disk.fail("__transaction_state");
+      expect((await session.endTransaction("id", producer, "commit")).error).toBe("COORDINATOR_NOT_AVAILABLE");
+      const more = await session.produce(topic, ["b"], { producer, transactionalId: "id", sequence: 1 });
+      // The transaction is open here: nothing needs to be asked.
+      expect(more.error).toBe("NONE");
+      expect(await session.endOffset(topic, "read_committed")).toBe(0);
+    }));
+
+  it("a marker that cannot be written is tried again; the transaction ends elsewhere", () =>
+    inWorld(async ({ disk, session }) => {
+      const [bad, good] = [await session.createTopic("bad"), await session.createTopic("good")];
+      const producer = await session.newTransactional("id");
+      for (const topic of [bad, good]) await session.produce(topic, ["a"], { producer, transactionalId: "id" });
+      disk.fail("bad-0");
+      expect((await session.endTransaction("id", producer, "commit")).error).toBe("NONE");
+      await until(async () => (await session.endOffset(good, "read_committed")) === 2);
+      // The completion waits for the partition, and is through once that is deleted.
+      await session.deleteTopic(bad);
+      await until(async () => (await session.initProducer("id")).error === "NONE");
+    }));
+});
+
+describe("a metadata log whose disk fails", () => {
+  it("makes no topic, and nothing else stops", () =>
+    inWorld(async ({ disk, session, broker }) => {
+      const topic = await session.createTopic("topic");
+      disk.fail("__cluster_metadata-0");
+      const other = await RawSession.open(broker.address);
+      await expect(other.createTopic("another")).rejects.toThrow("metadata log of the broker is offline");
+      expect((await session.produce(topic, ["a"])).error).toBe("NONE");
+      other.close();
+    }));
+});

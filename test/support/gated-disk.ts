@@ -1,0 +1,91 @@
+/** A disk in memory whose syncs wait or fail when a test says so. */
+import { type Disk, DiskError, type DiskFile, type FolderLock } from "../../src/platform/disk.ts";
+import { MemoryDisk } from "../../src/platform/memory-disk.ts";
+
+export class GatedDisk implements Disk {
+  readonly #inner = new MemoryDisk();
+  readonly #failing = new Set<string>();
+  #held: string | undefined;
+  #waiting: (() => void)[] = [];
+
+  /** Syncs in folders whose name begins with `folder` wait for `release`. */
+  hold(folder: string): void {
+    this.#held = folder;
+  }
+
+  open(path: string, options?: { readonly create?: boolean }): DiskFile {
+    return this.#gated(this.#inner.open(path, options));
+  }
+
+  /** Everything that waits goes on, and nothing waits any more. */
+  release(): void {
+    this.#held = undefined;
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+
+  /** Syncs in folders whose name begins with `folder` fail from now on. */
+  fail(folder: string): void {
+    this.#failing.add(folder);
+  }
+
+  sizeOf(path: string): number {
+    return this.#inner.readFile(path).length;
+  }
+
+  exists(path: string): boolean {
+    return this.#inner.exists(path);
+  }
+
+  readFile(path: string): Uint8Array {
+    return this.#inner.readFile(path);
+  }
+
+  list(path: string): string[] {
+    return this.#inner.list(path);
+  }
+
+  makeFolder(path: string): void {
+    this.#inner.makeFolder(path);
+  }
+
+  remove(path: string): void {
+    this.#inner.remove(path);
+  }
+
+  rename(from: string, to: string): void {
+    this.#inner.rename(from, to);
+  }
+
+  async syncFolder(path: string): Promise<void> {
+    await this.#pass(path);
+    await this.#inner.syncFolder(path);
+  }
+
+  lock(path: string): FolderLock {
+    return this.#inner.lock(path);
+  }
+
+  #gated(file: DiskFile): DiskFile {
+    return {
+      path: file.path,
+      size: () => file.size(),
+      read: (target, targetOffset, length, position) => file.read(target, targetOffset, length, position),
+      write: (chunks, position) => file.write(chunks, position),
+      sync: async () => {
+        await this.#pass(file.path);
+        await file.sync();
+      },
+      truncate: (size) => file.truncate(size),
+      close: () => file.close(),
+    };
+  }
+
+  async #pass(path: string): Promise<void> {
+    if (this.#held !== undefined && path.includes(`/${this.#held}`)) {
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+    for (const folder of this.#failing) {
+      if (path.includes(`/${folder}`)) throw new DiskError("EIO", path, `${path}: EIO: i/o error`);
+    }
+  }
+}
