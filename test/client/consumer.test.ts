@@ -183,6 +183,23 @@ describe("a consumer of chosen partitions", () => {
     expect(values(await take(none, 1))).toEqual(["9"]);
   });
 
+  it("tells its positions, and goes back to what is committed, else by the reset policy", async () => {
+    await produce(0, 5, 0);
+    await produce(0, 5, 1);
+    const consumer = reader({ groupId: cluster.unique("back") }, [0, 1]);
+    expect(consumer.positions()).toEqual([]);
+    await take(consumer, 10);
+    expect(consumer.positions()).toMatchObject([
+      { ...at(0), offset: 5 },
+      { ...at(1), offset: 5 },
+    ]);
+    await consumer.commit([{ ...at(0), offset: 3 }]);
+    consumer.seekToCommitted();
+    const again = await take(consumer, 7);
+    expect(again.filter(({ partition }) => partition === 0).map(({ offset }) => offset)).toEqual([3, 4]);
+    expect(again.filter(({ partition }) => partition === 1).map(({ offset }) => offset)).toEqual([0, 1, 2, 3, 4]);
+  });
+
   it("commits now and then, and when it is closed, when asked to", async () => {
     await produce(0, 10);
     const groupId = cluster.unique("auto");

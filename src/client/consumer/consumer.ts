@@ -203,6 +203,19 @@ export class Consumer {
     }
   }
 
+  /** The positions of all assigned partitions, as far as they are known: behind what `poll` has returned. For
+   * `producer.sendOffsetsToTransaction`; `commit` stores them unless told otherwise. */
+  positions(): TopicPartitionOffset[] {
+    const positions: TopicPartitionOffset[] = [];
+    for (const assigned of this.#assignment) {
+      const position = this.#positionOf(assigned);
+      if (!position) continue;
+      const { topic, partition } = assigned;
+      positions.push({ topic, partition, offset: position.offset, leaderEpoch: position.leaderEpoch });
+    }
+    return positions;
+  }
+
   seek(partition: TopicPartition, offset: number): void {
     const assigned = this.#require(partition);
     if (!Number.isSafeInteger(offset) || offset < 0) {
@@ -223,6 +236,14 @@ export class Consumer {
     this.#moved(partitions);
   }
 
+  /** Back to what the group has stored, or where there is nothing, to where `autoOffsetReset` says: after an abort, the same
+   * records come again. */
+  seekToCommitted(partitions: readonly TopicPartition[] = this.assignment()): void {
+    this.#requireGroup();
+    for (const partition of partitions) this.#require(partition).restart("committed");
+    this.#moved(partitions);
+  }
+
   /** Keeps the partitions but hands out nothing of them. Forgotten when they are revoked. */
   pause(partitions: readonly TopicPartition[]): void {
     for (const partition of partitions) this.#require(partition).isPaused = true;
@@ -239,7 +260,7 @@ export class Consumer {
   }
 
   /** Stores `offsets` (default: the positions) for the group. Throws CommitFailedError when the member was replaced. */
-  async commit(offsets: readonly TopicPartitionOffset[] = this.#positions()): Promise<void> {
+  async commit(offsets: readonly TopicPartitionOffset[] = this.positions()): Promise<void> {
     this.#requireOpen();
     const coordinator = this.#requireGroup();
     if (offsets.length === 0) return;
@@ -380,17 +401,6 @@ export class Consumer {
 
   #positionOf(assigned: AssignedPartition): { readonly offset: number; readonly leaderEpoch: number } | undefined {
     return this.#undelivered.firstOf(assigned) ?? assigned.position;
-  }
-
-  #positions(): TopicPartitionOffset[] {
-    const positions: TopicPartitionOffset[] = [];
-    for (const assigned of this.#assignment) {
-      const position = this.#positionOf(assigned);
-      if (!position) continue;
-      const { topic, partition } = assigned;
-      positions.push({ topic, partition, offset: position.offset, leaderEpoch: position.leaderEpoch });
-    }
-    return positions;
   }
 
   #fetchCommitted(partitions: readonly TopicPartition[]): Promise<TopicPartitionOffset[]> {
