@@ -59,24 +59,31 @@ class NodeFile implements DiskFile {
   }
 
   #writeOne(bytes: Uint8Array, position: number): void {
-    const written = writeSync(this.#fd, bytes, 0, bytes.length, position);
-    if (written !== bytes.length) this.#shortWrite(written, bytes.length);
+    this.#writeRest([bytes], position, writeSync(this.#fd, bytes, 0, bytes.length, position));
   }
 
   #writeMany(chunks: readonly Uint8Array[], position: number): void {
     // The kernel takes at most 1024 (IOV_MAX) pieces a call.
     for (let start = 0; start < chunks.length; start += 1024) {
       const part = chunks.slice(start, start + 1024);
-      const expected = part.reduce((sum, chunk) => sum + chunk.length, 0);
-      const written = writevSync(this.#fd, part, position);
-      if (written !== expected) this.#shortWrite(written, expected);
-      position += written;
+      this.#writeRest(part, position, writevSync(this.#fd, part, position));
+      position += sizeOf(part);
     }
   }
 
-  #shortWrite(written: number, expected: number): never {
-    throw new DiskError("SHORT_WRITE", this.path, `${this.path}: ${written} of ${expected} bytes written`);
+  /** A write that took less is tried once more with the rest: the system then tells why, a full disk for one. */
+  #writeRest(chunks: readonly Uint8Array[], position: number, written: number): void {
+    const size = sizeOf(chunks);
+    if (written === size) return;
+    const rest = Buffer.concat(chunks).subarray(written);
+    written += writeSync(this.#fd, rest, 0, rest.length, position + written);
+    if (written === size) return;
+    throw new DiskError("SHORT_WRITE", this.path, `${this.path}: ${written} of ${size} bytes written`);
   }
+}
+
+function sizeOf(chunks: readonly Uint8Array[]): number {
+  return chunks.reduce((sum, chunk) => sum + chunk.length, 0);
 }
 
 function toDiskError(error: NodeJS.ErrnoException, path: string): DiskError {

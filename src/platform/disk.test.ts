@@ -1,0 +1,243 @@
+// What every Disk does, whatever it is made of.
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { type Disk, DiskError, type DiskFile } from "./disk.ts";
+import { MemoryDisk } from "./memory-disk.ts";
+import { nodeDisk } from "./node/disk.ts";
+
+interface Place {
+  readonly disk: Disk;
+  readonly folder: string;
+  remove(): void;
+}
+
+const disks: Readonly<Record<string, () => Place>> = {
+  node() {
+    const folder = mkdtempSync(join(tmpdir(), "oncilla-disk-"));
+    return { disk: nodeDisk, folder, remove: () => rmSync(folder, { recursive: true }) };
+  },
+  memory() {
+    const disk = new MemoryDisk();
+    disk.makeFolder("data");
+    return { disk, folder: "data", remove: () => {} };
+  },
+  "memory that can crash"() {
+    const disk = new MemoryDisk({ canCrash: true });
+    disk.makeFolder("data");
+    return { disk, folder: "data", remove: () => {} };
+  },
+};
+
+describe.each(Object.entries(disks))("%s", (_name, create) => {
+  let place: Place;
+  let disk: Disk;
+  let folder: string;
+  beforeEach(() => {
+    place = create();
+    disk = place.disk;
+    folder = place.folder;
+  });
+  afterEach(() => place.remove());
+
+  const path = (name: string): string => `${folder}/${name}`;
+  const textOf = (name: string): string => Buffer.from(disk.readFile(path(name))).toString();
+  const make = (name: string, text: string): DiskFile => {
+    const file = disk.open(path(name), { create: true });
+    file.write([Buffer.from(text)], 0);
+    return file;
+  };
+  const save = (name: string, text: string): void => make(name, text).close();
+
+  describe("a file", () => {
+    it("gives back what was written, wherever it was written", () => {
+      const file = make("file", "hello");
+      file.write([Buffer.from(" world"), Buffer.from("!")], 5);
+      file.write([Buffer.from("J")], 0);
+      expect(file.size()).toBe(12);
+      expect(textOf("file")).toBe("Jello world!");
+      const target = Buffer.alloc(8, ".");
+      expect(file.read(target, 2, 5, 6)).toBe(5);
+      expect(target.toString()).toBe("..world.");
+      file.close();
+    });
+
+    it("takes any number of chunks in one write", () => {
+      const file = disk.open(path("file"), { create: true });
+      const chunks = Array.from({ length: 2500 }, (_, i) => Buffer.from(String(i % 10)));
+      file.write([], 0);
+      file.write(chunks, 0);
+      file.write(chunks, 2500);
+      expect(textOf("file")).toBe("0123456789".repeat(500));
+      file.close();
+    });
+
+    it("reads short at the end, and nothing behind it", () => {
+      const file = make("file", "abc");
+      const target = Buffer.alloc(8);
+      expect(file.read(target, 0, 8, 1)).toBe(2);
+      expect(file.read(target, 0, 8, 3)).toBe(0);
+      expect(file.read(target, 0, 8, 100)).toBe(0);
+      expect(file.read(target, 0, 0, 0)).toBe(0);
+      file.close();
+    });
+
+    it("is zero where nothing was written", () => {
+      const file = make("file", "abc");
+      file.write([Buffer.from("x")], 6);
+      expect(textOf("file")).toBe("abc\0\0\0x");
+      file.close();
+    });
+
+    it("can be cut, and grows with zeros where it was cut", () => {
+      const file = make("file", "abcdef");
+      file.truncate(2);
+      expect(textOf("file")).toBe("ab");
+      file.truncate(4);
+      expect(textOf("file")).toBe("ab\0\0");
+      file.write([Buffer.from("y")], 5);
+      expect(textOf("file")).toBe("ab\0\0\0y");
+      file.truncate(0);
+      expect(file.size()).toBe(0);
+      file.close();
+    });
+
+    it.each([10_000, 65_535, 65_536, 65_537, 200_000])("of %i bytes is what was written, piece by piece", (size) => {
+      const bytes = Buffer.from(Array.from({ length: size }, (_, i) => (i * 31 + (i >> 8)) & 0xff));
+      const file = disk.open(path("file"), { create: true });
+      for (let at = 0; at < size; at += 7001) file.write([bytes.subarray(at, Math.min(at + 7001, size))], at);
+      expect(file.size()).toBe(size);
+      const target = Buffer.alloc(size);
+      for (let at = 0; at < size; at += 5003) file.read(target, at, Math.min(5003, size - at), at);
+      expect(target.equals(bytes)).toBe(true);
+      file.truncate(size - 5000);
+      file.truncate(size);
+      expect(
+        Buffer.from(disk.readFile(path("file"))).equals(Buffer.concat([bytes.subarray(0, -5000), Buffer.alloc(5000)])),
+      ).toBe(true);
+      file.close();
+    });
+
+    it("keeps its content when opened again, created or not", () => {
+      save("file", "abc");
+      disk.open(path("file")).close();
+      disk.open(path("file"), { create: true }).close();
+      expect(textOf("file")).toBe("abc");
+    });
+
+    it("is one file however often it is open", () => {
+      const writer = make("file", "abc");
+      const reader = disk.open(path("file"));
+      writer.write([Buffer.from("d")], 3);
+      expect(reader.size()).toBe(4);
+      writer.close();
+      reader.close();
+    });
+
+    it("stays usable for who has it open when it is removed or renamed", () => {
+      const file = make("file", "abc");
+      disk.rename(path("file"), path("other"));
+      file.write([Buffer.from("d")], 3);
+      expect(textOf("other")).toBe("abcd");
+      disk.remove(path("other"));
+      file.write([Buffer.from("e")], 4);
+      expect(file.size()).toBe(5);
+      expect(disk.exists(path("other"))).toBe(false);
+      file.close();
+    });
+
+    it("syncs, also several times at once", async () => {
+      const file = make("file", "abc");
+      await Promise.all([file.sync(), file.sync()]);
+      await disk.syncFolder(folder);
+      file.close();
+    });
+  });
+
+  describe("a folder", () => {
+    it("lists names in order, those of folders with a slash", () => {
+      save("b", "");
+      save("a", "");
+      disk.makeFolder(path("c/d"));
+      expect(disk.list(folder)).toEqual(["a", "b", "c/"]);
+      expect(disk.list(path("c"))).toEqual(["d/"]);
+      expect(disk.exists(path("c/d"))).toBe(true);
+    });
+
+    it("may be made twice", () => {
+      disk.makeFolder(path("c/d"));
+      disk.makeFolder(path("c/d"));
+      expect(disk.list(path("c"))).toEqual(["d/"]);
+    });
+
+    it("moves with what is in it", () => {
+      disk.makeFolder(path("c/d"));
+      save("c/d/file", "abc");
+      disk.rename(path("c"), path("e"));
+      expect(textOf("e/d/file")).toBe("abc");
+      expect(disk.list(folder)).toEqual(["e/"]);
+    });
+
+    it("is removed with what is in it; what is missing is removed already", () => {
+      disk.makeFolder(path("c/d"));
+      save("c/d/file", "abc");
+      disk.remove(path("c"));
+      disk.remove(path("c"));
+      disk.remove(path("missing/file"));
+      expect(disk.list(folder)).toEqual([]);
+    });
+
+    it("replaces a file by another in one step", () => {
+      save("new", "new");
+      save("old", "old");
+      disk.rename(path("new"), path("old"));
+      expect(disk.list(folder)).toEqual(["old"]);
+      expect(textOf("old")).toBe("new");
+    });
+
+    it("is held by one holder only", () => {
+      const lock = disk.lock(folder);
+      expect(codeOf(() => disk.lock(folder))).toBe("LOCKED");
+      lock.release();
+      disk.lock(folder).release();
+    });
+  });
+
+  it.each<[string, string, (at: (name: string) => string) => unknown]>([
+    ["opening a missing file", "ENOENT", (at) => disk.open(at("missing"))],
+    ["creating a file in a missing folder", "ENOENT", (at) => disk.open(at("missing/file"), { create: true })],
+    ["reading a missing file", "ENOENT", (at) => disk.readFile(at("missing"))],
+    ["listing a missing folder", "ENOENT", (at) => disk.list(at("missing"))],
+    ["listing a file", "ENOTDIR", (at) => disk.list(at("file"))],
+    ["reading a folder", "EISDIR", (at) => disk.readFile(at("folder"))],
+    ["renaming what is missing", "ENOENT", (at) => disk.rename(at("missing"), at("file"))],
+    ["making a folder where a file is", "EEXIST", (at) => disk.makeFolder(at("file"))],
+  ])("%s is an error: %s", (_what, code, operation) => {
+    save("file", "");
+    disk.makeFolder(path("folder"));
+    expect(codeOf(() => operation(path))).toBe(code);
+  });
+
+  it("syncing a missing folder is an error: ENOENT", async () => {
+    await expect(disk.syncFolder(path("missing"))).rejects.toMatchObject({ name: "DiskError", code: "ENOENT" });
+  });
+});
+
+it.skipIf(process.platform !== "linux")("node: a full disk says so", () => {
+  const file = nodeDisk.open("/dev/full");
+  expect(codeOf(() => file.write([Buffer.from("x")], 0))).toBe("ENOSPC");
+  expect(codeOf(() => file.write([Buffer.from("x"), Buffer.from("y")], 0))).toBe("ENOSPC");
+  file.close();
+});
+
+function codeOf(operation: () => unknown): string | undefined {
+  try {
+    operation();
+  } catch (error) {
+    expect(error).toBeInstanceOf(DiskError);
+    return (error as DiskError).code;
+  }
+  return undefined;
+}
