@@ -1,7 +1,7 @@
 /** The broker as a whole: a core, a listener and connections. */
 
 import type { Timer } from "../platform/clock.ts";
-import { type Disk, DiskError, type FolderLock } from "../platform/disk.ts";
+import type { FolderLock } from "../platform/disk.ts";
 import { type Logger, silentLogger } from "../platform/logger.ts";
 import { type Connection, type Listener, NetworkError } from "../platform/network.ts";
 import { nodePlatform } from "../platform/node/index.ts";
@@ -9,6 +9,7 @@ import type { Platform } from "../platform/platform.ts";
 import { BrokerCore } from "./broker-core.ts";
 import { BrokerError } from "./broker-error.ts";
 import { ClientConnection, type ConnectionLimits, type RequestDispatcher } from "./connection.ts";
+import { takeDataFolder } from "./data-folder.ts";
 import { createHandlers } from "./handlers/index.ts";
 import { type BrokerConfig, type BrokerOptions, resolveOptions } from "./options.ts";
 import { createRouter } from "./router.ts";
@@ -48,7 +49,7 @@ export class Broker {
     const disk =
       config.dataDir === undefined ? new (await import("../platform/memory-disk.ts")).MemoryDisk() : platform.disk;
     const folder = config.dataDir ?? MEMORY_FOLDER;
-    const lock = takeFolder(disk, folder);
+    const lock = await takeDataFolder(disk, folder);
     try {
       const { clock, random } = platform;
       const core = await openCore({ config, disk, clock, random, logger, folder });
@@ -173,23 +174,6 @@ export class Broker {
     });
     await Promise.all(closed);
     timer.cancel();
-  }
-}
-
-function takeFolder(disk: Disk, folder: string): FolderLock {
-  try {
-    disk.makeFolder(folder);
-    return disk.lock(folder);
-  } catch (error) {
-    if (!(error instanceof DiskError)) throw error;
-    if (error.code === "LOCKED") {
-      throw new BrokerError("DATA_DIR_IN_USE", `the data folder ${folder} is in use by another broker`, {
-        cause: error,
-      });
-    }
-    throw new BrokerError("DATA_DIR_UNUSABLE", `the data folder ${folder} cannot be used: ${error.message}`, {
-      cause: error,
-    });
   }
 }
 
