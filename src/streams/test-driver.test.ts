@@ -66,7 +66,7 @@ describe("stateless operations", () => {
     const driver = new TopologyTestDriver(builder.build());
     driver.input("in", { value: nullable(serdes.string) }).pipe({ value: null });
     driver.input("in", { value: nullable(serdes.string) }).pipe({ value: "four" });
-    const out = driver.output("out", { key: nullable(serdes.string), value: serdes.int64 });
+    const out = driver.output("out", { value: serdes.int64 });
     expect(out.readAll().map(({ value }) => value)).toEqual([4]);
   });
 

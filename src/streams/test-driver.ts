@@ -4,7 +4,7 @@ import { defined } from "../platform/assert.ts";
 import { silentLogger } from "../platform/logger.ts";
 import { StreamsError } from "./errors.ts";
 import { NO_HEADERS, type StreamRecord } from "./record.ts";
-import { readNullable, writeNullable } from "./serde.ts";
+import { nullableBytes, readNullable, writeNullable } from "./serde.ts";
 import type { ReadonlyKeyValueStore } from "./stores/committed-view.ts";
 import { memoryEngines } from "./stores/memory-engine.ts";
 import type { ErrorHandlers } from "./tasks/error-handlers.ts";
@@ -76,14 +76,18 @@ export class TopologyTestDriver {
     };
   }
 
-  /** What the topology wrote to a topic. All outputs of one topic share its read position. */
-  output<K, V>(topic: string, serdes: { readonly key: Serde<K>; readonly value: Serde<V> }): TestOutput<K, V> {
+  /** What the topology wrote to a topic; without a serde keys are bytes or null. All outputs of one topic share its read
+   * position. */
+  output<K, V>(topic: string, serdes: { readonly key: Serde<K>; readonly value: Serde<V> }): TestOutput<K, V>;
+  output<V>(topic: string, serdes: { readonly value: Serde<V> }): TestOutput<Uint8Array | null, V>;
+  output<K, V>(topic: string, serdes: { readonly key?: Serde<K>; readonly value: Serde<V> }): TestOutput<K, V> {
+    const keySerde = serdes.key ?? (nullableBytes as unknown as Serde<K>);
     const read = (): StreamRecord<K, V> | undefined => {
       const position = this.#read.get(topic) ?? 0;
       const raw = this.#topics.get(topic)?.[position];
       if (!raw) return undefined;
       this.#read.set(topic, position + 1);
-      const key = readNullable(serdes.key, raw.key);
+      const key = readNullable(keySerde, raw.key);
       return { key, value: readNullable(serdes.value, raw.value), timestamp: raw.timestamp, headers: raw.headers };
     };
     const readAll = (): StreamRecord<K, V>[] => {
