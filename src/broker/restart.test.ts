@@ -63,6 +63,7 @@ describe("a restart on disk", () => {
       }
       const { results } = await session.client.send(describeConfigs, 4, {
         resources: [{ resourceType: 2, resourceName: "topic", configurationKeys: ["retention.ms"] }],
+        includeSynonyms: false,
       });
       expect(results[0]?.configs[0]?.value).toBe("12345");
       expect((await session.produce(topic, ["after"])).baseOffset).toBe(1);
@@ -139,8 +140,9 @@ describe("a restart on disk", () => {
     });
     await withBroker(start, async (session) => {
       const topic = { name: "topic", id: "" };
-      await until(async () => (await session.endOffset(topic, "read_committed")) === 2);
-      expect((await session.fetch(topic, { version: 12 })).records).toEqual(["0:a", "1:abort"]);
+      await until(async () => (await session.endOffset(topic, "read_committed")) >= 2);
+      // When the first broker began to abort it, the second writes the marker once more.
+      expect((await session.fetch(topic, { version: 12 })).records.slice(0, 2)).toEqual(["0:a", "1:abort"]);
     });
   });
 });

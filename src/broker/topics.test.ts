@@ -12,7 +12,7 @@ import { listConfigResources } from "../protocol/apis/list-config-resources.ts";
 import { metadata } from "../protocol/apis/metadata.ts";
 import { ZERO_UUID } from "../protocol/codec.ts";
 import { errorName } from "../protocol/errors.ts";
-import type { RequestBody } from "../protocol/schema.ts";
+import type { RequestBody, ResponseOf } from "../protocol/schema.ts";
 import { Broker } from "./broker.ts";
 
 type CreatableTopic = RequestBody<typeof createTopics>["topics"][number];
@@ -55,6 +55,7 @@ async function describeTopic(name: string | null, topicId = ZERO_UUID, allowAuto
 async function configOf(topic: RawTopic, name: string): Promise<string | null | undefined> {
   const { results } = await session.client.send(describeConfigs, 4, {
     resources: [{ resourceType: 2, resourceName: topic.name, configurationKeys: [name] }],
+    includeSynonyms: false,
   });
   return results[0]?.configs[0]?.value;
 }
@@ -193,7 +194,7 @@ describe("metadata", () => {
     const pages: string[] = [];
     let cursor: { topicName: string; partitionIndex: number } | null = null;
     do {
-      const page = await session.client.send(describeTopicPartitions, 0, {
+      const page: ResponseOf<typeof describeTopicPartitions> = await session.client.send(describeTopicPartitions, 0, {
         topics: asked,
         responsePartitionLimit: 2,
         cursor,
@@ -307,6 +308,7 @@ describe("settings", () => {
     expect(configResources).toEqual([{ resourceName: "1", resourceType: 4 }]);
     const { results } = await session.client.send(describeConfigs, 4, {
       resources: [{ resourceType: 4, resourceName: "1", configurationKeys: null }],
+      includeSynonyms: false,
     });
     const told = new Map(results[0]?.configs.map(({ name, value }) => [name, value]));
     expect(told.get("num.partitions")).toBe("3");

@@ -1,0 +1,197 @@
+import { spawn } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { type RawProducer, RawSession } from "../../test/support/raw-session.ts";
+import { MemoryDisk } from "../platform/memory-disk.ts";
+import { nodePlatform } from "../platform/node/index.ts";
+import { Broker } from "./broker.ts";
+import { BrokerError } from "./broker-error.ts";
+import type { BrokerOptions } from "./options.ts";
+
+async function problemOf(options: BrokerOptions): Promise<BrokerError> {
+  const outcome = await Broker.start(options).catch((error: unknown) => error);
+  if (!(outcome instanceof BrokerError)) throw new Error(`no BrokerError but ${outcome}`);
+  return outcome;
+}
+
+describe("options", () => {
+  it.each<[string, Record<string, unknown>, RegExp]>([
+    ["an unknown one", { dataFolder: "data" }, /^there is no broker option "dataFolder"$/],
+    ["a port that is none", { port: 70_000 }, /"port" must be a whole number from 0 to 65535, not 70000/],
+    ["a number as text", { nodeId: "1" }, /"nodeId" must be a whole number/],
+    ["an empty data folder", { dataDir: "" }, /"dataDir" must be a text/],
+    ["an unknown durability", { durability: "none" }, /"durability" must be one of fsync, os, not none/],
+    ["a switch that is none", { autoCreateTopics: "yes" }, /"autoCreateTopics" must be true or false/],
+    ["an unknown topic setting", { topicDefaults: { "retention.mss": 1 } }, /"topicDefaults": .*retention.mss/],
+    ["a topic setting without sense", { topicDefaults: { "retention.ms": "x" } }, /"topicDefaults": .*retention.ms/],
+  ])("%s is refused by name", async (_what, options, message) => {
+    const problem = await problemOf(options as BrokerOptions);
+    expect(problem.code).toBe("INVALID_OPTION");
+    expect(problem.message).toMatch(message);
+  });
+
+  it("undefined stands for an option that was left out", async () => {
+    const broker = await Broker.start({ port: undefined } as unknown as BrokerOptions);
+    expect(broker.address).toMatch(/^127\.0\.0\.1:\d+$/);
+    await broker.stop();
+  });
+
+  it("what is advertised is what clients are told", async () => {
+    const broker = await Broker.start({ advertisedHost: "broker.example", advertisedPort: 9092 });
+    expect(broker.address).toBe("broker.example:9092");
+    await broker.stop();
+  });
+});
+
+describe("start and stop", () => {
+  let folder: string;
+
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "oncilla-start-"));
+  });
+
+  afterEach(() => {
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it("a folder in use is refused, and free once the broker has stopped", async () => {
+    const first = await Broker.start({ dataDir: folder });
+    const problem = await problemOf({ dataDir: folder });
+    expect(problem.code).toBe("DATA_DIR_IN_USE");
+    expect(problem.message).toBe(`the data folder ${folder} is in use by another broker`);
+    await first.stop();
+    const second = await Broker.start({ dataDir: folder });
+    await second.stop();
+  });
+
+  it("a port in use is refused, and the folder is free again", async () => {
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const address = server.address();
+    const port = typeof address === "object" && address ? address.port : 0;
+    const problem = await problemOf({ dataDir: folder, port });
+    expect(problem.code).toBe("PORT_IN_USE");
+    expect(problem.message).toBe(`127.0.0.1:${port} is in use by another program`);
+    server.close();
+    const broker = await Broker.start({ dataDir: folder });
+    await broker.stop();
+  });
+
+  it("a host that is not ours cannot be listened on", async () => {
+    expect((await problemOf({ host: "203.0.113.1" })).code).toBe("CANNOT_LISTEN");
+  });
+
+  it("a file in the folder's place is refused", async () => {
+    const path = join(folder, "file");
+    writeFileSync(path, "");
+    expect((await problemOf({ dataDir: join(path, "data") })).code).toBe("DATA_DIR_UNUSABLE");
+  });
+
+  it("a partition of another topic in the folder takes that partition offline, and no other", async () => {
+    const first = await Broker.start({ dataDir: folder });
+    const session = await RawSession.open(first.address);
+    const topic = await session.createTopic("topic", 2);
+    session.close();
+    await first.stop();
+    writeFileSync(join(folder, "topic-1", "partition.metadata"), "version: 0\ntopic_id: 4pDa7E0AQS6hJEFRVPTXMQ");
+    const second = await Broker.start({ dataDir: folder });
+    const again = await RawSession.open(second.address);
+    expect((await again.produce(topic, ["a"], { partition: 1 })).error).toBe("KAFKA_STORAGE_ERROR");
+    expect((await again.produce(topic, ["a"], { partition: 0 })).error).toBe("NONE");
+    again.close();
+    await second.stop();
+  });
+
+  it("what is no metadata log is refused with its place", async () => {
+    mkdirSync(join(folder, "__cluster_metadata-0"));
+    writeFileSync(
+      join(folder, "__cluster_metadata-0", "partition.metadata"),
+      "version: 0\ntopic_id: 4pDa7E0AQS6hJEFRVPTXMQ",
+    );
+    const problem = await problemOf({ dataDir: folder });
+    expect(problem.code).toBe("DATA_DIR_UNUSABLE");
+    expect(problem.message).toContain("__cluster_metadata-0");
+  });
+
+  it("twice is once; requests under way are answered before a stop", async () => {
+    const broker = await Broker.start();
+    const session = await RawSession.open(broker.address);
+    const topic = await session.createTopic("topic");
+    const fetching = session.fetch(topic, { maxWaitMs: 60_000 });
+    // It has been taken once the request behind it on another connection is answered.
+    const other = await RawSession.open(broker.address);
+    await other.initProducer(null);
+    await other.initProducer(null);
+    await Promise.all([broker.stop(), broker.stop()]);
+    expect(await fetching).toMatchObject({ error: "NONE", records: [] });
+    await session.client.closed;
+    await other.client.closed;
+  });
+
+  it("in memory nothing is written anywhere", async () => {
+    const platform = {
+      ...nodePlatform,
+      disk: new Proxy(new MemoryDisk(), {
+        get() {
+          throw new Error("the disk was touched");
+        },
+      }),
+    };
+    const broker = await Broker.start({ platform });
+    const session = await RawSession.open(broker.address);
+    expect((await session.produce(await session.createTopic("topic"), ["a"])).error).toBe("NONE");
+    session.close();
+    await broker.stop();
+  });
+
+  it("kill -9, again and again: every acknowledged record is there, once and in order", async () => {
+    let producer: RawProducer | undefined;
+    let sequence = 0;
+    const acknowledged: string[] = [];
+    for (let life = 0; life < 4; life++) {
+      const { child, address } = await spawnBroker(folder);
+      const session = await RawSession.open(address);
+      const topic = life === 0 ? await session.createTopic("topic") : { name: "topic", id: "" };
+      producer ??= await session.initProducer(null);
+      const { records } = await session.fetch(topic, { version: 12 });
+      const values = records.map((record) => record.slice(record.indexOf(":") + 1));
+      expect(values.slice(0, acknowledged.length)).toEqual(acknowledged);
+      expect(values).toEqual(values.map((_value, i) => `${i}`));
+      sequence = values.length;
+      acknowledged.splice(0, acknowledged.length, ...values);
+      const sent = Array.from({ length: 50 }, (_, i) => sequence + i).map((i) =>
+        session.produce(topic, [`${i}`], { ...(producer ? { producer } : {}), sequence: i }).then(
+          ({ error }) => {
+            if (error === "NONE") acknowledged[i] = `${i}`;
+          },
+          () => {},
+        ),
+      );
+      await sent[10];
+      child.kill("SIGKILL");
+      await Promise.all(sent);
+      session.close();
+    }
+    expect(acknowledged.length).toBeGreaterThan(40);
+  });
+});
+
+/** In a process of its own, which can be killed. */
+async function spawnBroker(folder: string) {
+  const main = join(import.meta.dirname, "../cli/main.ts");
+  const child = spawn(process.execPath, [main, "broker", "--data-dir", folder, "--port", "0", "--log-level", "error"]);
+  child.stderr.pipe(process.stderr);
+  const address = await new Promise<string>((resolve, reject) => {
+    let printed = "";
+    child.stdout.on("data", (chunk: Buffer) => {
+      printed += chunk;
+      const match = /listening on (\S+)\n/.exec(printed);
+      if (match?.[1]) resolve(match[1]);
+    });
+    child.once("exit", (code) => reject(new Error(`the broker ended with ${code}`)));
+  });
+  return { child, address };
+}
