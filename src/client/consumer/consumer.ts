@@ -396,7 +396,8 @@ export class Consumer {
 
   #moved(partitions: readonly TopicPartition[]): void {
     this.#undelivered.drop(partitions);
-    this.#pump();
+    // Left to the poll: another `seek` may follow for a partition that has no position to be found.
+    this.#changed.notify();
   }
 
   #positionOf(assigned: AssignedPartition): { readonly offset: number; readonly leaderEpoch: number } | undefined {
