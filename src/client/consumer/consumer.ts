@@ -346,6 +346,7 @@ export class Consumer {
 
   async #poll(deadline: number): Promise<ConsumerRecord[]> {
     for (;;) {
+      const { count } = this.#changed;
       if (this.#isWoken || this.#isLeaving || this.#closing.signal.aborted) {
         this.#isWoken = false;
         return [];
@@ -358,7 +359,8 @@ export class Consumer {
       this.#autoCommitWhenDue();
       const left = deadline - this.#clock.monotonic();
       if (records.length > 0 || left <= 0) return records;
-      if (!this.#isWoken) await this.#changed.wait(this.#clock, left);
+      // What came while the listener was at work counts as well.
+      await this.#changed.wait(this.#clock, left, count);
     }
   }
 

@@ -1,0 +1,308 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import {
+  type Client,
+  type Consumer,
+  type ConsumerOptions,
+  cooperativeStickyAssignor,
+  OncillaError,
+  type RebalanceListener,
+  rangeAssignor,
+  roundRobinAssignor,
+  type TopicPartition,
+} from "../../src/client/index.ts";
+import { createTopic, startCluster, type TestCluster, text, until } from "../support/cluster.ts";
+
+let cluster: TestCluster;
+let client: Client;
+let topic: string;
+let groupId: string;
+const members: Member[] = [];
+
+beforeAll(async () => {
+  cluster = await startCluster();
+  client = cluster.client;
+});
+afterAll(() => cluster.stop());
+beforeEach(async () => {
+  topic = cluster.unique("group");
+  groupId = cluster.unique("members");
+  await createTopic(client, topic, 6);
+});
+afterEach(async () => {
+  await Promise.all(members.splice(0).map((member) => member.stop()));
+});
+
+/** A consumer that polls all the time, and what it was told. */
+class Member {
+  readonly consumer: Consumer;
+  readonly events: string[] = [];
+  readonly values: string[] = [];
+  readonly errors: unknown[] = [];
+  isHolding = false;
+  #isStopped = false;
+  readonly #polling: Promise<void>;
+
+  constructor(options: ConsumerOptions = {}, topics: readonly string[] = [topic], listener: RebalanceListener = {}) {
+    this.consumer = client.consumer({ groupId, heartbeatIntervalMs: 100, sessionTimeoutMs: 6_000, ...options });
+    const note = (what: string) => (partitions: readonly TopicPartition[]) => {
+      if (partitions.length > 0) this.events.push(`${what} ${numbers(partitions)}`);
+    };
+    this.consumer.subscribe(topics, {
+      onAssigned: note("+"),
+      onRevoked: note("-"),
+      onLost: note("lost"),
+      ...listener,
+    });
+    members.push(this);
+    this.#polling = this.#poll();
+  }
+
+  get share(): string {
+    return numbers(this.consumer.assignment());
+  }
+
+  /** Ends as `close` does, or without a word, as when the process dies. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.consumer.wakeup();
+    await this.#polling;
+    await this.consumer.close();
+  }
+
+  async #poll(): Promise<void> {
+    while (!this.#isStopped) {
+      try {
+        for (const record of await this.consumer.poll({ timeoutMs: 100 })) this.values.push(text(record.value));
+      } catch (error) {
+        this.errors.push(error);
+        if (error instanceof OncillaError && error.fatal) return;
+      }
+      // A caller that is busy with what it polled.
+      if (this.isHolding) await until(() => !this.isHolding || this.#isStopped);
+    }
+  }
+}
+
+function numbers(partitions: readonly TopicPartition[]): string {
+  return partitions
+    .map(({ partition }) => partition)
+    .sort()
+    .join("");
+}
+
+function shares(...all: Member[]): string {
+  return all
+    .map(({ share }) => share)
+    .sort()
+    .join("|");
+}
+
+async function produce(count: number): Promise<void> {
+  const producer = client.producer();
+  await producer.sendAll(Array.from({ length: count }, (_, i) => ({ topic, partition: i % 6, value: `${i}` })));
+  await producer.close();
+}
+
+describe("a group", () => {
+  it("cooperative: the second member gets half, and the first keeps the other half all the time", async () => {
+    const first = new Member();
+    await until(() => first.share === "012345");
+    const second = new Member();
+    await until(() => second.share.length === 3 && first.share.length === 3);
+    expect(shares(first, second).replace("|", "").split("").sort().join("")).toBe("012345");
+    expect(first.events).toEqual(["+ 012345", `- ${second.share}`]);
+    expect(second.events).toEqual([`+ ${second.share}`]);
+    const kept = first.share;
+    await second.stop();
+    await until(() => first.share === "012345");
+    expect(first.events.at(-1)).toBe(`+ ${numbers(without("012345", kept))}`);
+  });
+
+  it.each([
+    ["range", rangeAssignor, "012|345"],
+    ["round robin", roundRobinAssignor, "024|135"],
+  ] as const)("eager, %s: everyone gives up everything first", async (_, assignor, expected) => {
+    const first = new Member({ assignors: [assignor] });
+    await until(() => first.share === "012345");
+    const second = new Member({ assignors: [assignor] });
+    await until(() => shares(first, second) === expected);
+    expect(first.events).toEqual(["+ 012345", "- 012345", `+ ${first.share}`]);
+  });
+
+  it("moves from an eager assignor to the cooperative one, member by member", async () => {
+    const both = [cooperativeStickyAssignor, rangeAssignor];
+    const first = new Member({ assignors: [rangeAssignor] });
+    const second = new Member({ assignors: [rangeAssignor] });
+    await until(() => shares(first, second) === "012|345");
+    await first.stop();
+    const third = new Member({ assignors: both });
+    await until(() => shares(second, third) === "012|345");
+    await second.stop();
+    const fourth = new Member({ assignors: both });
+    await until(() => third.share.length === 3 && fourth.share.length === 3);
+    expect(second.errors).toEqual([]);
+    expect(fourth.errors).toEqual([]);
+  });
+
+  it("reads each record once across rebalances, when members commit what they give up", async () => {
+    await produce(300);
+    const values: string[] = [];
+    const reader = (): Member => {
+      const member: Member = new Member({ maxPollRecords: 7 }, [topic], {
+        onRevoked: () => member.consumer.commit(),
+      });
+      return member;
+    };
+    const first = reader();
+    await until(() => first.values.length > 50);
+    const second = reader();
+    await until(() => second.share.length === 3);
+    await produce(300);
+    await until(() => first.values.length + second.values.length >= 600);
+    await first.stop();
+    await until(() => second.share === "012345");
+    values.push(...first.values, ...second.values);
+    const expected = [...Array(300).keys(), ...Array(300).keys()].map(String).sort();
+    expect(values.sort()).toEqual(expected);
+  });
+
+  it("static: a member that restarts gets the same partitions, and nobody else notices", async () => {
+    const stays = new Member({ groupInstanceId: "stays" });
+    const restarts = new Member({ groupInstanceId: "restarts" });
+    await until(() => stays.share.length === 3 && restarts.share.length === 3);
+    const { share } = restarts;
+    const { generationId } = stays.consumer.groupMetadata();
+    const events = [...stays.events];
+    await restarts.stop();
+    const again = new Member({ groupInstanceId: "restarts" });
+    await until(() => again.share === share);
+    expect(stays.consumer.groupMetadata().generationId).toBe(generationId);
+    expect(stays.events).toEqual(events);
+  });
+
+  it("static: the newer of two with one instance id fences the older", async () => {
+    const older = new Member({ groupInstanceId: "one" });
+    await until(() => older.share === "012345");
+    const newer = new Member({ groupInstanceId: "one" });
+    await until(() => newer.share === "012345" && older.errors.length > 0);
+    expect(older.errors[0]).toMatchObject({ name: "FencedError", code: "FENCED_INSTANCE_ID", fatal: true });
+    await expect(older.consumer.commit([{ topic, partition: 0, offset: 1 }])).rejects.toMatchObject({ fatal: true });
+  });
+
+  it("refuses the commits of a member that stalled while its partitions moved", async () => {
+    const stalls = new Member({ maxPollIntervalMs: 500, rebalanceTimeoutMs: 10_000 });
+    await until(() => stalls.share === "012345");
+    const before = stalls.consumer.groupMetadata();
+    stalls.isHolding = true;
+    const takesOver = new Member();
+    await until(() => takesOver.share === "012345");
+    await expect(stalls.consumer.commit([{ topic, partition: 0, offset: 1 }])).rejects.toMatchObject({
+      name: "CommitFailedError",
+      code: "COMMIT_FAILED",
+    });
+    expect(stalls.consumer.groupMetadata()).toEqual(before);
+    const producer = client.producer({ transactionalId: cluster.unique("stalled") });
+    await producer.initTransactions();
+    producer.beginTransaction();
+    const offsets = [{ topic, partition: 0, offset: 1 }];
+    const sent = producer.sendOffsetsToTransaction(offsets, stalls.consumer.groupMetadata());
+    await expect(sent).rejects.toMatchObject({ code: "COMMIT_FAILED", abortable: true });
+    await producer.abortTransaction();
+    expect(await takesOver.consumer.committed([{ topic, partition: 0 }])).toEqual([]);
+    stalls.isHolding = false;
+    await until(() => stalls.share.length === 3 && takesOver.share.length === 3);
+    expect(stalls.events.slice(0, 2)).toEqual(["+ 012345", "lost 012345"]);
+    await stalls.consumer.commit();
+  });
+
+  it("does not take the offsets of a member that left for an outsider's", async () => {
+    const leaver = new Member();
+    await until(() => leaver.share === "012345");
+    const stays = new Member();
+    await until(() => stays.share.length === 3);
+    await leaver.stop();
+    await until(() => stays.share === "012345");
+    const producer = client.producer({ transactionalId: cluster.unique("left") });
+    await producer.initTransactions();
+    producer.beginTransaction();
+    const sent = producer.sendOffsetsToTransaction(
+      [{ topic, partition: 0, offset: 1 }],
+      leaver.consumer.groupMetadata(),
+    );
+    await expect(sent).rejects.toMatchObject({ code: "COMMIT_FAILED" });
+    await producer.abortTransaction();
+  });
+
+  it("follows a topic that gets more partitions, and one that appears later", async () => {
+    const later = cluster.unique("later");
+    const fast = cluster.connect({ metadataMaxAgeMs: 200 });
+    const consumer = fast.consumer({ groupId, heartbeatIntervalMs: 100 });
+    consumer.subscribe([topic, later]);
+    const assigned = async (count: number): Promise<void> =>
+      until(async () => {
+        await consumer.poll({ timeoutMs: 50 });
+        return consumer.assignment().length === count;
+      });
+    await assigned(6);
+    await client.admin().createPartitions(topic, 8);
+    await assigned(8);
+    await createTopic(client, later, 2);
+    await assigned(10);
+    await fast.close();
+  });
+
+  it("subscribes to other topics, and to none", async () => {
+    const other = cluster.unique("other");
+    await createTopic(client, other, 2);
+    const member = new Member();
+    await until(() => member.share === "012345");
+    member.consumer.subscribe([topic, other]);
+    await until(() => member.consumer.assignment().length === 8);
+    member.consumer.subscribe([other]);
+    await until(() => member.consumer.assignment().length === 2);
+    expect(member.consumer.subscription()).toEqual([other]);
+    await member.stop();
+    const [description] = await client.admin().describeGroups([groupId]);
+    expect(description).toMatchObject({ state: "Empty", members: [] });
+  });
+
+  it("gives what a listener throws to the caller of poll, and goes on", async () => {
+    let failures = 0;
+    const member = new Member({}, [topic], {
+      onAssigned: () => {
+        if (failures++ === 0) throw new Error("a listener's");
+      },
+    });
+    await until(() => member.share === "012345" && member.errors.length === 1);
+    expect(member.errors).toMatchObject([{ message: "a listener's" }]);
+    await produce(6);
+    await until(() => member.values.length === 6);
+  });
+
+  it("waits, when it is closed, for the listener that is at work", async () => {
+    const steps: string[] = [];
+    let finish = (): void => {};
+    const consumer = client.consumer({ groupId });
+    consumer.subscribe([topic], {
+      onAssigned: async () => {
+        steps.push("assigning");
+        await new Promise<void>((resolve) => {
+          finish = resolve;
+        });
+        steps.push("assigned");
+      },
+      onRevoked: () => void steps.push("revoked"),
+    });
+    const polled = consumer.poll({ timeoutMs: 20_000 });
+    await until(() => steps.length === 1);
+    const closed = consumer.close();
+    finish();
+    await closed;
+    await polled;
+    expect(steps).toEqual(["assigning", "assigned", "revoked"]);
+  });
+});
+
+function without(all: string, some: string): TopicPartition[] {
+  return [...all].filter((each) => !some.includes(each)).map((each) => ({ topic, partition: Number(each) }));
+}
