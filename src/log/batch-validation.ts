@@ -111,7 +111,7 @@ function checkRecords(batch: RecordBatch, config: LogConfig, now: number): LogRe
   const needsKeys = config.cleanupPolicy.includes("compact");
   const oldestTimestamp =
     config.messageTimestampType === "CreateTime" ? now - config.messageTimestampBeforeMaxMs : Number.NEGATIVE_INFINITY;
-  if (!needsKeys && oldestTimestamp === Number.NEGATIVE_INFINITY) return undefined;
+  if (!needsKeys && oldestTimestamp <= 0) return undefined;
   let decoded: LogRecord[];
   try {
     decoded = decodeRecords(batch, MAX_DECOMPRESSED_BYTES);

@@ -1,15 +1,19 @@
 import type { Disk } from "../platform/disk.ts";
+import type { Logger } from "../platform/logger.ts";
 import type { LeaderEpochs } from "./leader-epochs.ts";
 import type { PendingSnapshot } from "./recovery.ts";
-import { replaceFile } from "./replace-file.ts";
 import { EPOCHS_FILE, LOG_START_FILE, METADATA_FILE, segmentFileName } from "./segment-files.ts";
+import { isDiskFull, replaceFile, writeFile } from "./write-file.ts";
 
 interface CheckpointOptions {
   readonly disk: Disk;
+  readonly logger: Logger;
   readonly folder: string;
   readonly topicPartition: { readonly topic: string; readonly partition: number };
   /** Of the snapshot files that are there. */
   readonly snapshotOffsets: readonly number[];
+  /** Of the newest one that could be read. */
+  readonly soundSnapshotOffset: number | undefined;
   readonly onFailure: (error: Error) => void;
 }
 
@@ -17,19 +21,28 @@ interface CheckpointOptions {
 export class Checkpoints {
   readonly #options: CheckpointOptions;
   #snapshotOffsets: number[];
+  #soundSnapshotOffset: number | undefined;
+  #logStartOffset = 0;
   #savedLogStartOffset = 0;
   #work: Promise<void> = Promise.resolve();
 
   constructor(options: CheckpointOptions) {
     this.#options = options;
     this.#snapshotOffsets = [...options.snapshotOffsets];
+    this.#soundSnapshotOffset = options.soundSnapshotOffset;
   }
 
-  get newestSnapshotOffset(): number | undefined {
-    return this.#snapshotOffsets.at(-1);
+  /** Of the newest snapshot that the next start can read. */
+  get soundSnapshotOffset(): number | undefined {
+    return this.#soundSnapshotOffset;
   }
 
-  /** Resolves when everything handed over so far is on disk, or has failed. */
+  /** False when a full disk kept the log start offset from being saved. */
+  get isLogStartSaved(): boolean {
+    return this.#savedLogStartOffset === this.#logStartOffset;
+  }
+
+  /** Resolves when everything handed over so far is done, or has failed. */
   settled(): Promise<void> {
     return this.#work;
   }
@@ -37,42 +50,66 @@ export class Checkpoints {
   /**
    * Writes a snapshot. The caller vouches that everything below its offset is durable: the file's presence says so to
    * the next start. It needs no rename, for its CRC tells when it is torn. Snapshots in the middle of a segment, which
-   * clean stops leave, go once a newer one is there.
+   * clean stops leave, go once a newer one is there. On a full disk there will be none: the next start scans more.
    */
   saveSnapshot(snapshot: PendingSnapshot, segmentBaseOffsets: ReadonlySet<number>): void {
     this.#queue(async () => {
-      const { disk, folder } = this.#options;
-      const path = this.#snapshotPath(snapshot.offset);
+      const { offset } = snapshot;
+      if (!(await this.#writeSnapshot(snapshot))) return;
+      await this.#options.disk.syncFolder(this.#options.folder);
+      this.#removeSnapshots((each) => each < offset && !segmentBaseOffsets.has(each));
+      const others = this.#snapshotOffsets.filter((each) => each !== offset);
+      this.#snapshotOffsets = [...others, offset].sort((a, b) => a - b);
+      this.#soundSnapshotOffset = offset;
+    });
+  }
+
+  async #writeSnapshot({ offset, bytes }: PendingSnapshot): Promise<boolean> {
+    const { disk, logger } = this.#options;
+    const path = this.#snapshotPath(offset);
+    try {
       disk.remove(path);
-      const file = disk.open(path, { create: true });
-      try {
-        file.write([snapshot.bytes], 0);
-        await file.sync();
-      } finally {
-        file.close();
+      await writeFile(disk, path, bytes);
+      return true;
+    } catch (error) {
+      if (!isDiskFull(error)) throw error;
+      logger.log("warn", "producer snapshot left out: the disk is full", { path });
+      disk.remove(path);
+      return false;
+    }
+  }
+
+  /** Makes the log start offset durable, and only then calls `removeFiles`: what was deleted does not come back. A full
+   * disk needs the room first. */
+  saveLogStart(offset: number, removeFiles: () => void = () => {}): void {
+    this.#queue(async () => {
+      const isSaved = await this.#writeLogStart(offset);
+      removeFiles();
+      if (!isSaved && !(await this.#writeLogStart(offset))) {
+        const { logger, folder } = this.#options;
+        logger.log("warn", "log start offset not saved: the disk is full", { folder, offset });
       }
-      await disk.syncFolder(folder);
-      this.#remove((offset) => offset < snapshot.offset && !segmentBaseOffsets.has(offset));
-      const others = this.#snapshotOffsets.filter((offset) => offset !== snapshot.offset);
-      this.#snapshotOffsets = [...others, snapshot.offset].sort((a, b) => a - b);
     });
   }
 
-  /** Removes the snapshots below `offset`, but never the newest one. */
+  /** False on a full disk. */
+  async #writeLogStart(offset: number): Promise<boolean> {
+    this.#logStartOffset = Math.max(offset, this.#logStartOffset);
+    if (this.#savedLogStartOffset === this.#logStartOffset) return true;
+    const { topic, partition } = this.#options.topicPartition;
+    try {
+      await this.#replace(LOG_START_FILE, `0\n1\n${topic} ${partition} ${this.#logStartOffset}\n`);
+    } catch (error) {
+      if (isDiskFull(error)) return false;
+      throw error;
+    }
+    this.#savedLogStartOffset = this.#logStartOffset;
+    return true;
+  }
+
+  /** Removes the snapshots below `offset`, but never the newest sound one. */
   removeSnapshotsBelow(offset: number): void {
-    this.#queue(async () => {
-      const { newestSnapshotOffset } = this;
-      this.#remove((each) => each < offset && each !== newestSnapshotOffset);
-    });
-  }
-
-  saveLogStartOffset(offset: number): void {
-    this.#queue(async () => {
-      if (offset <= this.#savedLogStartOffset) return;
-      this.#savedLogStartOffset = offset;
-      const { topic, partition } = this.#options.topicPartition;
-      await this.#replace(LOG_START_FILE, `0\n1\n${topic} ${partition} ${offset}\n`);
-    });
+    this.#queue(async () => this.#removeSnapshots((each) => each < offset && each !== this.#soundSnapshotOffset));
   }
 
   saveEpochs(epochs: LeaderEpochs): void {
@@ -83,7 +120,7 @@ export class Checkpoints {
     this.#queue(() => this.#replace(METADATA_FILE, `version: 0\ntopic_id: ${topicId}`));
   }
 
-  #remove(isSuperseded: (offset: number) => boolean): void {
+  #removeSnapshots(isSuperseded: (offset: number) => boolean): void {
     const gone = this.#snapshotOffsets.filter(isSuperseded);
     for (const offset of gone) this.#options.disk.remove(this.#snapshotPath(offset));
     this.#snapshotOffsets = this.#snapshotOffsets.filter((offset) => !gone.includes(offset));
@@ -104,7 +141,7 @@ export class Checkpoints {
   }
 }
 
-/** The log start offset that `saveLogStartOffset` left; 0 without one. */
+/** The log start offset that `saveLogStart` left; 0 without one. */
 export function readLogStartOffset(disk: Disk, folder: string): number {
   const text = readText(disk, `${folder}/${LOG_START_FILE}`);
   const match = /^0\n1\n\S+ \d+ (\d+)\n$/.exec(text);

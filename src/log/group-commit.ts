@@ -25,8 +25,10 @@ export class GroupCommit {
   readonly #onFailure: (error: Error) => void;
   #waiters: Waiter[] = [];
   #durableOffset: number;
-  #isScheduled = false;
-  #isRunning = false;
+  /** Something was written, or is waited for, that no sync has begun to cover. */
+  #isWanted = false;
+  /** The sync that is to begin or under way. */
+  #work: Promise<void> | undefined;
   #failure: Error | undefined;
 
   constructor(
@@ -50,12 +52,8 @@ export class GroupCommit {
 
   /** Something was written: it will be synced. */
   request(): void {
-    if (this.#isScheduled || this.#isRunning || this.#failure) return;
-    this.#isScheduled = true;
-    this.#clock.setImmediate(() => {
-      this.#isScheduled = false;
-      void this.#run();
-    });
+    this.#isWanted = true;
+    this.#schedule();
   }
 
   /** Calls back when everything below `offset` is durable, before it returns if that is so. */
@@ -82,21 +80,33 @@ export class GroupCommit {
     for (const waiter of waiters) waiter.callback(error);
   }
 
+  /** Resolves when no sync is under way or to come: the files may be closed. */
+  async idle(): Promise<void> {
+    while (this.#work) await this.#work;
+  }
+
+  #schedule(): void {
+    if (this.#work || this.#failure) return;
+    this.#work = new Promise<void>((begin) => this.#clock.setImmediate(begin)).then(() => this.#run());
+  }
+
   async #run(): Promise<void> {
-    if (this.#failure) return;
-    this.#isRunning = true;
+    const error = this.#failure ? undefined : await this.#sync();
+    this.#work = undefined;
+    if (error) this.#onFailure(error);
+    else if (this.#isWanted) this.#schedule();
+  }
+
+  async #sync(): Promise<Error | undefined> {
+    this.#isWanted = false;
     const endOffset = this.#target.endOffset();
     try {
       await this.#target.sync();
     } catch (error) {
-      this.#isRunning = false;
-      this.#onFailure(error as Error);
-      return;
+      return error as Error;
     }
-    this.#isRunning = false;
-    if (this.#failure) return;
-    this.#settle(endOffset);
-    if (this.#target.endOffset() > this.#durableOffset) this.request();
+    if (!this.#failure) this.#settle(endOffset);
+    return undefined;
   }
 
   #settle(endOffset: number): void {

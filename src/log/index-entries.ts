@@ -13,6 +13,8 @@ export class IndexEntries {
   /** Set while the entries are in memory. */
   #memory: Buffer | undefined;
   #count = 0;
+  /** So many are in the file, at its start. They are never written again: a crash in a write cannot harm them. */
+  #savedCount = 0;
   #file: DiskFile | undefined;
   readonly #scratch: Buffer;
 
@@ -31,6 +33,7 @@ export class IndexEntries {
   reset(): void {
     this.#memory = Buffer.alloc(0);
     this.#count = 0;
+    this.#savedCount = 0;
   }
 
   /** Opens the file to look entries up in it. False when it is missing or no whole number of entries. */
@@ -57,6 +60,7 @@ export class IndexEntries {
     }
     this.#memory = memory;
     this.#count = count;
+    this.#savedCount = count;
     this.closeFile();
     return true;
   }
@@ -101,10 +105,12 @@ export class IndexEntries {
   /** Writes what is in memory to the file, and says which file a sync must cover. */
   save(): DiskFile {
     const memory = defined(this.#memory);
-    const bytes = memory.subarray(0, this.#count * this.#entryBytes);
+    const savedBytes = this.#savedCount * this.#entryBytes;
+    const bytes = memory.subarray(savedBytes, this.#count * this.#entryBytes);
     this.#file ??= this.#disk.open(this.#path, { create: true });
-    if (bytes.length > 0) this.#file.write([bytes], 0);
-    this.#file.truncate(bytes.length);
+    this.#file.truncate(savedBytes);
+    if (bytes.length > 0) this.#file.write([bytes], savedBytes);
+    this.#savedCount = this.#count;
     return this.#file;
   }
 

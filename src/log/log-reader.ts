@@ -83,11 +83,14 @@ export function findRecordByTime(
   return undefined;
 }
 
-/** The first record with the highest timestamp of all. */
-export function findLatestRecord(segments: SegmentList, fromOffset: number): TimestampAndOffset | undefined {
-  const { latest } = segments.latest();
-  if (latest.timestamp < 0) return undefined;
-  const found = segments.find(latest.offset);
+/** The first record with the highest timestamp of all below `limitOffset`; undefined when it is below `fromOffset`. */
+export function findLatestRecord(
+  segments: SegmentList,
+  fromOffset: number,
+  limitOffset: number,
+): TimestampAndOffset | undefined {
+  const latest = segments.latestBelow(limitOffset);
+  const found = latest && segments.find(latest.offset);
   return found && recordByTime(readOne(found), latest.timestamp, fromOffset);
 }
 

@@ -39,6 +39,7 @@ import type {
   VerificationGuard,
   VerificationOutcome,
 } from "./types.ts";
+import { isDiskFull } from "./write-file.ts";
 
 /** With durability "os", so many bytes are written before a sync is started behind the appends' back: the kernel's own
  * write-back stalls writers when it has let more pile up. */
@@ -85,17 +86,20 @@ export class PartitionLog {
    */
   static async open(options: PartitionLogOptions): Promise<PartitionLog> {
     const { disk, folder, topicId } = options;
-    const isNew = !disk.exists(folder);
     disk.makeFolder(folder);
     const foundTopicId = readTopicId(disk, folder);
     if (foundTopicId !== undefined && foundTopicId !== topicId) {
       throw new Error(`${folder} belongs to the topic with the id ${foundTopicId}, not ${topicId}`);
     }
     const logStartOffset = readLogStartOffset(disk, folder);
-    const log = new PartitionLog(options, recoverLog(recoveryContext(options, logStartOffset)), logStartOffset);
-    if (foundTopicId === undefined) log.#checkpoints.saveMetadata(topicId);
-    if (isNew && options.config.durability === "fsync") await disk.syncFolder(parentOf(folder));
-    await log.#start();
+    const recovered = recoverLog(recoveryContext(options, logStartOffset));
+    const log = new PartitionLog(options, recovered, logStartOffset);
+    try {
+      await log.#start(foundTopicId === undefined);
+    } catch (error) {
+      await log.close();
+      throw error;
+    }
     return log;
   }
 
@@ -115,7 +119,10 @@ export class PartitionLog {
     this.#snapshots = recovered.snapshots;
     const context = (): RecoveryContext => recoveryContext({ ...options, config: this.#config }, this.#logStartOffset);
     this.#segments = new SegmentList(recovered.segments, recovered.sealed, {
-      rebuild: (segments, index) => rebuildIndexes(context(), segments, index),
+      rebuild: (segments, index) => {
+        this.#commit.request();
+        return rebuildIndexes(context(), segments, index);
+      },
       decidedOffset: (segment) => decidedOffsetAt(context(), segment.nextOffset),
     });
     this.#commit = new GroupCommit(
@@ -128,16 +135,24 @@ export class PartitionLog {
     this.#checkpoints = new Checkpoints({
       ...options,
       snapshotOffsets: recovered.snapshotOffsets,
+      soundSnapshotOffset: recovered.soundSnapshotOffset,
       onFailure: (error) => this.#goOffline(error),
     });
     this.#logStartOffset = Math.max(logStartOffset, this.#segments.oldest.baseOffset);
+    this.#epochs.truncateFromStart(this.#logStartOffset);
     this.#highWatermark = Math.max(recovered.durableOffset, this.#logStartOffset);
     this.#lastStableOffset = this.#logStartOffset;
     this.#sizeBytes = recovered.segments.reduce((sum, segment) => sum + segment.sizeBytes, 0);
   }
 
-  async #start(): Promise<void> {
+  async #start(isNew: boolean): Promise<void> {
+    if (isNew) {
+      // The metadata's presence tells the next start that the folder itself is durable.
+      await this.#disk.syncFolder(parentOf(this.#folder));
+      this.#checkpoints.saveMetadata(this.#topicId);
+    }
     if (this.#epochs.assign(this.leaderEpoch, this.logEndOffset)) this.#checkpoints.saveEpochs(this.#epochs);
+    this.#commit.request();
     if (this.#config.durability === "fsync") await this.flush();
     this.#advance();
   }
@@ -269,8 +284,7 @@ export class PartitionLog {
 
   /** The record with the highest timestamp (ListOffsets' -3). */
   offsetOfMaxTimestamp(): TimestampAndOffset | undefined {
-    const found = findLatestRecord(this.#segments, this.#logStartOffset);
-    return found && found.offset < this.#highWatermark ? found : undefined;
+    return findLatestRecord(this.#segments, this.#logStartOffset, this.#highWatermark);
   }
 
   /** Where the highest epoch up to `leaderEpoch` ends; undefined when the log knows none (KIP-101). */
@@ -308,7 +322,7 @@ export class PartitionLog {
       this.#moveLogStart(offset);
       // Only then, so that no log ever ends below its start.
       this.#commit.whenDurable(offset, (error) => {
-        if (!error) this.#checkpoints.saveLogStartOffset(offset);
+        if (!error) this.#checkpoints.saveLogStart(offset);
       });
       this.#removeExpired();
     }
@@ -334,6 +348,9 @@ export class PartitionLog {
     });
     await this.#checkpoints.settled();
     if (this.#offlineReason) throw this.#offlineReason;
+    if (!this.#checkpoints.isLogStartSaved) {
+      throw new DiskError("ENOSPC", this.#folder, `${this.#name}: no room to save the log start offset`);
+    }
   }
 
   /** Stops cleanly: what is written becomes durable, and opening again scans nothing. A log that is offline only lets go
@@ -346,19 +363,24 @@ export class PartitionLog {
     } catch (error) {
       this.#goOffline(error as Error);
     }
-    await this.#checkpoints.settled();
-    this.#segments.closeFiles();
+    await this.#letGo();
   }
 
-  /** Closes and removes the partition's folder. It is moved aside at once, under a name that ends in "-delete", so that
-   * the topic can be made anew meanwhile; after a crash such a folder is to be removed. */
+  /** Closes and removes the partition's folder. It is moved aside in one step, under a name that ends in "-delete": after
+   * a crash such a folder is to be removed. */
   async delete(): Promise<void> {
     const aside = `${this.#folder}.${this.#topicId}-delete`;
     this.#goOffline(new Error(`${this.#name} was deleted`), "info");
+    await this.#letGo();
     this.#disk.rename(this.#folder, aside);
+    this.#disk.remove(aside);
+  }
+
+  /** Closes the files, once nothing uses them behind the callers' back. */
+  async #letGo(): Promise<void> {
+    await this.#commit.idle();
     await this.#checkpoints.settled();
     this.#segments.closeFiles();
-    this.#disk.remove(aside);
   }
 
   #write(batches: readonly RecordBatch[]): AppendOutcome {
@@ -433,10 +455,13 @@ export class PartitionLog {
     const snapshots = this.#snapshots;
     this.#snapshots = [];
     this.#bytesSinceSync = 0;
-    const syncs = this.#segments.takeFilesToSync().map((file) => file.sync());
+    const { unsynced: sealed, active } = this.#segments;
+    const files = [...sealed.flatMap((segment) => segment.files), active.log];
+    const syncs = files.map((file) => file.sync());
     if (this.#folderIsDirty) syncs.push(this.#disk.syncFolder(this.#folder));
     this.#folderIsDirty = false;
     await Promise.all(syncs);
+    this.#segments.synced(sealed);
     const { baseOffsets } = this.#segments;
     for (const snapshot of snapshots) this.#checkpoints.saveSnapshot(snapshot, baseOffsets);
   }
@@ -469,23 +494,36 @@ export class PartitionLog {
     if (active.sizeBytes > 0 && isTooOld(active.latest.timestamp, this.#config, now)) this.#roll();
     // What is not durable yet may still be all that the next start finds.
     const removableOffset = Math.min(this.#commit.durableOffset, this.#highWatermark);
+    const removed: Segment[] = [];
     for (let oldest = this.#segments.readyOldest(); oldest.isSealed; oldest = this.#segments.readyOldest()) {
       const { sizeBytes, nextOffset, latest } = oldest;
       const segment = { sizeBytes, nextOffset, maxTimestamp: latest.timestamp };
-      if (nextOffset > removableOffset || !isExpired(segment, this, this.#config, now)) break;
-      this.#segments.removeOldest();
+      if (nextOffset > removableOffset || !this.#segments.isSynced(oldest)) break;
+      if (!isExpired(segment, this, this.#config, now)) break;
+      removed.push(this.#segments.takeOldest());
       this.#sizeBytes -= sizeBytes;
-      this.#logger.log("info", "segment removed", { path: oldest.path("log"), sizeBytes });
     }
+    if (removed.length === 0) return;
     const { baseOffset } = this.#segments.oldest;
-    this.#checkpoints.removeSnapshotsBelow(baseOffset);
     if (baseOffset > this.#logStartOffset) this.#moveLogStart(baseOffset);
+    this.#checkpoints.saveLogStart(baseOffset, () => this.#removeFiles(removed));
+    this.#checkpoints.removeSnapshotsBelow(baseOffset);
+  }
+
+  #removeFiles(segments: readonly Segment[]): void {
+    for (const segment of segments) {
+      segment.remove();
+      this.#logger.log("info", "segment removed", { path: segment.path("log"), sizeBytes: segment.sizeBytes });
+    }
   }
 
   async #leaveSnapshot(): Promise<void> {
     await this.flush();
+    await this.#commit.idle();
     const { active, oldest, baseOffsets } = this.#segments;
-    if (this.logEndOffset === (this.#checkpoints.newestSnapshotOffset ?? oldest.baseOffset)) return;
+    const { soundSnapshotOffset } = this.#checkpoints;
+    const isEmpty = this.logEndOffset === oldest.baseOffset && this.#producers.size === 0;
+    if (isEmpty || this.logEndOffset === soundSnapshotOffset) return;
     await Promise.all(active.saveIndexes().map((file) => file.sync()));
     this.#checkpoints.saveSnapshot(this.#snapshot(), baseOffsets);
   }
@@ -499,7 +537,7 @@ export class PartitionLog {
   /** A full disk refuses the one append, and the log stays as it was; any other failure takes the log offline. */
   #notWritten(error: Error): LogRefusal {
     if (!(error instanceof DiskError)) throw error;
-    if (error.code !== "ENOSPC" || !this.#cutBack()) this.#goOffline(error);
+    if (!isDiskFull(error) || !this.#cutBack()) this.#goOffline(error);
     return refuse("KAFKA_STORAGE_ERROR", error.message);
   }
 

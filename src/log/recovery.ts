@@ -26,7 +26,7 @@ export interface RecoveryContext {
   readonly folder: string;
   readonly now: number;
   readonly indexIntervalBytes: number;
-  /** Where an empty folder's log begins. */
+  /** What lies below was deleted; it had been durable. */
   readonly logStartOffset: number;
 }
 
@@ -51,6 +51,8 @@ export interface RecoveredLog {
   readonly durableOffset: number;
   /** Of the snapshot files that are there, ascending. */
   readonly snapshotOffsets: number[];
+  /** Of the newest one that could be read. */
+  readonly soundSnapshotOffset: number | undefined;
   readonly sealed: SealedSegment[];
   readonly snapshots: PendingSnapshot[];
 }
@@ -58,22 +60,32 @@ export interface RecoveredLog {
 export function recoverLog(context: RecoveryContext): RecoveredLog {
   const { disk, folder } = context;
   const { baseOffsets, snapshotOffsets } = readFolder(disk, folder);
-  if (baseOffsets.length === 0) return emptyLog(context, snapshotOffsets);
+  const [firstOffset] = baseOffsets;
+  const durableOffset = Math.max(firstOffset ?? 0, context.logStartOffset, ...snapshotOffsets);
+  if (firstOffset === undefined) return emptyLog(context, durableOffset);
   const segments = baseOffsets.map((baseOffset, i) =>
     Segment.open(disk, folder, baseOffset, baseOffsets[i + 1] ?? Number.POSITIVE_INFINITY),
   );
-  const epochs = readEpochs(context) ?? scanEpochs(segments);
-  return new Recovery(context, segments, snapshotOffsets, epochs).run();
+  try {
+    const epochs = readEpochs(context) ?? scanEpochs(segments);
+    return new Recovery(context, segments, snapshotOffsets, epochs, durableOffset).run();
+  } catch (error) {
+    for (const segment of segments) segment.closeFiles();
+    throw error;
+  }
 }
 
-function emptyLog({ disk, folder, logStartOffset }: RecoveryContext, snapshotOffsets: readonly number[]): RecoveredLog {
-  for (const offset of snapshotOffsets) disk.remove(`${folder}/${segmentFileName(offset, "snapshot")}`);
+function emptyLog({ disk, folder }: RecoveryContext, durableOffset: number): RecoveredLog {
+  if (durableOffset > 0) {
+    throw new LogCorruptionError(folder, 0, `no segment is left of a log that was durable up to ${durableOffset}`);
+  }
   return {
-    segments: [Segment.create(disk, folder, logStartOffset)],
+    segments: [Segment.create(disk, folder, 0)],
     producers: new ProducerState(),
     epochs: new LeaderEpochs(),
-    durableOffset: logStartOffset,
+    durableOffset,
     snapshotOffsets: [],
+    soundSnapshotOffset: undefined,
     sealed: [],
     snapshots: [],
   };
@@ -103,15 +115,22 @@ class Recovery {
   #producers = new ProducerState();
   readonly #sealed: SealedSegment[] = [];
   readonly #snapshots: PendingSnapshot[] = [];
-  /** The newest snapshot's offset, be it readable or not: below it everything was durable. */
+  #soundSnapshotOffset: number | undefined;
+  /** The newest snapshot's offset, be it readable or not, or the log's start: below it everything was durable. */
   readonly #recoveryPoint: number;
 
-  constructor(context: RecoveryContext, segments: Segment[], snapshotOffsets: number[], epochs: LeaderEpochs) {
+  constructor(
+    context: RecoveryContext,
+    segments: Segment[],
+    snapshotOffsets: number[],
+    epochs: LeaderEpochs,
+    durableOffset: number,
+  ) {
     this.#context = context;
     this.#segments = segments;
     this.#snapshotOffsets = snapshotOffsets;
     this.#epochs = epochs;
-    this.#recoveryPoint = Math.max(item(segments, 0).baseOffset, ...snapshotOffsets);
+    this.#recoveryPoint = durableOffset;
   }
 
   run(): RecoveredLog {
@@ -124,6 +143,7 @@ class Recovery {
       epochs: this.#epochs,
       durableOffset: this.#recoveryPoint,
       snapshotOffsets: this.#snapshotOffsets,
+      soundSnapshotOffset: this.#soundSnapshotOffset,
       sealed: this.#sealed,
       snapshots: this.#snapshots,
     };
@@ -136,6 +156,7 @@ class Recovery {
       const segment = this.#segments[index];
       const entries = segment && readSnapshot(this.#context, offset);
       if (!entries) continue;
+      this.#soundSnapshotOffset ??= offset;
       if (segment.baseOffset === offset) segment.resetIndexes();
       else if (!segment.resume(offset)) continue;
       this.#producers.load(entries);
@@ -276,16 +297,15 @@ function scanEpochs(segments: readonly Segment[]): LeaderEpochs {
 
 /**
  * Builds the indexes of a sealed segment anew from its batches, and returns it in a new shape; the old one is closed.
- * Throws a LogCorruptionError when the batches themselves do not hold.
+ * Those before it may be left open. Throws a LogCorruptionError when the batches themselves do not hold.
  */
-export function rebuildIndexes(context: RecoveryContext, segments: readonly Segment[], index: number): Segment {
+export function rebuildIndexes(context: RecoveryContext, segments: readonly Segment[], index: number): SealedSegment {
   const damaged = item(segments, index);
   const { baseOffset, nextOffset } = damaged;
   context.logger.log("warn", "indexes missing or damaged: rebuilt from the batches", { path: damaged.path("log") });
   const { producers, from } = producersBefore(context, segments, index);
   for (const segment of segments.slice(from, index)) {
     verified(segment, (batch) => void producers.replay(batch, context.now));
-    segment.closeFiles();
   }
   damaged.closeFiles();
   const rebuilt = Segment.open(context.disk, context.folder, baseOffset, nextOffset);
@@ -301,8 +321,7 @@ export function rebuildIndexes(context: RecoveryContext, segments: readonly Segm
     throw error;
   }
   rebuilt.nextOffset = nextOffset;
-  rebuilt.seal(producers.firstUndecidedOffset ?? nextOffset);
-  return rebuilt;
+  return { segment: rebuilt, files: rebuilt.seal(producers.firstUndecidedOffset ?? nextOffset) };
 }
 
 /** Below which offset everything was decided when the log ended at `offset`; 0 when no snapshot tells. */

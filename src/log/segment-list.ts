@@ -1,9 +1,9 @@
 import { assert, defined } from "../platform/assert.ts";
-import type { DiskFile } from "../platform/disk.ts";
 import type { AbortedEntry } from "./aborted-index.ts";
 import { LogCorruptionError } from "./log-corruption-error.ts";
 import type { SealedSegment } from "./recovery.ts";
 import type { BatchPlace, Segment } from "./segment.ts";
+import type { TimeEntry } from "./time-index.ts";
 
 /** So many sealed segments of one log have their files open at most. */
 const OPEN_SEALED_SEGMENTS = 2;
@@ -14,8 +14,9 @@ export interface FoundBatch extends BatchPlace {
 
 /** What the list cannot find out by itself. */
 export interface SegmentRepair {
-  /** Builds the indexes of one of `segments` anew; throws a LogCorruptionError when the batches do not hold. */
-  rebuild(segments: readonly Segment[], index: number): Segment;
+  /** Builds the indexes of one of `segments` anew, and has them synced; throws a LogCorruptionError when the batches do
+   * not hold. */
+  rebuild(segments: readonly Segment[], index: number): SealedSegment;
   /** Below which offset everything was decided at a sealed segment's end; 0 when that is not known. */
   decidedOffset(segment: Segment): number;
 }
@@ -24,7 +25,7 @@ export interface SegmentRepair {
 export class SegmentList {
   readonly #segments: Segment[];
   readonly #repairs: SegmentRepair;
-  /** Sealed, and not handed out to be synced yet. */
+  /** Sealed, and their files not synced yet: these stay open. */
   #unsynced: SealedSegment[];
   /** Sealed segments with open files, the longest unused first. */
   #opened: Segment[] = [];
@@ -34,6 +35,7 @@ export class SegmentList {
   constructor(segments: readonly Segment[], unsynced: readonly SealedSegment[], repairs: SegmentRepair) {
     this.#segments = [...segments];
     this.#unsynced = [...unsynced];
+    this.#opened = unsynced.map((sealed) => sealed.segment);
     this.#repairs = repairs;
   }
 
@@ -56,18 +58,29 @@ export class SegmentList {
     this.#touch(sealed.segment);
   }
 
-  /** The files whose sync makes everything durable that was written so far. */
-  takeFilesToSync(): DiskFile[] {
-    const files = this.#unsynced.flatMap((sealed) => sealed.files);
-    this.#unsynced = [];
-    return [...files, this.active.log];
+  /** Segments that were sealed and not synced since. The sync of their files and of the active one's makes everything
+   * durable that was written so far; tell `synced` then. */
+  get unsynced(): readonly SealedSegment[] {
+    return this.#unsynced;
   }
 
-  removeOldest(): void {
+  synced(segments: readonly SealedSegment[]): void {
+    this.#unsynced = this.#unsynced.filter((sealed) => !segments.includes(sealed));
+    this.#closeIdle();
+  }
+
+  isSynced(segment: Segment): boolean {
+    return !this.#unsynced.some((sealed) => sealed.segment === segment);
+  }
+
+  /** Takes the oldest segment out of the list; its files are still there. */
+  takeOldest(): Segment {
     assert(this.#segments.length > 1);
     const segment = defined(this.#segments.shift());
+    assert(this.isSynced(segment));
     this.#opened = this.#opened.filter((each) => each !== segment);
-    segment.remove();
+    segment.closeFiles();
+    return segment;
   }
 
   /** The batch that holds `offset`, or else the first one behind it. */
@@ -84,12 +97,12 @@ export class SegmentList {
     );
   }
 
-  /** The segment with the highest timestamp; the first of equal ones. */
-  latest(): Segment {
-    let found = this.#ready(0);
-    for (let i = 1; i < this.#segments.length; i++) {
-      const segment = this.#ready(i);
-      if (segment.latest.timestamp > found.latest.timestamp) found = segment;
+  /** The highest timestamp below `limitOffset` and its batch's last offset; the first of equal ones. */
+  latestBelow(limitOffset: number): TimeEntry | undefined {
+    let found: TimeEntry | undefined;
+    for (let i = 0; i < this.#segments.length && defined(this.#segments[i]).baseOffset < limitOffset; i++) {
+      const latest = this.#ready(i).latestBelow(limitOffset);
+      if (latest.timestamp > (found?.timestamp ?? -1)) found = latest;
     }
     return found;
   }
@@ -146,15 +159,25 @@ export class SegmentList {
     const segment = defined(this.#segments[index]);
     const known = this.#damaged.get(segment);
     if (known) throw known;
+    // Its files may be in a sync.
+    if (!this.isSynced(segment)) throw new LogCorruptionError(segment.path("index"), 0, "not what was just written");
     try {
       const rebuilt = this.#repairs.rebuild(this.#segments, index);
-      this.#opened = this.#opened.filter((each) => each !== segment);
-      this.#segments[index] = rebuilt;
-      this.#touch(rebuilt);
-      return rebuilt;
+      this.#segments[index] = rebuilt.segment;
+      this.#unsynced = [...this.#unsynced, rebuilt];
+      this.#opened = [...this.#opened.filter((each) => each !== segment), rebuilt.segment];
+      return rebuilt.segment;
     } catch (error) {
       if (error instanceof LogCorruptionError) this.#damaged.set(segment, error);
       throw error;
+    } finally {
+      this.#closeUnused();
+    }
+  }
+
+  #closeUnused(): void {
+    for (const segment of this.#segments) {
+      if (segment.isSealed && !this.#opened.includes(segment) && this.isSynced(segment)) segment.closeFiles();
     }
   }
 
@@ -166,10 +189,13 @@ export class SegmentList {
   #touch(segment: Segment): void {
     if (this.#opened.at(-1) === segment) return;
     this.#opened = [...this.#opened.filter((each) => each !== segment), segment];
-    if (this.#opened.length <= OPEN_SEALED_SEGMENTS) return;
-    const idle = this.#opened.find((each) => !this.#unsynced.some((sealed) => sealed.segment === each));
-    if (!idle || idle === segment) return;
-    this.#opened = this.#opened.filter((each) => each !== idle);
-    idle.closeFiles();
+    this.#closeIdle();
+  }
+
+  #closeIdle(): void {
+    const idle = this.#opened.slice(0, -OPEN_SEALED_SEGMENTS).filter((segment) => this.isSynced(segment));
+    if (idle.length === 0) return;
+    for (const segment of idle) segment.closeFiles();
+    this.#opened = this.#opened.filter((segment) => !idle.includes(segment));
   }
 }

@@ -70,6 +70,7 @@ export class Segment {
     const segment = new Segment(disk, folder, baseOffset, true);
     segment.nextOffset = nextOffset;
     segment.#sizeBytes = segment.log.size();
+    segment.closeFiles();
     return segment;
   }
 
@@ -92,6 +93,19 @@ export class Segment {
   get latest(): TimeEntry {
     this.#latest ??= this.#timeIndex.last() ?? NO_TIME;
     return this.#latest;
+  }
+
+  /** The same, of the batches that end below `limitOffset`. */
+  latestBelow(limitOffset: number): TimeEntry {
+    if (this.nextOffset <= limitOffset) return this.latest;
+    let latest = this.#timeIndex.lastBelow(limitOffset) ?? NO_TIME;
+    // The index knows all up to its last entry.
+    this.#walk(this.#offsetIndex.lookup(limitOffset - 1), ({ maxTimestamp, lastOffset }) => {
+      if (lastOffset >= limitOffset) return true;
+      if (maxTimestamp > latest.timestamp) latest = { timestamp: maxTimestamp, offset: lastOffset };
+      return false;
+    });
+    return latest;
   }
 
   /** Whether a batch of that size, time and last offset belongs into a new segment. Source: LogSegment.shouldRoll. */

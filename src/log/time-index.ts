@@ -41,6 +41,12 @@ export class TimeIndex {
     return count === 0 ? undefined : this.#read(this.entries.entry(count - 1));
   }
 
+  /** The last entry below `offset`. */
+  lastBelow(offset: number): TimeEntry | undefined {
+    const count = this.entries.countWhile((buffer, at) => this.#baseOffset + buffer.readInt32BE(at + 8) < offset);
+    return count === 0 ? undefined : this.#read(this.entries.entry(count - 1));
+  }
+
   /** An offset at which all timestamps before it are below `timestamp`. */
   lookup(timestamp: number): number {
     const count = this.entries.countWhile((buffer, at) => readInt64(buffer, at) <= timestamp);
