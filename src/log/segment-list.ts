@@ -54,7 +54,8 @@ export class SegmentList {
     assert(sealed.segment === this.active);
     assert(segment.baseOffset === sealed.segment.nextOffset);
     this.#segments.push(segment);
-    this.#unsynced.push(sealed);
+    // Not in place: a sync under way has the list as it was.
+    this.#unsynced = [...this.#unsynced, sealed];
     this.#touch(sealed.segment);
   }
 
