@@ -4,6 +4,8 @@ import type { Scheduler } from "./scheduler.ts";
 
 /** Simulated time starts at this wall-clock time: 2026-01-01. */
 const EPOCH_MS = 1_767_225_600_000;
+/** A turn of the event loop takes some time: a loop that only yields must not stop the world's clock. */
+const TURN_MS = 0.01;
 
 /**
  * One life of a process, from start to kill. A dead life's code cannot be stopped in JavaScript, so its ports go dead
@@ -11,27 +13,36 @@ const EPOCH_MS = 1_767_225_600_000;
  */
 export class Life {
   readonly host: string;
+  /** Counts the lives on the host, from 1. */
+  readonly number: number;
   readonly clock: Clock;
   readonly #scheduler: Scheduler;
+  #clockSkewMs: number;
   #isAlive = true;
   #stalledUntilMs = 0;
-  readonly #onDeath: (() => void)[] = [];
+  readonly #onDeath = new Set<() => void>();
 
-  constructor(host: string, scheduler: Scheduler, clockSkewMs: number) {
+  constructor(host: string, number: number, scheduler: Scheduler, clockSkewMs: number) {
     this.host = host;
+    this.number = number;
     this.#scheduler = scheduler;
+    this.#clockSkewMs = clockSkewMs;
     this.clock = {
-      now: () => Math.floor(EPOCH_MS + scheduler.nowMs + clockSkewMs),
+      now: () => Math.floor(EPOCH_MS + scheduler.nowMs + this.#clockSkewMs),
       monotonic: () => scheduler.nowMs,
       setTimer: (delayMs, callback) => this.later(delayMs, callback),
       setImmediate: (callback) => {
-        this.later(0, callback);
+        this.later(TURN_MS, callback);
       },
     };
   }
 
   get isAlive(): boolean {
     return this.#isAlive;
+  }
+
+  get isStalled(): boolean {
+    return this.#stalledUntilMs > this.#scheduler.nowMs;
   }
 
   /** Runs `callback` in this process after `delayMs`, later when it is stalled then, never when it is dead then. */
@@ -47,18 +58,36 @@ export class Life {
     return { cancel: () => timer.cancel() };
   }
 
+  /** The promise's outcome as this process gets to know it: never when it is dead by then. */
+  hear<T>(promise: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      promise.then(
+        (value) => this.later(0, () => resolve(value)),
+        (error: unknown) => this.later(0, () => reject(error)),
+      );
+    });
+  }
+
   /** Nothing runs in the process for so long, as in a long garbage collection; what was due runs afterwards. */
   stall(durationMs: number): void {
     this.#stalledUntilMs = Math.max(this.#stalledUntilMs, this.#scheduler.nowMs + durationMs);
   }
 
-  onDeath(callback: () => void): void {
-    this.#onDeath.push(callback);
+  /** Sets the wall clock of the process forward or back. */
+  moveClock(byMs: number): void {
+    this.#clockSkewMs += byMs;
+  }
+
+  /** Calls back at the end; the result takes that back. */
+  onDeath(callback: () => void): () => void {
+    this.#onDeath.add(callback);
+    return () => this.#onDeath.delete(callback);
   }
 
   kill(): void {
     if (!this.#isAlive) return;
     this.#isAlive = false;
     for (const callback of this.#onDeath) callback();
+    this.#onDeath.clear();
   }
 }

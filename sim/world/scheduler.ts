@@ -18,14 +18,16 @@ export class Scheduler {
   readonly #heap: Event[] = [];
   #sequence = 0;
   #nowMs = 0;
+  #eventsRun = 0;
 
   /** Simulated time since the start. */
   get nowMs(): number {
     return this.#nowMs;
   }
 
-  get isIdle(): boolean {
-    return this.#heap.length === 0;
+  /** How many events there were. */
+  get eventsRun(): number {
+    return this.#eventsRun;
   }
 
   schedule(delayMs: number, run: () => void): Timer {
@@ -51,6 +53,7 @@ export class Scheduler {
         return false;
       }
       this.#nowMs = event.atMs;
+      this.#eventsRun++;
       event.run();
       await settle();
     }

@@ -1,0 +1,27 @@
+import type { TopicPartition } from "../../src/client/index.ts";
+import type { History } from "../history.ts";
+import type { StoredPartition, StoredRecord } from "./stored-partition.ts";
+
+/** What a world leaves behind once it has come to rest. */
+export interface Evidence {
+  readonly history: History;
+  /** Every partition of the workloads' topics, by name. */
+  readonly stored: ReadonlyMap<string, StoredPartition>;
+}
+
+/** Something that must hold in every world. */
+export interface Invariant {
+  readonly name: string;
+  /** Each violation in a sentence; none when it holds. */
+  violations(evidence: Evidence): Iterable<string>;
+}
+
+export function nameOf({ topic, partition }: TopicPartition): string {
+  return `${topic}-${partition}`;
+}
+
+/** What a reader of that isolation is to see. */
+export function visible(stored: StoredPartition, isolation: "read_committed" | "read_uncommitted"): StoredRecord[] {
+  if (isolation === "read_uncommitted") return [...stored.records];
+  return stored.records.filter(({ fate }) => fate === "plain" || fate === "committed");
+}

@@ -1,0 +1,177 @@
+/** Atomic broadcast, partition by partition: what producers were told and what readers saw, against the log. */
+import type { Moment, Observation, PartitionReads, SentRecord } from "../history.ts";
+import { type Evidence, type Invariant, nameOf, visible } from "./invariant.ts";
+import type { StoredPartition, StoredRecord } from "./stored-partition.ts";
+
+/** What a producer was acknowledged is in the log, where it was said to be, also after the last power loss. */
+export class Validity implements Invariant {
+  readonly name = "validity";
+
+  *violations({ history, stored }: Evidence): Iterable<string> {
+    const byId = recordsById(stored);
+    for (const sent of history.sent.values()) {
+      if (sent.outcome !== "acknowledged") continue;
+      const found = byId.get(sent.id);
+      if (!found) yield `${sent.id} was acknowledged at ${nameOf(sent)} offset ${sent.offset} and is not in the log`;
+      else if (sent.offset >= 0 && sent.offset !== found.offset) {
+        yield `${sent.id} was acknowledged at ${nameOf(sent)} offset ${sent.offset} and stands at ${found.offset}`;
+      }
+    }
+  }
+}
+
+/** Every record is in one place, and was sent there; no offset ever holds two records. */
+export class Integrity implements Invariant {
+  readonly name = "integrity";
+
+  *violations({ history, stored }: Evidence): Iterable<string> {
+    const seen = new Map<string, string>();
+    for (const partition of stored.values()) {
+      for (const { id, offset } of partition.records) {
+        if (id === undefined) continue;
+        const place = `${nameOf(partition)} offset ${offset}`;
+        const earlier = seen.get(id);
+        if (earlier !== undefined) yield `${id} stands at ${earlier} and at ${place}`;
+        seen.set(id, place);
+        const sent = history.sent.get(id);
+        if (!sent) yield `${id} at ${place} was never sent`;
+        else if (nameOf(sent) !== nameOf(partition)) yield `${id} at ${place} was sent to ${nameOf(sent)}`;
+      }
+    }
+    yield* this.#changedOffsets(history.reads, stored);
+  }
+
+  *#changedOffsets(reads: readonly PartitionReads[], stored: Evidence["stored"]): Iterable<string> {
+    for (const [name, ofPartition] of Map.groupBy(reads, nameOf)) {
+      const held = new Map<number, { readonly checksum: number; readonly by: string }>();
+      for (const { offset, checksum } of stored.get(name)?.records ?? []) held.set(offset, { checksum, by: "the log" });
+      for (const { reader, records } of ofPartition) {
+        for (const { offset, checksum, id } of records) {
+          const known = held.get(offset);
+          if (!known) held.set(offset, { checksum, by: reader });
+          else if (known.checksum !== checksum) {
+            yield `${name} offset ${offset} holds ${id} for ${reader} and another record for ${known.by}`;
+          }
+        }
+      }
+    }
+  }
+}
+
+/** Readers read on, never back; a producer's records stand in the order in which it sent them. */
+export class TotalOrder implements Invariant {
+  readonly name = "total order";
+
+  *violations({ history, stored }: Evidence): Iterable<string> {
+    for (const reads of history.reads) {
+      let last = -1;
+      for (const { offset } of reads.records) {
+        if (offset <= last) yield `${reads.reader} read offset ${offset} of ${nameOf(reads)} after ${last}`;
+        last = offset;
+      }
+    }
+    const sentAs = new Map([...history.sent.keys()].map((id, index) => [id, index]));
+    for (const partition of stored.values()) {
+      const lastOf = new Map<string, StoredRecord>();
+      for (const record of partition.records) {
+        const session = history.sent.get(record.id ?? "")?.session;
+        if (session === undefined) continue;
+        const last = lastOf.get(session);
+        if (last && orderOf(sentAs, last) > orderOf(sentAs, record)) {
+          yield `${nameOf(partition)} holds ${last.id} before ${record.id}, which was sent first`;
+        }
+        lastOf.set(session, record);
+      }
+    }
+  }
+}
+
+/** What a reader has seen between its first record and its last is what the log holds there: no more, no less. */
+export class Agreement implements Invariant {
+  readonly name = "agreement";
+
+  *violations({ history, stored }: Evidence): Iterable<string> {
+    for (const reads of history.reads) {
+      const partition = stored.get(nameOf(reads));
+      const range = rangeOf(reads);
+      if (!partition || !range) continue;
+      const expected = visible(partition, reads.isolation).filter(
+        ({ offset }) => offset >= range.from && offset < range.to,
+      );
+      const read = new Map(reads.records.map((record) => [record.offset, record]));
+      for (const { offset, id } of expected) {
+        if (!read.has(offset))
+          yield `${reads.reader} (${reads.isolation}) missed ${nameOf(reads)} offset ${offset}: ${id}`;
+      }
+      const known = new Set(expected.map(({ offset }) => offset));
+      for (const { offset, id } of reads.records) {
+        if (!known.has(offset)) {
+          yield `${reads.reader} (${reads.isolation}) read ${nameOf(reads)} offset ${offset}, which it should not see: ${id}`;
+        }
+      }
+    }
+  }
+}
+
+/** The high watermark, the last stable offset and the log's start never go back, and lie behind what was read. */
+export class NothingGoesBack implements Invariant {
+  readonly name = "offsets never go back";
+
+  *violations({ history }: Evidence): Iterable<string> {
+    const observed = Map.groupBy(history.observations, (each) => `${nameOf(each)} ${each.kind}`);
+    for (const [what, answers] of observed)
+      yield* this.#check(answers, answers.map(asSighting), (earlier) => `${what} was ${earlier}`);
+    for (const reads of history.reads) {
+      const kind = reads.isolation === "read_committed" ? "last stable offset" : "high watermark";
+      const answers = observed.get(`${nameOf(reads)} ${kind}`) ?? [];
+      const sightings = reads.records.map(({ offset, at }) => ({ offset: offset + 1, at }));
+      yield* this.#check(
+        answers,
+        sightings,
+        (earlier) => `${reads.reader} read ${nameOf(reads)} up to ${earlier}, its ${kind} was`,
+      );
+    }
+  }
+
+  /** Who asks after a sighting must not be answered less. `sightings` are in the order of time. */
+  *#check(
+    answers: readonly Observation[],
+    sightings: readonly Sighting[],
+    describe: (offset: number) => string,
+  ): Iterable<string> {
+    const inOrder = answers.toSorted((a, b) => a.askedAt - b.askedAt);
+    let next = 0;
+    let highest = 0;
+    for (const { askedAt, offset } of inOrder) {
+      for (let sighting = sightings[next]; sighting && sighting.at < askedAt; sighting = sightings[++next]) {
+        highest = Math.max(highest, sighting.offset);
+      }
+      if (offset < highest) yield `${describe(highest)}, and later ${offset}`;
+    }
+  }
+}
+
+interface Sighting {
+  readonly offset: number;
+  readonly at: Moment;
+}
+
+function asSighting({ offset, answeredAt }: Observation): Sighting {
+  return { offset, at: answeredAt };
+}
+
+/** Behind each part that a reader read in full stands its end; otherwise only what lies between its records is sure. */
+function rangeOf(reads: PartitionReads): { readonly from: number; readonly to: number } | undefined {
+  const from = reads.isFromStart ? 0 : reads.records[0]?.offset;
+  const to = Math.max(reads.readTo, (reads.records.at(-1)?.offset ?? -1) + 1);
+  return from === undefined ? undefined : { from, to };
+}
+
+function recordsById(stored: ReadonlyMap<string, StoredPartition>): Map<string, StoredRecord> {
+  const records = [...stored.values()].flatMap((partition) => partition.records);
+  return new Map(records.filter(({ id }) => id !== undefined).map((record) => [record.id as string, record]));
+}
+
+function orderOf(order: ReadonlyMap<string, number>, { id }: Pick<SentRecord, "id"> | StoredRecord): number {
+  return order.get(id ?? "") ?? -1;
+}

@@ -1,0 +1,60 @@
+/** Which faults happen when: drawn from the seed before anything runs, so that some can be left out to find the ones that
+ * matter. */
+import type { Dice } from "../world/random.ts";
+
+/** What can be done to the broker's machine. */
+export const brokerFaults = [
+  "kill",
+  "power loss",
+  "kill in write",
+  "restart",
+  "stall",
+  "slow sync",
+  "sync error",
+  "write error",
+  "read error",
+  "disk full",
+] as const;
+
+/** What can be done to a client's machine. */
+export const clientFaults = ["client kill", "client stall", "client leave", "client clock jump"] as const;
+
+/** What can be done to the network between a client and the broker, or to all of it. */
+export const networkFaults = ["cut", "reset", "lossy network", "slow network", "narrow network"] as const;
+
+export type FaultKind = (typeof brokerFaults | typeof clientFaults | typeof networkFaults)[number];
+
+export const faultKinds: readonly FaultKind[] = [...brokerFaults, ...clientFaults, ...networkFaults];
+
+export interface Fault {
+  readonly kind: FaultKind;
+  readonly atMs: number;
+  /** How long it lasts, or how long the machine is down. */
+  readonly durationMs: number;
+  /** The client concerned; of the kinds that concern the broker or the whole network it means nothing. */
+  readonly host: string;
+  /** How bad it is, in [0, 1). */
+  readonly strength: number;
+}
+
+/** Each world has its own mix: a few kinds, seldom or often. Many kinds at once hide each other. */
+export function drawFaults(
+  dice: Dice,
+  options: { readonly kinds: readonly FaultKind[]; readonly hosts: readonly string[]; readonly windowMs: number },
+): Fault[] {
+  const { hosts, windowMs } = options;
+  const kinds = options.kinds.filter(() => dice.chance(0.4));
+  const everyMs = dice.pick([700, 2_000, 5_000]);
+  const faults: Fault[] = [];
+  for (let atMs = dice.between(0, everyMs); atMs < windowMs && kinds.length > 0; atMs += dice.between(0, 2 * everyMs)) {
+    const durationMs = Math.min(dice.pick([20, 300, 2_000, 8_000]) * dice.between(0.5, 2), windowMs - atMs);
+    faults.push({ kind: dice.pick(kinds), atMs, durationMs, host: dice.pick(hosts), strength: dice.float() });
+  }
+  return faults;
+}
+
+export function describeFault({ kind, atMs, durationMs, host, strength }: Fault): string {
+  const isOfClient = !(brokerFaults as readonly string[]).includes(kind);
+  const where = isOfClient ? ` ${host}` : "";
+  return `${(atMs / 1000).toFixed(3)} s: ${kind}${where} for ${(durationMs / 1000).toFixed(3)} s, strength ${strength.toFixed(2)}`;
+}

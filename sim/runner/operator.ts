@@ -1,0 +1,36 @@
+/** Whoever looks after the broker: starts it again when a fault has taken a part of it out of service. */
+import type { Machine } from "../world/machine.ts";
+import type { World } from "../world/world.ts";
+
+const OUT_OF_SERVICE: ReadonlySet<string> = new Set([
+  "partition offline",
+  "partition offline: its log cannot be opened",
+  "coordinator stopped: its log refused a record",
+  "coordinator stopped: its log cannot be replayed",
+]);
+
+/** Log lines that no fault excuses. */
+const BUGS: ReadonlySet<string> = new Set([
+  "connection closed: a request failed",
+  "connection closed: malformed request",
+]);
+
+export function watchBroker(world: World, broker: Machine): void {
+  const dice = world.dice("operator");
+  let isCalled = false;
+  world.onLog.push(({ host, level, message, fields }) => {
+    if (BUGS.has(message)) {
+      const { error } = fields;
+      world.report(`${host}: ${message}: ${error instanceof Error ? error.stack : String(error)}`);
+    }
+    if (host !== broker.host || level !== "error" || !OUT_OF_SERVICE.has(message) || isCalled) return;
+    isCalled = true;
+    world.coverage.hit(`broker: ${message}`);
+    world.scheduler.schedule(dice.between(100, 5_000), () => {
+      isCalled = false;
+      // After a failed sync the page cache holds what the disk may not: only a reboot tells the truth.
+      broker.kill({ losesPower: true });
+      broker.startLater(dice.between(10, 1_000));
+    });
+  });
+}

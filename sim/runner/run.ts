@@ -1,0 +1,206 @@
+/** One world, from its seed to the verdict. */
+
+import { invariants, type Violation, violationsIn } from "../check/index.ts";
+import { type Evidence, nameOf } from "../check/invariant.ts";
+import { readStoredPartition, type StoredPartition } from "../check/stored-partition.ts";
+import type { Coverage } from "../coverage.ts";
+import { FaultInjector } from "../faults/injector.ts";
+import { drawFaults, type Fault, type FaultKind, faultKinds } from "../faults/schedule.ts";
+import { History } from "../history.ts";
+import { addBroker, DATA_DIR } from "../workloads/broker.ts";
+import { drawWorkloads } from "../workloads/index.ts";
+import { addObserver, addReader, readAll } from "../workloads/readers.ts";
+import { connect, type TopicPlan, type Workload } from "../workloads/workload.ts";
+import type { Machine, Program } from "../world/machine.ts";
+import type { TraceOptions } from "../world/trace.ts";
+import { World } from "../world/world.ts";
+import { watchBroker } from "./operator.ts";
+
+export interface RunOptions {
+  readonly seed: number;
+  /** Default: all. */
+  readonly kinds?: readonly FaultKind[] | undefined;
+  /** Instead of those drawn from the seed. */
+  readonly faults?: readonly Fault[] | undefined;
+  /** Default: not traced, which is faster and changes nothing. */
+  readonly trace?: TraceOptions | undefined;
+}
+
+export interface Outcome {
+  readonly seed: number;
+  readonly workloads: readonly string[];
+  readonly faults: readonly Fault[];
+  readonly violations: readonly Violation[];
+  readonly coverage: Coverage;
+  readonly simulatedMs: number;
+  readonly events: number;
+  /** With a trace only. */
+  readonly lastEvents: readonly string[];
+  readonly digest: string;
+}
+
+/** Each part of a run has to come to its end within so much simulated time once the faults are over. */
+const PATIENCE_MS = 10 * 60 * 1000;
+
+export async function run(options: RunOptions): Promise<Outcome> {
+  const world = new World(options.seed, options.trace);
+  const onRejection = (error: unknown): void =>
+    world.report(`unhandled rejection: ${error instanceof Error ? error.stack : String(error)}`);
+  process.on("unhandledRejection", onRejection);
+  try {
+    return await new Run(world, options).toTheEnd();
+  } finally {
+    process.off("unhandledRejection", onRejection);
+  }
+}
+
+/** What stops a run. */
+class Stuck extends Error {}
+
+class Run {
+  readonly #world: World;
+  readonly #options: RunOptions;
+  readonly #history = new History();
+  readonly #broker: Machine;
+  readonly #workloads: readonly Workload[];
+  readonly #topics: readonly TopicPlan[];
+  #faults: readonly Fault[] = [];
+
+  constructor(world: World, options: RunOptions) {
+    this.#world = world;
+    this.#options = options;
+    this.#broker = addBroker(world);
+    this.#workloads = drawWorkloads({ world, history: this.#history });
+    this.#topics = this.#workloads.flatMap(({ topics }) => topics);
+    watchBroker(world, this.#broker);
+  }
+
+  async toTheEnd(): Promise<Outcome> {
+    const violations = await this.#violations();
+    const { trace, problems, coverage, nowMs, seed } = this.#world;
+    const contradictions = problems.slice(0, 5).map((message) => ({ invariant: "no contradiction", message }));
+    return {
+      seed,
+      workloads: this.#workloads.map(({ name }) => name),
+      faults: this.#faults,
+      violations: [...contradictions, ...violations],
+      coverage,
+      simulatedMs: nowMs,
+      events: this.#world.scheduler.eventsRun,
+      lastEvents: trace?.last() ?? [],
+      digest: trace?.digest() ?? "",
+    };
+  }
+
+  async #violations(): Promise<readonly Violation[]> {
+    try {
+      await this.#setUp();
+      await this.#underFaults();
+      await this.#comeToRest();
+      await this.#crashOnceMore();
+      await this.#verify();
+    } catch (error) {
+      if (!(error instanceof Stuck)) throw error;
+      return [{ invariant: "liveness", message: error.message }];
+    }
+    return violationsIn(this.#evidence(), [...invariants, ...this.#workloads.flatMap((each) => each.invariants)]);
+  }
+
+  async #setUp(): Promise<void> {
+    this.#broker.start();
+    await this.#complete("set-up", async (process) => {
+      const client = connect(process);
+      await client.admin().createTopics(this.#topics);
+      await client.close();
+    });
+  }
+
+  async #underFaults(): Promise<void> {
+    const world = this.#world;
+    const observers = [
+      addReader(world, this.#history, this.#topics, "read_committed"),
+      addReader(world, this.#history, this.#topics, "read_uncommitted"),
+      addObserver(world, this.#history, this.#topics),
+    ];
+    const machines = [...this.#workloads.flatMap((each) => each.machines), ...observers];
+    for (const machine of machines) machine.startLater(world.dice(machine.host).between(0, 2_000));
+    const injector = new FaultInjector(world, this.#broker);
+    const dice = world.dice("faults");
+    const windowMs = dice.pick([10_000, 30_000, 60_000]);
+    const { kinds = faultKinds, faults } = this.#options;
+    this.#faults = faults ?? drawFaults(dice, { kinds, hosts: machines.map(({ host }) => host), windowMs });
+    injector.schedule(this.#faults);
+    const endsAtMs = world.nowMs + windowMs;
+    await world.scheduler.runUntil(() => world.problems.length > 0, endsAtMs);
+    injector.calm();
+    world.isQuiet = true;
+    world.trace?.note("world", "quiet");
+  }
+
+  async #comeToRest(): Promise<void> {
+    await this.#await(
+      () => this.#workloads.every((each) => each.isDone()),
+      () => {
+        const busy = this.#workloads.filter((each) => !each.isDone());
+        return `not done ${PATIENCE_MS / 1000} s after the last fault: ${busy.map(({ name }) => name).join(", ")}`;
+      },
+    );
+    for (const machine of this.#world.machines.values()) if (machine !== this.#broker) machine.stop();
+    await this.#await(
+      () => [...this.#world.machines.values()].every((each) => each === this.#broker || !each.isRunning),
+      () =>
+        `these do not stop: ${[...this.#world.machines.values()].filter((each) => each.isRunning).map(({ host }) => host)}`,
+    );
+  }
+
+  /** What was acknowledged until now must survive this too. */
+  async #crashOnceMore(): Promise<void> {
+    const losesPower = this.#world.dice("last crash").chance(0.7);
+    this.#broker.kill({ losesPower });
+    this.#broker.start();
+    await this.#world.scheduler.runUntil(() => false, this.#world.nowMs + 1_000);
+  }
+
+  async #verify(): Promise<void> {
+    for (const isolation of ["read_committed", "read_uncommitted"] as const) {
+      await this.#complete(`verifier-${isolation === "read_committed" ? "rc" : "ru"}`, (process) =>
+        readAll(process, this.#history, this.#topics, isolation),
+      );
+    }
+  }
+
+  #evidence(): Evidence {
+    const stored = new Map<string, StoredPartition>();
+    for (const { topic, partitions } of this.#topics) {
+      for (let partition = 0; partition < partitions; partition++) {
+        const found = readStoredPartition(this.#broker.disk.contents, DATA_DIR, { topic, partition });
+        stored.set(nameOf(found), found);
+      }
+    }
+    return { history: this.#history, stored };
+  }
+
+  /** Runs a program to its end. */
+  async #complete(host: string, program: Program): Promise<void> {
+    let isDone = false;
+    const machine = this.#world.addMachine(host, async (process) => {
+      await program(process);
+      isDone = true;
+    });
+    machine.start();
+    await this.#await(
+      () => isDone,
+      () => `${host} does not end`,
+    );
+  }
+
+  async #await(isDone: () => boolean, describe: () => string): Promise<void> {
+    const { scheduler, problems, nowMs } = this.#world;
+    const isOver = (): boolean => problems.length > 0 || isDone();
+    if (await scheduler.runUntil(isOver, nowMs + PATIENCE_MS)) {
+      if (problems.length > 0) throw new Stuck("after a contradiction");
+      return;
+    }
+    throw new Stuck(describe());
+  }
+}

@@ -1,0 +1,35 @@
+/** The broker under test, as its machine runs it. */
+import { Broker, type BrokerOptions } from "../../src/broker/index.ts";
+import type { Machine, Program } from "../world/machine.ts";
+import type { World } from "../world/world.ts";
+import { BROKER_HOST } from "./workload.ts";
+
+export const DATA_DIR = "data";
+const PORT = 9092;
+
+/** Draws the broker's settings: small segments, so that logs roll; few partitions of internal topics, so that they are shared. */
+export function addBroker(world: World): Machine {
+  const dice = world.dice("broker");
+  const settings: BrokerOptions = {
+    defaultPartitions: 2,
+    offsetsTopicPartitions: dice.int(1, 3),
+    transactionTopicPartitions: dice.int(1, 3),
+    groupMinSessionTimeoutMs: 500,
+    groupInitialRebalanceDelayMs: dice.pick([0, 0, 300]),
+    transactionMaxTimeoutMs: 60_000,
+    topicDefaults: {
+      "segment.ms": dice.pick([1_000, 5_000, 3_600_000]),
+      "segment.index.bytes": dice.pick([24, 80, 10_000]),
+      "index.interval.bytes": dice.pick([0, 200, 4_096]),
+    },
+  };
+  return world.addMachine(BROKER_HOST, program(settings));
+}
+
+function program(settings: BrokerOptions): Program {
+  return async ({ platform, logger, stop, host }) => {
+    const broker = await Broker.start({ ...settings, dataDir: DATA_DIR, host, port: PORT, platform, logger });
+    if (!stop.aborted) await new Promise((resolve) => stop.addEventListener("abort", resolve, { once: true }));
+    await broker.stop();
+  };
+}

@@ -1,0 +1,65 @@
+/** What a world is kept busy with. */
+import { Client, type ClientOptions, OncillaError } from "../../src/client/index.ts";
+import { sleep } from "../../src/platform/clock.ts";
+import type { Invariant } from "../check/invariant.ts";
+import type { History } from "../history.ts";
+import type { Machine, Process } from "../world/machine.ts";
+import type { World } from "../world/world.ts";
+
+/** Where every client finds the broker. */
+export const BROKER_HOST = "broker";
+export const BROKER_ADDRESS: string = `${BROKER_HOST}:9092`;
+
+export interface TopicPlan {
+  readonly topic: string;
+  readonly partitions: number;
+  readonly configs?: Readonly<Record<string, string>>;
+}
+
+export interface WorkloadContext {
+  readonly world: World;
+  readonly history: History;
+}
+
+export interface Workload {
+  readonly name: string;
+  readonly topics: readonly TopicPlan[];
+  /** Its machines, none of them started. */
+  readonly machines: readonly Machine[];
+  /** What else must hold. */
+  readonly invariants: readonly Invariant[];
+  /** Whether all its work is done, so that the world may come to rest. */
+  isDone(): boolean;
+}
+
+/** Draws a workload from the world's seed, and adds its machines. */
+export type WorkloadFactory = (context: WorkloadContext) => Workload;
+
+/** The way to the broker, with timeouts that fit the length of the faults. */
+export function connect(process: Process, options: Partial<ClientOptions> = {}): Client {
+  const { platform, logger, host, dice } = process;
+  return new Client({
+    brokers: BROKER_ADDRESS,
+    clientId: host,
+    requestTimeoutMs: dice.int(1_500, 8_000),
+    connectTimeoutMs: dice.int(500, 2_000),
+    platform,
+    logger,
+    ...options,
+  });
+}
+
+export function pause(process: Process, fromMs: number, toMs: number): Promise<void> {
+  return sleep(process.platform.clock, process.dice.between(fromMs, toMs));
+}
+
+/** The error, when it is one that a client may meet; throws it on when it is a bug. */
+export function asOncillaError(error: unknown): OncillaError {
+  if (error instanceof OncillaError) return error;
+  throw error;
+}
+
+/** A value of some length, that says which record it belongs to. */
+export function payload(process: Process, id: string): string {
+  return id.padEnd(process.dice.int(10, process.dice.chance(0.05) ? 3_000 : 120), ".");
+}

@@ -1,0 +1,104 @@
+/** A world: simulated time, a network, machines, and those who watch. Everything in it follows from the seed. */
+import type { LogLevel } from "../../src/platform/logger.ts";
+import { Coverage } from "../coverage.ts";
+import { Machine, type MachineSurroundings, type Program } from "./machine.ts";
+import { SimulatedNetwork } from "./network.ts";
+import { Dice } from "./random.ts";
+import { Scheduler } from "./scheduler.ts";
+import { Trace, type TraceOptions } from "./trace.ts";
+
+export interface LogLine {
+  readonly host: string;
+  readonly level: LogLevel;
+  readonly message: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+/** Errors by which a program may end under faults; anything else is a bug. */
+const expectedErrors: ReadonlySet<string> = new Set([
+  "OncillaError",
+  "FencedError",
+  "TimeoutError",
+  "CommitFailedError",
+  "OffsetOutOfRangeError",
+  "BrokerError",
+  "StreamsError",
+  "ConnectError",
+]);
+
+export class World {
+  readonly seed: number;
+  readonly scheduler: Scheduler = new Scheduler();
+  readonly coverage: Coverage = new Coverage();
+  readonly trace: Trace | undefined;
+  readonly network: SimulatedNetwork;
+  readonly machines: Map<string, Machine> = new Map();
+  /** What must never happen, whatever the faults. */
+  readonly problems: string[] = [];
+  /** Told of each log line. */
+  readonly onLog: ((line: LogLine) => void)[] = [];
+  /** No fault comes any more. */
+  isQuiet = false;
+  readonly #dice: Dice;
+
+  constructor(seed: number, trace?: TraceOptions) {
+    this.seed = seed;
+    this.trace = trace && new Trace(() => this.scheduler.nowMs, trace);
+    this.network = new SimulatedNetwork(this.scheduler, Dice.of(seed, "network"), this.trace);
+    this.#dice = Dice.of(seed, "world");
+  }
+
+  get nowMs(): number {
+    return this.scheduler.nowMs;
+  }
+
+  dice(name: string): Dice {
+    return Dice.of(this.seed, name);
+  }
+
+  /** The program is started with `machine.start()`. When it crashes it is started again. */
+  addMachine(host: string, program: Program): Machine {
+    const around: MachineSurroundings = {
+      seed: this.seed,
+      scheduler: this.scheduler,
+      network: this.network,
+      trace: this.trace,
+      events: {
+        logged: (from, level, message, fields) => this.#logged({ host: from, level, message, fields }),
+        exited: (machine, error) => this.#exited(machine, error),
+      },
+    };
+    const machine = new Machine(host, program, around);
+    this.machines.set(host, machine);
+    return machine;
+  }
+
+  report(problem: string): void {
+    this.trace?.note("world", `problem: ${problem}`);
+    this.problems.push(problem);
+  }
+
+  #exited(machine: Machine, error: unknown): void {
+    if (error !== undefined) this.#crashed(machine, error);
+    if (machine.isWanted) machine.startLater(this.#dice.between(100, 2_000));
+  }
+
+  #crashed({ host }: Machine, error: unknown): void {
+    const name = error instanceof Error ? error.name : "";
+    if (expectedErrors.has(name)) this.coverage.hit(`a process ended by ${name} ${(error as { code?: string }).code}`);
+    else this.report(`${host} crashed: ${error instanceof Error ? error.stack : String(error)}`);
+  }
+
+  #logged(line: LogLine): void {
+    if (this.trace) this.trace.note(line.host, `${line.level}: ${line.message} ${show(line.fields)}`);
+    for (const listener of this.onLog) listener(line);
+  }
+}
+
+function show(fields: Readonly<Record<string, unknown>>): string {
+  const values = Object.entries(fields).map(([name, value]) => {
+    if (value instanceof Error) return `${name}=${value.message}`;
+    return `${name}=${typeof value === "object" ? JSON.stringify(value) : String(value)}`;
+  });
+  return values.join(" ");
+}
