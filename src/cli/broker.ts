@@ -69,6 +69,8 @@ async function runBroker(flags: Flags): Promise<void> {
     });
   };
   process.once("SIGTERM", stop);
+  // Started with a channel to its parent, it ends with it: nobody would know of it any more.
+  process.once("disconnect", stop);
   process.once("SIGINT", stop);
   console.log(`oncilla broker listening on ${broker.address}`);
 }

@@ -14,8 +14,6 @@ const stop = new AbortController();
 // No process outlives the demo, however the demo ends.
 process.on("disconnect", () => process.exit(1));
 process.on("SIGTERM", () => stop.abort());
-// The terminal sends Ctrl-C to the whole group; the parent decides what it means for the children.
-process.on("SIGINT", () => {});
 
 try {
   await roles[config.role](config, reporter, stop.signal);

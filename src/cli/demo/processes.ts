@@ -143,17 +143,19 @@ function add(a: Required<Counters>, b: Counters): Required<Counters> {
 /** Source and build differ in their ending only. */
 const extension = extname(import.meta.filename);
 
+/** Children are process groups of their own (`detached`), so that Ctrl-C reaches them through us, in the right order; they end
+ * when their channel to us does. */
 export function startChild(config: ChildConfig): ChildProcess {
   return fork(join(import.meta.dirname, `child${extension}`), [JSON.stringify(config)], {
     stdio: ["ignore", "ignore", "pipe", "ipc"],
+    detached: true,
   });
 }
 
 export function startBroker(dataDir: string, port: number): ChildProcess {
   const main = join(import.meta.dirname, "..", `main${extension}`);
   return spawn(process.execPath, [main, "broker", "--data-dir", dataDir, "--port", String(port)], {
-    stdio: ["ignore", "pipe", "pipe"],
-    // In a group of its own, so that Ctrl-C reaches it through us, in the right order.
+    stdio: ["ignore", "pipe", "pipe", "ipc"],
     detached: true,
   });
 }
