@@ -15,8 +15,10 @@ export class AssignedPartition implements TopicPartition {
   highWatermark: number = -1;
   /** Not to be asked about before: the last answer was an error. */
   askAt: number = Number.NEGATIVE_INFINITY;
-  /** A fetch is on its way. */
+  /** A fetch from the position is on its way. */
   isFetching: boolean = false;
+  /** There was nothing at the last look. */
+  isQuiet: boolean = false;
   /** The leader epoch under which the position is known to be in the log. */
   validatedEpoch: number = -1;
   #start: Start | undefined;
@@ -97,6 +99,8 @@ export class AssignedPartition implements TopicPartition {
     this.#position = undefined;
     this.#start = undefined;
     this.askAt = Number.NEGATIVE_INFINITY;
+    this.isFetching = false;
+    this.isQuiet = false;
   }
 }
 

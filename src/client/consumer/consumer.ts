@@ -8,7 +8,7 @@ import { type RetryScope, retrying, withTimeout } from "../network/retry.ts";
 import { Signal } from "../network/signal.ts";
 import type { ConsumerGroupMetadata, ConsumerRecord, TopicPartition, TopicPartitionOffset } from "../types.ts";
 import { type AssignedPartition, Assignment } from "./assignment.ts";
-import { Fetcher } from "./fetcher.ts";
+import { Fetcher, type FetchLanes } from "./fetcher.ts";
 import { commitFailed, commitGroupOffsets, fetchGroupOffsets } from "./group-offsets.ts";
 import { Membership } from "./membership.ts";
 import {
@@ -31,7 +31,7 @@ export class Consumer {
   readonly #closing = new AbortController();
   readonly #scope: RetryScope;
   readonly #lane: Lane;
-  readonly #fetchLane: Lane;
+  readonly #fetchLanes: FetchLanes;
   readonly #groupLane: Lane;
   readonly #coordinator: CoordinatorLink | undefined;
   readonly #changed = new Signal();
@@ -64,13 +64,13 @@ export class Consumer {
     this.#onClosed = onClosed;
     this.#scope = cluster.retryScope(this.#closing.signal);
     this.#lane = cluster.openLane();
-    this.#fetchLane = cluster.openLane();
+    this.#fetchLanes = { waiting: cluster.openLane(), looking: cluster.openLane() };
     this.#groupLane = cluster.openLane();
     const { groupId } = settings;
     this.#coordinator = groupId === undefined ? undefined : new CoordinatorLink(cluster, this.#lane, "group", groupId);
     const committed = this.#coordinator && ((wanted: readonly TopicPartition[]) => this.#fetchCommitted(wanted));
     this.#finder = new PositionFinder(cluster, this.#lane, this.#assignment, settings, committed, notify);
-    this.#fetcher = new Fetcher(cluster, this.#fetchLane, this.#assignment, settings, notify);
+    this.#fetcher = new Fetcher(cluster, this.#fetchLanes, this.#assignment, settings, notify);
     this.#rebalancer = new Rebalancer(this.#assignment, {
       beforeRevoke: () => this.#autoCommitNow(),
       dropped: (partitions) => this.#undelivered.drop(partitions),
@@ -339,7 +339,8 @@ export class Consumer {
     this.#stopListening();
     this.#finder.close();
     this.#fetcher.close();
-    for (const lane of [this.#lane, this.#fetchLane, this.#groupLane]) this.#cluster.closeLane(lane);
+    const { waiting, looking } = this.#fetchLanes;
+    for (const lane of [this.#lane, waiting, looking, this.#groupLane]) this.#cluster.closeLane(lane);
     this.#changed.notify();
     this.#onClosed();
   }

@@ -1,4 +1,8 @@
-/** Fetches ahead of the reader: one request on its way to each broker, within a bound of bytes fetched and not read. */
+/**
+ * Fetches ahead of the reader, within a bound of bytes fetched and not read. One request to each broker asks for all partitions
+ * and may wait there for records; a partition that has to be asked about meanwhile (after a seek, say) goes with a second one,
+ * which does not wait.
+ */
 import type { Clock } from "../../platform/clock.ts";
 import { fetch } from "../../protocol/apis/fetch.ts";
 import { ZERO_UUID } from "../../protocol/codec.ts";
@@ -33,16 +37,25 @@ interface Asked {
 }
 
 interface NodeState {
-  isFetching: boolean;
+  /** The request that waits for records. */
+  isWaiting: boolean;
+  /** The other one. */
+  isLooking: boolean;
   failures: number;
   /** Not to be tried before. */
   tryAt: number;
 }
 
+/** Apart, since a broker answers the requests of one connection one after the other. */
+export interface FetchLanes {
+  readonly waiting: Lane;
+  readonly looking: Lane;
+}
+
 export class Fetcher {
   readonly #cluster: Cluster;
   readonly #clock: Clock;
-  readonly #lane: Lane;
+  readonly #lanes: FetchLanes;
   readonly #assignment: Assignment;
   readonly #settings: ConsumerSettings;
   readonly #onChange: () => void;
@@ -53,10 +66,16 @@ export class Fetcher {
   #isClosed = false;
 
   /** `onChange`: records may have come, or an error. */
-  constructor(cluster: Cluster, lane: Lane, assignment: Assignment, settings: ConsumerSettings, onChange: () => void) {
+  constructor(
+    cluster: Cluster,
+    lanes: FetchLanes,
+    assignment: Assignment,
+    settings: ConsumerSettings,
+    onChange: () => void,
+  ) {
     this.#cluster = cluster;
     this.#clock = cluster.platform.clock;
-    this.#lane = lane;
+    this.#lanes = lanes;
     this.#assignment = assignment;
     this.#settings = settings;
     this.#onChange = onChange;
@@ -131,25 +150,61 @@ export class Fetcher {
   #fetchFrom(nodeId: number, asked: readonly Asked[], now: number): void {
     let node = this.#nodes.get(nodeId);
     if (!node) {
-      node = { isFetching: false, failures: 0, tryAt: Number.NEGATIVE_INFINITY };
+      node = { isWaiting: false, isLooking: false, failures: 0, tryAt: Number.NEGATIVE_INFINITY };
       this.#nodes.set(nodeId, node);
     }
-    if (node.isFetching) return;
-    if (node.tryAt > now) {
-      this.#alarm.setBy(node.tryAt);
-      return;
-    }
-    node.isFetching = true;
+    if (node.tryAt > now) this.#alarm.setBy(node.tryAt);
+    else if (!node.isWaiting) this.#wait(nodeId, node, asked);
+    else if (!node.isLooking) this.#look(nodeId, node, asked);
+  }
+
+  #wait(nodeId: number, node: NodeState, asked: readonly Asked[]): void {
+    node.isWaiting = true;
+    for (const { assigned } of asked) assigned.isQuiet = false;
+    const settled = (): void => {
+      node.isWaiting = false;
+    };
+    this.#fetch(
+      node,
+      asked,
+      this.#exchange(nodeId, asked, this.#lanes.waiting, this.#settings.fetchMaxWaitMs),
+      settled,
+    );
+  }
+
+  /** What had nothing at the last look waits with the others the next time. */
+  #look(nodeId: number, node: NodeState, all: readonly Asked[]): void {
+    const asked = all.filter(({ assigned }) => !assigned.isQuiet);
+    if (asked.length === 0) return;
+    node.isLooking = true;
+    const settled = (): void => {
+      node.isLooking = false;
+      for (const { assigned } of asked) assigned.isQuiet = assigned.bufferedBytes === 0;
+    };
+    this.#fetch(node, asked, this.#exchange(nodeId, asked, this.#lanes.looking, 0), settled);
+  }
+
+  #fetch(
+    node: NodeState,
+    asked: readonly Asked[],
+    exchange: Promise<(PartitionAnswer | undefined)[]>,
+    settled: () => void,
+  ): void {
     for (const { assigned } of asked) assigned.isFetching = true;
-    this.#exchange(nodeId, asked).then(
-      (answers) => this.#answered(node, asked, answers),
-      (error: unknown) => this.#failed(node, asked, error),
+    exchange.then(
+      (answers) => this.#answered(node, asked, answers, settled),
+      (error: unknown) => this.#failed(node, asked, error, settled),
     );
   }
 
   /** What the broker answers about each partition, in the order of `asked`. */
-  async #exchange(nodeId: number, asked: readonly Asked[]): Promise<(PartitionAnswer | undefined)[]> {
-    const { fetchMaxWaitMs, fetchMinBytes, fetchMaxBytes, maxPartitionFetchBytes, isolationLevel } = this.#settings;
+  async #exchange(
+    nodeId: number,
+    asked: readonly Asked[],
+    lane: Lane,
+    maxWaitMs: number,
+  ): Promise<(PartitionAnswer | undefined)[]> {
+    const { fetchMinBytes, fetchMaxBytes, maxPartitionFetchBytes, isolationLevel } = this.#settings;
     const { metadata, options } = this.#cluster;
     const topics = groupByTopic(asked).map(({ topic, items }) => ({
       topic,
@@ -163,16 +218,16 @@ export class Fetcher {
     }));
     const hasIds = topics.every(({ topicId }) => topicId !== ZERO_UUID);
     const body = {
-      maxWaitMs: fetchMaxWaitMs,
+      maxWaitMs,
       minBytes: fetchMinBytes,
       maxBytes: fetchMaxBytes,
       isolationLevel: isolationCode(isolationLevel),
       topics,
       rackId: this.#settings.rackId,
     };
-    const response = await this.#lane.request(nodeId, fetch, body, {
+    const response = await lane.request(nodeId, fetch, body, {
       maxVersion: hasIds ? fetch.versions[1] : FIRST_VERSION_BY_ID - 1,
-      timeoutMs: options.requestTimeoutMs + fetchMaxWaitMs,
+      timeoutMs: options.requestTimeoutMs + maxWaitMs,
     });
     const error = errorName(response.errorCode);
     if (error !== "NONE") throw wireError(error, `fetch from broker ${nodeId}`);
@@ -186,24 +241,27 @@ export class Fetcher {
     return asked.map(({ topic, partition }) => answers.get(`${topic}/${partition}`));
   }
 
-  #answered(node: NodeState, asked: readonly Asked[], answers: readonly (PartitionAnswer | undefined)[]): void {
-    node.isFetching = false;
+  #answered(
+    node: NodeState,
+    asked: readonly Asked[],
+    answers: readonly (PartitionAnswer | undefined)[],
+    settled: () => void,
+  ): void {
     node.failures = 0;
     if (this.#isClosed) return;
     for (const [i, each] of asked.entries()) {
-      each.assigned.isFetching = false;
       const answer = answers[i];
-      const isCurrent = this.#assignment.has(each.assigned) && each.assigned.version === each.version;
-      if (answer && isCurrent) this.#take(each, answer);
+      if (release(each) && answer && this.#assignment.has(each.assigned)) this.#take(each, answer);
     }
+    settled();
     this.pump();
     this.#onChange();
   }
 
-  #failed(node: NodeState, asked: readonly Asked[], error: unknown): void {
+  #failed(node: NodeState, asked: readonly Asked[], error: unknown, settled: () => void): void {
     if (!(error instanceof OncillaError)) throw error;
-    node.isFetching = false;
-    for (const { assigned } of asked) assigned.isFetching = false;
+    for (const each of asked) release(each);
+    settled();
     if (this.#isClosed) return;
     node.failures++;
     node.tryAt = this.#clock.monotonic() + this.#backoff(node.failures);
@@ -273,4 +331,11 @@ export class Fetcher {
   #backoff(failures: number): number {
     return backoffMs(this.#cluster.platform.random, this.#cluster.options.backoff, failures);
   }
+}
+
+/** The request that asked is over. False when the partition has moved elsewhere since: the answer is void. */
+function release({ assigned, version }: Asked): boolean {
+  if (assigned.version !== version) return false;
+  assigned.isFetching = false;
+  return true;
 }
