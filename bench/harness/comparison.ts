@@ -48,16 +48,19 @@ export async function compare(
   const reason = workload.unavailable?.(tools);
   if (reason !== undefined) return notRun(reason);
   const samples: [Sample[], Sample[]] = [[], []];
+  let busy = sides[0];
+  const onEach = async (work: (side: Side) => Promise<unknown> | undefined): Promise<void> => {
+    for (busy of sides) await work(busy);
+  };
   try {
-    for (const side of sides) await workload.prepare?.(tools, side);
-    for (const side of sides) await workload.run(tools, side, durability);
+    await onEach((side) => workload.prepare?.(tools, side));
+    await onEach((side) => workload.run(tools, side, durability));
     for (let pair = 0; pair < pairs; pair++) {
-      samples[0].push(await workload.run(tools, sides[0], durability));
-      samples[1].push(await workload.run(tools, sides[1], durability));
+      await onEach(async (side) => samples[sides.indexOf(side)]?.push(await workload.run(tools, side, durability)));
     }
-    for (const side of sides) await workload.cleanUp?.(tools, side);
+    await onEach((side) => workload.cleanUp?.(tools, side));
   } catch (error) {
-    return notRun(error instanceof Error ? error.message : String(error));
+    return notRun(`${busy.label}: ${error instanceof Error ? error.message : error}`);
   }
   return workload.metrics
     .map((metric) => row(workload.name, durability, metric, samples))

@@ -1,20 +1,29 @@
 package load;
 
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.admin.OffsetSpec;
+import org.apache.kafka.common.TopicPartition;
 
 final class Topics {
-    private static final String CONFIG = "config.";
-
     private Topics() {}
 
+    /**
+     * Waits until each partition can be written to. Apache Kafka tells clients of a topic before it has its partitions:
+     * when batch 0 of an idempotent producer comes too early and batch 1 in time, batch 1 begins the sequence, and batch
+     * 0 is out of order for ever.
+     */
     static Map<String, Object> create(Arguments arguments) throws Exception {
-        NewTopic topic = new NewTopic(arguments.text("topic"), arguments.number("partitions"), (short) 1);
-        topic.configs(arguments.under(CONFIG));
+        String name = arguments.text("topic");
+        int partitions = arguments.number("partitions");
+        Map<TopicPartition, OffsetSpec> ends = new HashMap<>();
+        for (int i = 0; i < partitions; i++) ends.put(new TopicPartition(name, i), OffsetSpec.latest());
         try (Admin admin = Admin.create(arguments.client())) {
-            admin.createTopics(List.of(topic)).all().get();
+            admin.createTopics(List.of(new NewTopic(name, partitions, (short) 1))).all().get();
+            admin.listOffsets(ends).all().get();
         }
         return Map.of();
     }
