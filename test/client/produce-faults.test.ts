@@ -1,0 +1,146 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { Client } from "../../src/client/index.ts";
+import { initProducerId } from "../../src/protocol/apis/init-producer-id.ts";
+import { metadata } from "../../src/protocol/apis/metadata.ts";
+import { produce } from "../../src/protocol/apis/produce.ts";
+import { type ErrorName, errorCodes } from "../../src/protocol/errors.ts";
+import { createTopic, readAll, startCluster, type TestCluster, text } from "../support/cluster.ts";
+import { connectionFaults, FaultyNetwork } from "../support/faulty-network.ts";
+
+let cluster: TestCluster;
+let topic: string;
+let network: FaultyNetwork;
+
+beforeAll(async () => {
+  cluster = await startCluster();
+});
+afterAll(() => cluster.stop());
+beforeEach(async () => {
+  topic = cluster.unique("faults");
+  await createTopic(cluster.client, topic, 2);
+  network = new FaultyNetwork();
+});
+
+function connect(): Client {
+  return cluster.connect({
+    platform: network.platform,
+    retryBackoffMs: 5,
+    retryBackoffMaxMs: 20,
+    requestTimeoutMs: 200,
+  });
+}
+
+/** Forty batches in two partitions, while `fault` strikes. The producer has written before, so that five are in flight. */
+async function produceUnder(fault: () => void): Promise<void> {
+  const client = connect();
+  const producer = client.producer({ lingerMs: 0, batchSizeBytes: 100 });
+  await Promise.all([0, 1].map((partition) => producer.send({ topic, partition, value: "first" })));
+  fault();
+  const sends = Array.from({ length: 40 }, (_, i) => producer.send({ topic, partition: i % 2, value: number(i) }));
+  const offsets = (await Promise.all(sends)).map(({ offset }) => offset);
+  // -1: the broker has forgotten where.
+  for (const [i, offset] of offsets.entries()) expect([-1, 1 + Math.floor(i / 2)]).toContain(offset);
+  await client.close();
+}
+
+/** As wide as a batch. */
+function number(i: number): string {
+  return `${i}`.padStart(60, " ");
+}
+
+async function expectOnceAndInOrder(): Promise<void> {
+  const records = await readAll(cluster.client, topic);
+  for (const partition of [0, 1]) {
+    const values = records.filter((record) => record.partition === partition).map(({ value }) => text(value).trim());
+    expect(values).toEqual(["first", ...Array.from({ length: 20 }, (_, i) => `${2 * i + partition}`)]);
+  }
+}
+
+describe("an idempotent producer with five requests in flight stores each record once, in order, when", () => {
+  describe.each(connectionFaults)("the network: %s", (fault) => {
+    it.each([1, 2, 3, 5, 6, 11])("at the Produce request number %d", async (nth) => {
+      await produceUnder(() => network.at(produce, nth, fault));
+      expect(network.hits).toBe(1);
+      await expectOnceAndInOrder();
+    });
+  });
+
+  it("every third answer is lost", async () => {
+    await produceUnder(() => {
+      let answers = 0;
+      network.rewrite(produce, () => {
+        if (++answers % 3 === 0) network.at(produce, 1, "lose answer");
+        return undefined;
+      });
+      network.at(produce, 2, "lose answer");
+    });
+    expect(network.hits).toBeGreaterThan(3);
+    await expectOnceAndInOrder();
+  });
+
+  it.each([
+    // Written, and said not to be sure.
+    "REQUEST_TIMED_OUT",
+    "NOT_ENOUGH_REPLICAS_AFTER_APPEND",
+    "KAFKA_STORAGE_ERROR",
+    "NOT_LEADER_OR_FOLLOWER",
+    "CORRUPT_MESSAGE",
+    "UNKNOWN_TOPIC_OR_PARTITION",
+  ] as const)("some answers are %s although the records were written", async (error: ErrorName) => {
+    await produceUnder(() => {
+      let answers = 0;
+      network.rewrite(produce, (response) => {
+        if (++answers % 4 !== 1 || answers > 12) return undefined;
+        const responses = response.responses.map((each) => ({
+          ...each,
+          partitionResponses: each.partitionResponses.map((partition) => ({
+            ...partition,
+            errorCode: errorCodes[error],
+            baseOffset: -1,
+          })),
+        }));
+        return { ...response, responses };
+      });
+    });
+    await expectOnceAndInOrder();
+  });
+
+  it("the network is down for a while", async () => {
+    await produceUnder(() => {
+      let answers = 0;
+      network.rewrite(produce, () => {
+        if (++answers === 3) {
+          network.down();
+          setTimeout(() => network.up(), 100);
+        }
+        return undefined;
+      });
+    });
+    await expectOnceAndInOrder();
+  });
+});
+
+describe("a producer begins its work all the same when", () => {
+  it.each(
+    [metadata, initProducerId].flatMap((api) => connectionFaults.map((fault) => [api.name, fault, api] as const)),
+  )("at its first %s request: %s", async (_, fault, api) => {
+    network.at(api, 1, fault);
+    const client = connect();
+    const producer = client.producer();
+    await Promise.all([0, 1].map((partition) => producer.send({ topic, partition, value: "first" })));
+    expect(network.hits).toBe(1);
+    expect(await readAll(cluster.client, topic)).toHaveLength(2);
+    await client.close();
+  });
+
+  it.each(connectionFaults)("at the very first Produce request to a partition: %s", async (fault) => {
+    network.at(produce, 1, fault);
+    const client = connect();
+    const producer = client.producer({ lingerMs: 0, batchSizeBytes: 100 });
+    await producer.sendAll(Array.from({ length: 10 }, (_, i) => ({ topic, partition: 0, value: number(i) })));
+    expect(network.hits).toBe(1);
+    const records = await readAll(cluster.client, topic);
+    expect(records.map(({ value }) => Number(text(value)))).toEqual([...Array(10).keys()]);
+    await client.close();
+  });
+});

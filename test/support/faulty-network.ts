@@ -1,0 +1,212 @@
+/**
+ * A network between a client and its brokers that does what networks do: loses requests, loses answers, falls silent, is slow.
+ * It reads along, so that a test can say where: at the nth request of an API.
+ */
+import { type Connection, type ConnectionHandler, type Network, NetworkError } from "../../src/platform/network.ts";
+import { nodePlatform } from "../../src/platform/node/index.ts";
+import type { Platform } from "../../src/platform/platform.ts";
+import { encodeResponse, readResponseAfterCorrelationId } from "../../src/protocol/frame.ts";
+import { Reader } from "../../src/protocol/reader.ts";
+import type { Api, ResponseOf } from "../../src/protocol/schema.ts";
+
+/**
+ * - lose request: the connection breaks, and the request does not get there.
+ * - lose answer: the broker carries the request out, and the connection breaks before its answer.
+ * - cut: the connection breaks right behind the request; whether it got there is open.
+ * - silence: the request does not get there, and the connection stays as if nothing was.
+ * - hold: the request, and what follows on its connection, goes out once `release` is called.
+ */
+export type Fault = "lose request" | "lose answer" | "cut" | "silence" | "hold";
+
+export const connectionFaults: readonly Fault[] = ["lose request", "lose answer", "cut", "silence"];
+
+interface Rule {
+  readonly fault: Fault;
+  /** Requests to let through before. */
+  left: number;
+}
+
+/** Changes an answer, or leaves it alone (undefined). */
+type Rewrite = (version: number, correlationId: number, reader: Reader) => readonly Uint8Array[] | undefined;
+
+export class FaultyNetwork {
+  readonly platform: Platform;
+  /** How often a fault has struck. */
+  hits: number = 0;
+  /** How many requests of each API were sent, by key. */
+  readonly sent = new Map<number, number>();
+  readonly #rules = new Map<number, Rule>();
+  readonly #rewrites = new Map<number, Rewrite>();
+  readonly #connections = new Set<TappedConnection>();
+  #isDown = false;
+
+  constructor() {
+    const network: Network = {
+      listen: () => Promise.reject(new Error("nobody listens behind a faulty network")),
+      connect: async (options) => {
+        if (this.#isDown) throw new NetworkError("ECONNREFUSED", "the network is down");
+        const connection = new TappedConnection(await nodePlatform.network.connect(options), this);
+        this.#connections.add(connection);
+        return connection;
+      },
+    };
+    this.platform = { ...nodePlatform, network };
+  }
+
+  /** The fault strikes once, at the `nth` request of the API from now on. */
+  at(api: Api, nth: number, fault: Fault): void {
+    this.#rules.set(api.key, { fault, left: nth - 1 });
+  }
+
+  /** Every answer of the API goes through `change`; undefined leaves it as it is. */
+  rewrite<A extends Api>(api: A, change: (response: ResponseOf<A>) => ResponseOf<A> | undefined): void {
+    this.#rewrites.set(api.key, (version, correlationId, reader) => {
+      const changed = change(readResponseAfterCorrelationId(api, version, reader));
+      return changed && encodeResponse(api, version, correlationId, changed as never);
+    });
+  }
+
+  /** Lets go what is held. */
+  release(): void {
+    for (const connection of this.#connections) connection.release();
+  }
+
+  /** Breaks all connections; new ones fail until `up`. */
+  down(): void {
+    this.#isDown = true;
+    for (const connection of this.#connections) connection.destroy();
+  }
+
+  up(): void {
+    this.#isDown = false;
+  }
+
+  /** What happens to a request. */
+  decide(apiKey: number): Fault | undefined {
+    this.sent.set(apiKey, (this.sent.get(apiKey) ?? 0) + 1);
+    const rule = this.#rules.get(apiKey);
+    if (!rule || rule.left-- > 0) return undefined;
+    this.#rules.delete(apiKey);
+    this.hits++;
+    return rule.fault;
+  }
+
+  rewritten(apiKey: number, version: number, correlationId: number, frame: Buffer): readonly Uint8Array[] | undefined {
+    return this.#rewrites.get(apiKey)?.(version, correlationId, new Reader(frame, 8));
+  }
+
+  closed(connection: TappedConnection): void {
+    this.#connections.delete(connection);
+  }
+}
+
+interface OpenRequest {
+  readonly apiKey: number;
+  readonly version: number;
+  readonly isAnswerLost: boolean;
+}
+
+class TappedConnection implements Connection {
+  readonly #inner: Connection;
+  readonly #faults: FaultyNetwork;
+  readonly #open = new Map<number, OpenRequest>();
+  #received: Buffer = Buffer.alloc(0);
+  #handler: ConnectionHandler | undefined;
+  #isSilent = false;
+  /** While holding. */
+  #held: Uint8Array[] | undefined;
+
+  constructor(inner: Connection, faults: FaultyNetwork) {
+    this.#inner = inner;
+    this.#faults = faults;
+  }
+
+  get remoteAddress(): string {
+    return this.#inner.remoteAddress;
+  }
+
+  open(handler: ConnectionHandler): void {
+    this.#handler = handler;
+    this.#inner.open({
+      onData: (chunk) => this.#receive(chunk),
+      onClose: (error) => {
+        this.#faults.closed(this);
+        handler.onClose(error);
+      },
+      onDrain: () => handler.onDrain?.(),
+    });
+  }
+
+  /** The client writes whole requests. */
+  write(chunks: readonly Uint8Array[]): boolean {
+    const bytes = Buffer.concat(chunks);
+    for (let at = 0; at < bytes.length; ) {
+      const end = at + 4 + bytes.readInt32BE(at);
+      this.#request(bytes.subarray(at, end));
+      at = end;
+    }
+    return true;
+  }
+
+  release(): void {
+    const held = this.#held;
+    this.#held = undefined;
+    if (held) this.#inner.write(held);
+  }
+
+  pause(): void {
+    this.#inner.pause();
+  }
+
+  resume(): void {
+    this.#inner.resume();
+  }
+
+  end(): void {
+    this.#inner.end();
+  }
+
+  destroy(): void {
+    this.#inner.destroy();
+  }
+
+  #request(frame: Buffer): void {
+    const apiKey = frame.readInt16BE(4);
+    const fault = this.#faults.decide(apiKey);
+    const request = { apiKey, version: frame.readInt16BE(6), isAnswerLost: fault === "lose answer" };
+    this.#open.set(frame.readInt32BE(8), request);
+    if (fault === "silence") this.#isSilent = true;
+    if (fault === "hold") this.#held = [];
+    if (fault === "lose request") this.#inner.destroy();
+    else if (this.#held) this.#held.push(frame);
+    else if (!this.#isSilent) this.#inner.write([frame]);
+    // Ends behind what is queued.
+    if (fault === "cut") this.#inner.end();
+  }
+
+  #receive(chunk: Uint8Array): void {
+    this.#received = Buffer.concat([this.#received, chunk]);
+    while (this.#received.length >= 4) {
+      const end = 4 + this.#received.readInt32BE(0);
+      if (this.#received.length < end) return;
+      const frame = Buffer.from(this.#received.subarray(0, end));
+      this.#received = this.#received.subarray(end);
+      this.#answer(frame);
+    }
+  }
+
+  #answer(frame: Buffer): void {
+    const correlationId = frame.readInt32BE(4);
+    const request = this.#open.get(correlationId);
+    this.#open.delete(correlationId);
+    if (!request) throw new Error(`an answer to request ${correlationId}, which was not sent`);
+    if (this.#isSilent) return;
+    if (request.isAnswerLost) {
+      this.#isSilent = true;
+      this.#inner.destroy();
+      return;
+    }
+    const changed = this.#faults.rewritten(request.apiKey, request.version, correlationId, frame);
+    this.#handler?.onData(changed ? Buffer.concat(changed) : frame);
+  }
+}
