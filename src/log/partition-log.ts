@@ -489,25 +489,35 @@ export class PartitionLog {
   }
 
   #removeExpired(): void {
-    const now = this.#clock.now();
-    const { active } = this.#segments;
-    if (active.sizeBytes > 0 && isTooOld(active.latest.timestamp, this.#config, now)) this.#roll();
-    // What is not durable yet may still be all that the next start finds.
-    const removableOffset = Math.min(this.#commit.durableOffset, this.#highWatermark);
     const removed: Segment[] = [];
-    for (let oldest = this.#segments.readyOldest(); oldest.isSealed; oldest = this.#segments.readyOldest()) {
-      const { sizeBytes, nextOffset, latest } = oldest;
-      const segment = { sizeBytes, nextOffset, maxTimestamp: latest.timestamp };
-      if (nextOffset > removableOffset || !this.#segments.isSynced(oldest)) break;
-      if (!isExpired(segment, this, this.#config, now)) break;
-      removed.push(this.#segments.takeOldest());
-      this.#sizeBytes -= sizeBytes;
+    try {
+      this.#takeExpired(removed);
+    } catch (error) {
+      // The next maintenance tries again; until then the log only keeps more than it must.
+      this.#unreadable(error as Error);
     }
     if (removed.length === 0) return;
     const { baseOffset } = this.#segments.oldest;
     if (baseOffset > this.#logStartOffset) this.#moveLogStart(baseOffset);
     this.#checkpoints.saveLogStart(baseOffset, () => this.#removeFiles(removed));
     this.#checkpoints.removeSnapshotsBelow(baseOffset);
+  }
+
+  /** Takes the segments that may go out of the list. */
+  #takeExpired(removed: Segment[]): void {
+    const now = this.#clock.now();
+    const { active } = this.#segments;
+    if (active.sizeBytes > 0 && isTooOld(active.latest.timestamp, this.#config, now)) this.#roll();
+    // What is not durable yet may still be all that the next start finds.
+    const removableOffset = Math.min(this.#commit.durableOffset, this.#highWatermark);
+    for (let oldest = this.#segments.readyOldest(); oldest.isSealed; oldest = this.#segments.readyOldest()) {
+      const { sizeBytes, nextOffset, latest } = oldest;
+      const segment = { sizeBytes, nextOffset, maxTimestamp: latest.timestamp };
+      if (nextOffset > removableOffset || !this.#segments.isSynced(oldest)) return;
+      if (!isExpired(segment, this, this.#config, now)) return;
+      removed.push(this.#segments.takeOldest());
+      this.#sizeBytes -= sizeBytes;
+    }
   }
 
   #removeFiles(segments: readonly Segment[]): void {
