@@ -12,7 +12,7 @@ interface CheckpointOptions {
   readonly topicPartition: { readonly topic: string; readonly partition: number };
   /** Of the snapshot files that are there. */
   readonly snapshotOffsets: readonly number[];
-  /** Of the newest one that could be read. */
+  /** Of the newest one that a start can go on from. */
   readonly soundSnapshotOffset: number | undefined;
   readonly onFailure: (error: Error) => void;
 }
@@ -32,7 +32,7 @@ export class Checkpoints {
     this.#soundSnapshotOffset = options.soundSnapshotOffset;
   }
 
-  /** Of the newest snapshot that the next start can read. */
+  /** Of the newest snapshot that the next start can go on from. */
   get soundSnapshotOffset(): number | undefined {
     return this.#soundSnapshotOffset;
   }

@@ -65,7 +65,7 @@ export interface SeenRecord {
 /** One partition's folder, and the logs that are opened on it one after the other. */
 export class LogFixture {
   readonly clock: TestClock = new TestClock();
-  readonly folder: string = "data/topic-0";
+  readonly folder: string = "topic-0";
   readonly lines: { readonly level: string; readonly message: string; readonly fields: unknown }[] = [];
   disk: Disk;
   config: LogConfig;
@@ -74,7 +74,6 @@ export class LogFixture {
   constructor(config: Partial<LogConfig> = {}, disk: Disk = new MemoryDisk({ canCrash: true })) {
     this.config = { ...defaultLogConfig, ...config };
     this.disk = disk;
-    disk.makeFolder("data");
   }
 
   open(options: Partial<PartitionLogOptions> = {}): Promise<PartitionLog> {

@@ -51,7 +51,7 @@ export interface RecoveredLog {
   readonly durableOffset: number;
   /** Of the snapshot files that are there, ascending. */
   readonly snapshotOffsets: number[];
-  /** Of the newest one that could be read. */
+  /** Of the newest one that a start can go on from. */
   readonly soundSnapshotOffset: number | undefined;
   readonly sealed: SealedSegment[];
   readonly snapshots: PendingSnapshot[];
@@ -156,10 +156,10 @@ class Recovery {
       const segment = this.#segments[index];
       const entries = segment && readSnapshot(this.#context, offset);
       if (!entries) continue;
-      this.#soundSnapshotOffset ??= offset;
       if (segment.baseOffset === offset) segment.resetIndexes();
       else if (!segment.resume(offset)) continue;
       this.#producers.load(entries);
+      this.#soundSnapshotOffset = offset;
       return index;
     }
     item(this.#segments, 0).resetIndexes();
