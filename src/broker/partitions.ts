@@ -53,9 +53,11 @@ export class Partitions {
 
   /** Opens the partitions of a topic that are not open yet. */
   async open(topic: Topic): Promise<void> {
-    const partitions = this.#byTopicId.get(topic.id)?.slice() ?? [];
-    while (partitions.length < topic.partitionCount) partitions.push(await this.#openOne(topic, partitions.length));
-    this.#byTopicId.set(topic.id, partitions);
+    const present = this.#byTopicId.get(topic.id) ?? [];
+    const missing = Array.from({ length: topic.partitionCount - present.length }, (_, i) => present.length + i);
+    // All at once: their syncs share the work of the file system.
+    const opened = await Promise.all(missing.map((index) => this.#openOne(topic, index)));
+    this.#byTopicId.set(topic.id, [...present, ...opened]);
   }
 
   updateConfig(topic: Topic): void {
@@ -67,11 +69,12 @@ export class Partitions {
   async delete(topic: Topic): Promise<void> {
     const partitions = this.#byTopicId.get(topic.id) ?? [];
     this.#byTopicId.delete(topic.id);
-    for (const [index, partition] of partitions.entries()) {
+    const remove = async (partition: Partition | undefined, index: number): Promise<void> => {
       if (partition) await partition.log.delete();
       else this.#options.disk.remove(this.#folderOf(topic, index));
       partition?.advanced();
-    }
+    };
+    await Promise.all(partitions.map(remove));
     await this.#options.disk.syncFolder(this.#options.folder);
   }
 
