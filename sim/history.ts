@@ -57,11 +57,22 @@ export interface Observation extends TopicPartition {
   readonly answeredAt: Moment;
 }
 
+/** A record as the reader of committed records saw it last. */
+export interface SeenRecord extends TopicPartition {
+  readonly offset: number;
+  readonly id: string | undefined;
+  readonly key: string;
+  readonly value: Buffer;
+}
+
 export class History {
   readonly sent: Map<string, SentRecord> = new Map();
   readonly transactions: TransactionEntry[] = [];
   readonly reads: PartitionReads[] = [];
   readonly observations: Observation[] = [];
+  /** What the reader of committed records has seen so far, by topic, then by partition and offset: for workloads to know when
+   * they are through. Not evidence. */
+  readonly seen: Map<string, Map<string, SeenRecord>> = new Map();
   #now: Moment = 0;
 
   /** A new moment, after all that was noted before. */
@@ -83,6 +94,16 @@ export class History {
     return entry;
   }
 
+  /** As `seen`, of one topic. */
+  seenIn(topic: string): ReadonlyMap<string, SeenRecord> {
+    return this.seen.get(topic) ?? new Map();
+  }
+
+  sees(record: SeenRecord): void {
+    const ofTopic = this.seen.get(record.topic) ?? new Map<string, SeenRecord>();
+    this.seen.set(record.topic, ofTopic.set(placeOf(record), record));
+  }
+
   reader(
     reader: string,
     isolation: IsolationLevel,
@@ -93,6 +114,11 @@ export class History {
     this.reads.push(reads);
     return reads;
   }
+}
+
+/** "orders-2@17". */
+export function placeOf({ topic, partition, offset }: TopicPartition & { readonly offset: number }): string {
+  return `${topic}-${partition}@${offset}`;
 }
 
 export function checksumOf(key: Uint8Array | null, value: Uint8Array | null): number {

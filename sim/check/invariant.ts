@@ -5,7 +5,7 @@ import type { StoredPartition, StoredRecord } from "./stored-partition.ts";
 /** What a world leaves behind once it has come to rest. */
 export interface Evidence {
   readonly history: History;
-  /** Every partition of the workloads' topics, by name. */
+  /** Every partition, those of internal topics too, by name. */
   readonly stored: ReadonlyMap<string, StoredPartition>;
 }
 

@@ -23,11 +23,16 @@ export interface StoredPartition extends TopicPartition {
   readonly endOffset: number;
 }
 
-export function readStoredPartition(
-  disk: Disk,
-  dataDir: string,
-  { topic, partition }: TopicPartition,
-): StoredPartition {
+/** Every partition of the folder but the cluster's own log. */
+export function readStoredPartitions(disk: Disk, dataDir: string): StoredPartition[] {
+  return disk.list(dataDir).flatMap((name) => {
+    const match = /^(?<topic>.+)-(?<partition>\d+)\/$/.exec(name)?.groups;
+    if (!match || match.topic === "__cluster_metadata") return [];
+    return [readStoredPartition(disk, dataDir, { topic: match.topic ?? "", partition: Number(match.partition) })];
+  });
+}
+
+function readStoredPartition(disk: Disk, dataDir: string, { topic, partition }: TopicPartition): StoredPartition {
   const folder = `${dataDir}/${topic}-${partition}`;
   const records: StoredRecord[] = [];
   /** By producer. */

@@ -1,8 +1,9 @@
 /** One world, from its seed to the verdict. */
 
+import type { Admin, TopicPartition } from "../../src/client/index.ts";
 import { invariants, type Violation, violationsIn } from "../check/index.ts";
 import { type Evidence, nameOf } from "../check/invariant.ts";
-import { readStoredPartition, type StoredPartition } from "../check/stored-partition.ts";
+import { readStoredPartitions } from "../check/stored-partition.ts";
 import type { Coverage } from "../coverage.ts";
 import { FaultInjector } from "../faults/injector.ts";
 import { drawFaults, type Fault, type FaultKind, faultKinds } from "../faults/schedule.ts";
@@ -10,7 +11,7 @@ import { History } from "../history.ts";
 import { addBroker, DATA_DIR } from "../workloads/broker.ts";
 import { drawWorkloads } from "../workloads/index.ts";
 import { addObserver, addReader, readAll } from "../workloads/readers.ts";
-import { connect, type TopicPlan, type Workload } from "../workloads/workload.ts";
+import { connect, pause, type TopicPlan, type Workload } from "../workloads/workload.ts";
 import type { Machine, Program } from "../world/machine.ts";
 import type { TraceOptions } from "../world/trace.ts";
 import { World } from "../world/world.ts";
@@ -98,6 +99,7 @@ class Run {
       await this.#underFaults();
       await this.#comeToRest();
       await this.#crashOnceMore();
+      await this.#settle();
       await this.#verify();
     } catch (error) {
       if (!(error instanceof Stuck)) throw error;
@@ -161,6 +163,16 @@ class Run {
     await this.#world.scheduler.runUntil(() => false, this.#world.nowMs + 1_000);
   }
 
+  /** Every transaction is decided in the end, also those that nobody ends. */
+  async #settle(): Promise<void> {
+    await this.#complete("settler", async (process) => {
+      const client = connect(process);
+      const admin = client.admin();
+      while ((await undecidedPartitions(admin)).length > 0) await pause(process, 200, 400);
+      await client.close();
+    });
+  }
+
   async #verify(): Promise<void> {
     for (const isolation of ["read_committed", "read_uncommitted"] as const) {
       await this.#complete(`verifier-${isolation === "read_committed" ? "rc" : "ru"}`, (process) =>
@@ -170,14 +182,8 @@ class Run {
   }
 
   #evidence(): Evidence {
-    const stored = new Map<string, StoredPartition>();
-    for (const { topic, partitions } of this.#topics) {
-      for (let partition = 0; partition < partitions; partition++) {
-        const found = readStoredPartition(this.#broker.disk.contents, DATA_DIR, { topic, partition });
-        stored.set(nameOf(found), found);
-      }
-    }
-    return { history: this.#history, stored };
+    const stored = readStoredPartitions(this.#broker.disk.contents, DATA_DIR);
+    return { history: this.#history, stored: new Map(stored.map((each) => [nameOf(each), each])) };
   }
 
   /** Runs a program to its end. */
@@ -203,4 +209,16 @@ class Run {
     }
     throw new Stuck(describe());
   }
+}
+
+/** Whose last stable offset is behind the high watermark. */
+async function undecidedPartitions(admin: Admin): Promise<TopicPartition[]> {
+  const topics = await admin.describeTopics(await admin.listTopics({ includeInternal: true }));
+  const queries = topics.flatMap(({ partitions }) => partitions.map((each) => ({ ...each, spec: "latest" as const })));
+  const [ends, stableEnds] = [
+    await admin.listOffsets(queries, { isolationLevel: "read_uncommitted" }),
+    await admin.listOffsets(queries, { isolationLevel: "read_committed" }),
+  ];
+  const stable = new Map(stableEnds.map((end) => [nameOf(end), end.offset]));
+  return ends.filter((end) => (stable.get(nameOf(end)) ?? 0) < end.offset);
 }

@@ -1,82 +1,73 @@
 /** Producers without transactions: what they are acknowledged is there once, in order, whatever was retried. */
-import type { OncillaError, Producer, ProducerOptions, RecordMetadata } from "../../src/client/index.ts";
-import { ID_HEADER, type SentRecord } from "../history.ts";
+import type { ProducerOptions } from "../../src/client/index.ts";
+import type { History } from "../history.ts";
 import type { Process } from "../world/machine.ts";
-import { asOncillaError, connect, pause, payload, type Workload, type WorkloadContext } from "./workload.ts";
+import { Session } from "./sending.ts";
+import { connect, pause, type Workload, type WorkloadContext } from "./workload.ts";
 
 const TOPIC = "plain";
-/** Records of one producer that wait for their acknowledgement. */
-const MAX_OUTSTANDING = 40;
 
 export function idempotentProducers({ world, history }: WorkloadContext): Workload {
   const dice = world.dice("workload idempotent");
   const partitions = dice.int(1, 3);
-  const goal = dice.int(50, 250);
   const producers = Array.from({ length: dice.int(1, 3) }, (_, index) => {
-    const progress = { acknowledged: 0 };
-    const machine = world.addMachine(`plain-${index + 1}`, (process) =>
-      produce(process, { history, partitions, goal, progress }),
-    );
-    return { machine, progress };
+    const task: ProduceTask = {
+      history,
+      topic: TOPIC,
+      partitions,
+      goal: dice.int(50, 250),
+      progress: { acknowledged: 0 },
+    };
+    return { task, machine: world.addMachine(`plain-${index + 1}`, (process) => produce(process, task)) };
   });
   return {
     name: "idempotent",
     topics: [{ topic: TOPIC, partitions }],
     machines: producers.map(({ machine }) => machine),
     invariants: [],
-    isDone: () => producers.every(({ progress, machine }) => progress.acknowledged >= goal && !machine.isRunning),
+    isDone: () => producers.every(({ task }) => isProduced(task)),
   };
 }
 
-interface Task {
-  readonly history: WorkloadContext["history"];
+export interface ProduceTask {
+  readonly history: History;
+  readonly topic: string;
   readonly partitions: number;
   readonly goal: number;
   /** Over all lives. */
   readonly progress: { acknowledged: number };
+  /** What a record holds; default: its id and some filling. */
+  readonly makeValue?: (process: Process) => string;
 }
 
-async function produce(process: Process, task: Task): Promise<void> {
+export function isProduced({ goal, progress }: ProduceTask): boolean {
+  return progress.acknowledged >= goal;
+}
+
+/** Sends records until enough of them are acknowledged. */
+export async function produce(process: Process, task: ProduceTask): Promise<void> {
+  const { dice } = process;
   const client = connect(process);
   const producer = client.producer(producerOptions(process));
-  const session = `${process.host}.${process.life.number}`;
+  const session = new Session(process, task.history);
+  const maxOutstanding = dice.pick([1, 10, 60]);
   const outstanding = new Set<Promise<void>>();
-  for (let count = 1; task.progress.acknowledged < task.goal && !process.stop.aborted; count++) {
-    const record = task.history.sends(`${session}/${count}`, session, {
-      topic: TOPIC,
-      partition: process.dice.int(0, task.partitions - 1),
+  while (!isProduced(task) && !process.stop.aborted) {
+    const place = { topic: task.topic, partition: dice.int(0, task.partitions - 1) };
+    const content = task.makeValue ? { ...place, value: task.makeValue(process) } : place;
+    const sent = session.send(producer, content).then((isAcknowledged) => {
+      if (isAcknowledged) task.progress.acknowledged++;
+      outstanding.delete(sent);
     });
-    const sent = send(process, producer, record, task).finally(() => outstanding.delete(sent));
     outstanding.add(sent);
-    if (outstanding.size >= MAX_OUTSTANDING) await Promise.race(outstanding);
-    if (process.dice.chance(0.2)) await pause(process, 1, 1_000);
+    if (outstanding.size >= maxOutstanding) await Promise.race(outstanding);
+    if (dice.chance(0.2)) await pause(process, 1, 1_000);
   }
   await Promise.all(outstanding);
   await client.close();
 }
 
-async function send(process: Process, producer: Producer, record: SentRecord, { progress }: Task): Promise<void> {
-  const { topic, partition, id } = record;
-  const value = payload(process, id);
-  try {
-    settled(record, await producer.send({ topic, partition, key: id, value, headers: { [ID_HEADER]: id } }));
-    progress.acknowledged++;
-  } catch (error) {
-    failed(record, asOncillaError(error));
-    await pause(process, 100, 500);
-  }
-}
-
-export function settled(record: SentRecord, { offset }: RecordMetadata): void {
-  record.outcome = "acknowledged";
-  record.offset = offset;
-}
-
-export function failed(record: SentRecord, _error: OncillaError): void {
-  record.outcome = "failed";
-}
-
-function producerOptions({ dice }: Process): ProducerOptions {
+export function producerOptions({ dice }: Process): ProducerOptions {
   return {
     lingerMs: dice.pick([0, 1, 5, 20]),
     batchSizeBytes: dice.pick([200, 1_000, 16_384]),

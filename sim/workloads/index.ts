@@ -1,9 +1,13 @@
 import { idempotentProducers } from "./idempotent.ts";
+import { transactions } from "./transactions.ts";
 import type { Workload, WorkloadContext, WorkloadFactory } from "./workload.ts";
 
-const factories: Readonly<Record<string, WorkloadFactory>> = { idempotent: idempotentProducers };
+const factories: readonly WorkloadFactory[] = [idempotentProducers, transactions];
 
-/** Each world does a few things, not all. */
+/** Each world does one or two things, not all: more worlds fit into the same time, and each is easier to follow. */
 export function drawWorkloads(context: WorkloadContext): Workload[] {
-  return Object.values(factories).map((create) => create(context));
+  const dice = context.world.dice("workloads");
+  const first = dice.int(0, factories.length - 1);
+  const chosen = factories.filter((_, index) => index === first || dice.chance(0.2));
+  return chosen.map((create) => create(context));
 }

@@ -85,13 +85,13 @@ class ReadLog {
   }
 
   async poll(consumer: Consumer): Promise<void> {
-    for (const record of await consumer.poll({ timeoutMs: 200 })) {
-      this.of(record).records.push({
-        offset: record.offset,
-        id: idOf(record),
-        checksum: checksumOf(record.key, record.value),
-        at: this.#history.moment(),
-      });
+    for (const { topic, partition, offset, key, value, headers } of await consumer.poll({ timeoutMs: 200 })) {
+      const id = idOf({ headers });
+      const reads = this.of({ topic, partition });
+      reads.records.push({ offset, id, checksum: checksumOf(key, value), at: this.#history.moment() });
+      if (reads.isolation !== "read_committed") continue;
+      const copy = Buffer.from(value ?? "");
+      this.#history.sees({ topic, partition, offset, id, key: key?.toString() ?? "", value: copy });
     }
   }
 }

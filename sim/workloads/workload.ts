@@ -58,8 +58,3 @@ export function asOncillaError(error: unknown): OncillaError {
   if (error instanceof OncillaError) return error;
   throw error;
 }
-
-/** A value of some length, that says which record it belongs to. */
-export function payload(process: Process, id: string): string {
-  return id.padEnd(process.dice.int(10, process.dice.chance(0.05) ? 3_000 : 120), ".");
-}

@@ -151,7 +151,7 @@ export class Endpoint implements Connection {
     }
     this.#arrived.push(bytes);
     if (this.life.isStalled) this.#scheduleDelivery();
-    else this.#deliver();
+    else this.life.run(() => this.#deliver());
   }
 
   /** Nobody is there for these bytes: the kernel says so, unless its machine is gone too. */

@@ -120,7 +120,13 @@ export class Machine {
   #newLife(): Life {
     this.#lives++;
     const skewMs = this.#dice.between(-CLOCK_SKEW_MS, CLOCK_SKEW_MS);
-    const life = new Life(this.host, this.#lives, this.#around.scheduler, skewMs);
+    const life: Life = new Life({
+      host: this.host,
+      number: this.#lives,
+      scheduler: this.#around.scheduler,
+      clockSkewMs: skewMs,
+      onUncaught: (error) => this.#exited(life, error ?? new Error("nothing was thrown")),
+    });
     this.#life = life;
     return life;
   }

@@ -17,12 +17,22 @@ export class Life {
   readonly number: number;
   readonly clock: Clock;
   readonly #scheduler: Scheduler;
+  readonly #onUncaught: (error: unknown) => void;
   #clockSkewMs: number;
   #isAlive = true;
   #stalledUntilMs = 0;
   readonly #onDeath = new Set<() => void>();
 
-  constructor(host: string, number: number, scheduler: Scheduler, clockSkewMs: number) {
+  /** `onUncaught` is told what a callback of the process throws: it has crashed then. */
+  constructor(options: {
+    readonly host: string;
+    readonly number: number;
+    readonly scheduler: Scheduler;
+    readonly clockSkewMs: number;
+    readonly onUncaught: (error: unknown) => void;
+  }) {
+    const { host, number, scheduler, clockSkewMs } = options;
+    this.#onUncaught = options.onUncaught;
     this.host = host;
     this.number = number;
     this.#scheduler = scheduler;
@@ -52,10 +62,19 @@ export class Life {
       if (!this.#isAlive) return;
       const stalledMs = this.#stalledUntilMs - this.#scheduler.nowMs;
       if (stalledMs > 0) timer = this.#scheduler.schedule(stalledMs, attempt);
-      else callback();
+      else this.run(callback);
     };
     timer = this.#scheduler.schedule(delayMs, attempt);
     return { cancel: () => timer.cancel() };
+  }
+
+  /** Runs `callback` now, in this process. */
+  run(callback: () => void): void {
+    try {
+      callback();
+    } catch (error) {
+      this.#onUncaught(error);
+    }
   }
 
   /** The promise's outcome as this process gets to know it: never when it is dead by then. */
