@@ -76,6 +76,7 @@ export class PartitionLog {
   #snapshots: PendingSnapshot[];
   #folderIsDirty = true;
   #bytesSinceSync = 0;
+  #isDiskFull = false;
   #offlineReason: Error | undefined;
   #isClosed = false;
 
@@ -406,6 +407,7 @@ export class PartitionLog {
     } catch (error) {
       return this.#notWritten(error as Error);
     }
+    this.#isDiskFull = false;
     this.#sizeBytes += sizeBytes;
     this.#bytesSinceSync += sizeBytes;
     if (durability === "fsync" || this.#bytesSinceSync >= WRITE_BACK_BYTES) this.#commit.request();
@@ -558,7 +560,9 @@ export class PartitionLog {
       if (!(error instanceof DiskError)) throw error;
       return false;
     }
-    this.#logger.log("warn", "append refused: the disk is full", { topicPartition: this.#name });
+    if (!this.#isDiskFull)
+      this.#logger.log("warn", "appends refused: the disk is full", { topicPartition: this.#name });
+    this.#isDiskFull = true;
     return true;
   }
 

@@ -1,0 +1,310 @@
+// Disks that fail: a write or a sync that does not succeed, and one that is full (fault 17).
+
+import { beforeEach, describe, expect, it } from "vitest";
+import { DiskError, type DiskFile } from "../platform/disk.ts";
+import { MemoryDisk } from "../platform/memory-disk.ts";
+import {
+  append,
+  appendTransactional,
+  batchOf,
+  consume,
+  durable,
+  LogFixture,
+  mark,
+  START_MS,
+  valuesOf,
+} from "./log.testing.ts";
+import type { LogConfig } from "./log-config.ts";
+import type { PartitionLog } from "./partition-log.ts";
+
+type Operation = "write" | "sync" | "syncFolder" | "read" | "create";
+
+/** Fails with `code` at the operations on paths that `fails` names. A failed write may have written a part. */
+class FaultyDisk extends MemoryDisk {
+  code = "EIO";
+  fails: (operation: Operation, path: string) => boolean = () => false;
+
+  override open(path: string, options?: { readonly create?: boolean }): DiskFile {
+    if (options?.create && !this.exists(path)) this.check("create", path);
+    const file = super.open(path, options);
+    return {
+      path,
+      size: () => file.size(),
+      read: (target, targetOffset, length, position) => {
+        this.check("read", path);
+        return file.read(target, targetOffset, length, position);
+      },
+      write: (chunks, position) => {
+        const bytes = Buffer.concat(chunks);
+        if (this.fails("write", path)) file.write([bytes.subarray(0, bytes.length / 2)], position);
+        this.check("write", path);
+        file.write(chunks, position);
+      },
+      sync: async () => {
+        await file.sync();
+        this.check("sync", path);
+      },
+      truncate: (size) => file.truncate(size),
+      close: () => file.close(),
+    };
+  }
+
+  override async syncFolder(path: string): Promise<void> {
+    await super.syncFolder(path);
+    this.check("syncFolder", path);
+  }
+
+  check(operation: Operation, path: string): void {
+    if (this.fails(operation, path)) throw new DiskError(this.code, path, `${path}: ${this.code}, ${operation}`);
+  }
+}
+
+let disk: FaultyDisk;
+let fixture: LogFixture;
+let log: PartitionLog;
+let advances: number;
+
+async function openLog(config: Partial<LogConfig> = {}): Promise<void> {
+  disk = new FaultyDisk();
+  fixture = new LogFixture(config, disk);
+  advances = 0;
+  log = await fixture.open({ onAdvance: () => advances++ });
+}
+beforeEach(() => openLog());
+
+function tryAppend(): string {
+  const outcome = log.append([batchOf({ values: ["refused"] })], "client");
+  return outcome.ok ? "ok" : outcome.error;
+}
+
+function expectOffline(): void {
+  const error = "KAFKA_STORAGE_ERROR";
+  expect(log.offlineReason).toBeInstanceOf(DiskError);
+  expect(tryAppend()).toBe(error);
+  expect(log.read({ offset: 0, maxBytes: 1, isolation: "read_uncommitted", minOneBatch: true })).toMatchObject({
+    error,
+  });
+  const marker = {
+    type: "abort",
+    producerId: 1,
+    producerEpoch: 0,
+    coordinatorEpoch: 0,
+    timestamp: 0,
+    transactionVersion: 0,
+  } as const;
+  expect(log.appendMarker(marker)).toMatchObject({ error });
+  expect(log.deleteRecordsBefore(0)).toMatchObject({ error });
+  expect(fixture.lines.filter(({ message }) => message === "partition offline")).toHaveLength(1);
+}
+
+describe("a write that fails", () => {
+  beforeEach(async () => {
+    append(log, { values: ["a"] });
+    await durable(log);
+  });
+
+  it("takes the log offline: nothing of the batch is acknowledged, nor of what was not durable", async () => {
+    append(log, { values: ["b"] });
+    const waiting = durable(log);
+    advances = 0;
+    disk.fails = (operation) => operation === "write";
+    expect(tryAppend()).toBe("KAFKA_STORAGE_ERROR");
+    await expect(waiting).rejects.toThrow("EIO");
+    expect(advances).toBe(1);
+    expectOffline();
+    expect(log.highWatermark).toBe(1);
+  });
+
+  it("leaves a log that opens again without the batch", async () => {
+    append(log, { values: ["b"] });
+    disk.fails = (operation) => operation === "write";
+    tryAppend();
+    await log.close();
+    disk.fails = () => false;
+    log = await fixture.open();
+    expect(valuesOf(consume(log, "read_uncommitted"))).toEqual(["a", "b"]);
+  });
+});
+
+describe("a sync that fails", () => {
+  it("takes the log offline, and is never tried again: the kernel may have dropped the pages", async () => {
+    append(log, { values: ["a"] });
+    let syncs = 0;
+    disk.fails = (operation, path) => operation === "sync" && path.endsWith(".log") && ++syncs > 0;
+    await expect(durable(log)).rejects.toThrow("EIO");
+    expectOffline();
+    expect(log.highWatermark).toBe(0);
+    await expect(durable(log)).rejects.toThrow("EIO");
+    await expect(log.flush()).rejects.toThrow("EIO");
+    await log.close();
+    expect(syncs).toBe(1);
+  });
+
+  it("of the folder counts as well: a segment without a name is no segment", async () => {
+    await openLog({ segmentBytes: 100 });
+    append(log);
+    append(log);
+    disk.fails = (operation) => operation === "syncFolder";
+    await expect(durable(log)).rejects.toThrow("EIO");
+    expectOffline();
+  });
+
+  it("of a small file beside the segments counts as well", async () => {
+    append(log);
+    await durable(log);
+    disk.fails = (operation, path) => operation === "sync" && path.includes("log-start");
+    log.deleteRecordsBefore(1);
+    await expect(log.flush()).rejects.toThrow("EIO");
+    expectOffline();
+  });
+
+  it("during open keeps the log closed", async () => {
+    append(log);
+    await durable(log);
+    disk.fails = (operation) => operation === "sync";
+    await expect(fixture.open()).rejects.toThrow("EIO");
+    disk.fails = () => false;
+    await (await fixture.open()).close();
+  });
+
+  it("during close leaves no snapshot that vouches for what may be lost", async () => {
+    append(log);
+    disk.fails = (operation, path) => operation === "sync" && path.endsWith(".log");
+    await log.close();
+    expect(fixture.files("snapshot")).toEqual([]);
+  });
+});
+
+describe("a read that fails", () => {
+  it("fails that read; the log stays", async () => {
+    append(log, { values: ["a"] });
+    await durable(log);
+    disk.fails = (operation) => operation === "read";
+    const options = { offset: 0, maxBytes: 1000, isolation: "read_uncommitted", minOneBatch: true } as const;
+    expect(log.read(options)).toMatchObject({ error: "KAFKA_STORAGE_ERROR" });
+    disk.fails = () => false;
+    expect(valuesOf(consume(log, "read_uncommitted"))).toEqual(["a"]);
+  });
+});
+
+describe.each(["ENOSPC", "SHORT_WRITE"])("a full disk (%s)", (code) => {
+  const isFull = (operation: Operation): boolean => operation === "write" || operation === "create";
+
+  beforeEach(async () => {
+    await openLog({ segmentBytes: 3 * batchOf().sizeBytes });
+    disk.code = code;
+  });
+
+  it("refuses appends, and takes them again once there is room", async () => {
+    append(log, { values: ["a"], producerId: 1 });
+    disk.fails = isFull;
+    for (let i = 0; i < 3; i++) {
+      expect(log.append([batchOf({ values: ["b"], producerId: 1, sequence: 1 })], "client")).toMatchObject({
+        error: "KAFKA_STORAGE_ERROR",
+      });
+    }
+    expect([log.logEndOffset, log.offlineReason]).toEqual([1, undefined]);
+    disk.fails = () => false;
+    append(log, { values: ["b"], producerId: 1, sequence: 1 });
+    await durable(log);
+    expect(valuesOf(consume(log, "read_uncommitted"))).toEqual(["a", "b"]);
+    log = await fixture.open();
+    expect(valuesOf(consume(log, "read_uncommitted"))).toEqual(["a", "b"]);
+  });
+
+  it("is said once, not for each batch that is refused", () => {
+    disk.fails = isFull;
+    for (let i = 0; i < 3; i++) tryAppend();
+    disk.fails = () => false;
+    append(log);
+    disk.fails = isFull;
+    for (let i = 0; i < 3; i++) tryAppend();
+    expect(fixture.lines.filter(({ message }) => message.includes("full"))).toHaveLength(2);
+  });
+
+  it.each<[string, (operation: Operation, path: string) => boolean]>([
+    ["making the new file", (operation, path) => operation === "create" && path.endsWith("3.log")],
+    ["making an index's file", (operation, path) => operation === "create" && path.endsWith(".txnindex")],
+    ["writing the offset index", (operation, path) => operation === "write" && path.endsWith(".index")],
+    ["writing the time index", (operation, path) => operation === "write" && path.endsWith(".timeindex")],
+    ["writing the aborted index", (operation, path) => operation === "write" && path.endsWith(".txnindex")],
+    ["writing the batch", (operation, path) => operation === "write" && path.endsWith("3.log")],
+  ])("refuses a roll when there is no room for %s, and goes on when there is", async (_what, fails) => {
+    await openLog({ segmentBytes: 250, indexIntervalBytes: 0 });
+    disk.code = code;
+    appendTransactional(log, { producerId: 1, values: ["aborted"] });
+    mark(log, "abort", 1);
+    append(log, { values: ["kept"] });
+    await durable(log);
+    disk.fails = fails;
+    for (let i = 0; i < 2; i++) expect(tryAppend()).toBe("KAFKA_STORAGE_ERROR");
+    disk.fails = () => false;
+    expect([log.logEndOffset, log.offlineReason]).toEqual([3, undefined]);
+    expect(valuesOf(consume(log, "read_committed"))).toEqual(["kept"]);
+    expect(append(log, { values: ["next"] }).baseOffset).toBe(3);
+    await durable(log);
+    for (let round = 0; round < 3; round++) {
+      expect(valuesOf(consume(log, "read_committed"))).toEqual(["kept", "next"]);
+      expect(fixture.files("log").map(Number.parseFloat)).toEqual([0, 3]);
+      if (round === 0) await log.close();
+      log = await fixture.open();
+    }
+  });
+
+  it("refuses a marker, which can be written later", async () => {
+    appendTransactional(log, { producerId: 1 });
+    disk.fails = isFull;
+    const marker = {
+      type: "commit",
+      producerId: 1,
+      producerEpoch: 0,
+      coordinatorEpoch: 0,
+      timestamp: START_MS,
+      transactionVersion: 0,
+    } as const;
+    expect(log.appendMarker(marker)).toMatchObject({ error: "KAFKA_STORAGE_ERROR" });
+    expect(log.openTransaction(1)).toBeDefined();
+    disk.fails = () => false;
+    mark(log, "commit", 1);
+    await durable(log);
+    expect(log.lastStableOffset).toBe(2);
+  });
+
+  it("leaves snapshots out: a later start scans more", async () => {
+    disk.fails = (operation, path) => isFull(operation) && path.endsWith("snapshot");
+    for (let i = 0; i < 7; i++) append(log, { producerId: 1, sequence: i });
+    await durable(log);
+    await log.close();
+    expect(log.offlineReason).toBeUndefined();
+    expect(fixture.files("snapshot")).toEqual([]);
+    disk.fails = () => false;
+    log = await fixture.open();
+    expect(log.activeProducers()[0]?.lastSequence).toBe(6);
+  });
+
+  it("does not keep retention from making room, and the log's start is saved then", async () => {
+    for (let i = 0; i < 7; i++) append(log);
+    await durable(log);
+    log.updateConfig({ ...fixture.config, retentionBytes: 0 });
+    disk.fails = (operation) => isFull(operation) && fixture.files("log").length > 1;
+    log.maintain();
+    await log.flush();
+    expect(fixture.files("log").map(Number.parseFloat)).toEqual([6]);
+    expect(fixture.bytesOf("log-start-offset-checkpoint").toString()).toBe("0\n1\ntopic 0 6\n");
+    expect(log.offlineReason).toBeUndefined();
+  });
+
+  it("keeps DeleteRecords from being durable, and flush says so until there is room", async () => {
+    append(log);
+    append(log);
+    await durable(log);
+    disk.fails = isFull;
+    log.deleteRecordsBefore(1);
+    await expect(log.flush()).rejects.toThrow("log start offset");
+    expect([log.logStartOffset, log.offlineReason]).toEqual([1, undefined]);
+    disk.fails = () => false;
+    log.deleteRecordsBefore(2);
+    await log.flush();
+    expect(fixture.bytesOf("log-start-offset-checkpoint").toString()).toBe("0\n1\ntopic 0 2\n");
+  });
+});
