@@ -22,6 +22,7 @@ export const connectionFaults: readonly Fault[] = ["lose request", "lose answer"
 
 interface Rule {
   readonly fault: Fault;
+  readonly then: () => void;
   /** Requests to let through before. */
   left: number;
 }
@@ -34,7 +35,7 @@ export class FaultyNetwork {
   /** How often a fault has struck. */
   hits: number = 0;
   /** How many requests of each API were sent, by key. */
-  readonly sent = new Map<number, number>();
+  readonly sent: Map<number, number> = new Map();
   readonly #rules = new Map<number, Rule>();
   readonly #rewrites = new Map<number, Rewrite>();
   readonly #connections = new Set<TappedConnection>();
@@ -53,9 +54,9 @@ export class FaultyNetwork {
     this.platform = { ...nodePlatform, network };
   }
 
-  /** The fault strikes once, at the `nth` request of the API from now on. */
-  at(api: Api, nth: number, fault: Fault): void {
-    this.#rules.set(api.key, { fault, left: nth - 1 });
+  /** The fault strikes once, at the `nth` request of the API from now on. `then` runs when it has, at the answer that is lost. */
+  at(api: Api, nth: number, fault: Fault, then: () => void = () => {}): void {
+    this.#rules.set(api.key, { fault, then, left: nth - 1 });
   }
 
   /** Every answer of the API goes through `change`; undefined leaves it as it is. */
@@ -82,13 +83,14 @@ export class FaultyNetwork {
   }
 
   /** What happens to a request. */
-  decide(apiKey: number): Fault | undefined {
+  decide(apiKey: number): Omit<Rule, "left"> | undefined {
     this.sent.set(apiKey, (this.sent.get(apiKey) ?? 0) + 1);
     const rule = this.#rules.get(apiKey);
     if (!rule || rule.left-- > 0) return undefined;
     this.#rules.delete(apiKey);
     this.hits++;
-    return rule.fault;
+    if (rule.fault !== "lose answer") nodePlatform.clock.setImmediate(rule.then);
+    return rule;
   }
 
   rewritten(apiKey: number, version: number, correlationId: number, frame: Buffer): readonly Uint8Array[] | undefined {
@@ -103,7 +105,8 @@ export class FaultyNetwork {
 interface OpenRequest {
   readonly apiKey: number;
   readonly version: number;
-  readonly isAnswerLost: boolean;
+  /** The answer is lost, and then this happens. */
+  readonly whenLost: (() => void) | undefined;
 }
 
 class TappedConnection implements Connection {
@@ -172,8 +175,8 @@ class TappedConnection implements Connection {
 
   #request(frame: Buffer): void {
     const apiKey = frame.readInt16BE(4);
-    const fault = this.#faults.decide(apiKey);
-    const request = { apiKey, version: frame.readInt16BE(6), isAnswerLost: fault === "lose answer" };
+    const { fault, then } = this.#faults.decide(apiKey) ?? {};
+    const request = { apiKey, version: frame.readInt16BE(6), whenLost: fault === "lose answer" ? then : undefined };
     this.#open.set(frame.readInt32BE(8), request);
     if (fault === "silence") this.#isSilent = true;
     if (fault === "hold") this.#held = [];
@@ -201,9 +204,10 @@ class TappedConnection implements Connection {
     this.#open.delete(correlationId);
     if (!request) throw new Error(`an answer to request ${correlationId}, which was not sent`);
     if (this.#isSilent) return;
-    if (request.isAnswerLost) {
+    if (request.whenLost) {
       this.#isSilent = true;
       this.#inner.destroy();
+      request.whenLost();
       return;
     }
     const changed = this.#faults.rewritten(request.apiKey, request.version, correlationId, frame);

@@ -1,0 +1,255 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { Client, ConsumerRecord, Producer } from "../../src/client/index.ts";
+import { addOffsetsToTxn } from "../../src/protocol/apis/add-offsets-to-txn.ts";
+import { addPartitionsToTxn } from "../../src/protocol/apis/add-partitions-to-txn.ts";
+import { apiVersions } from "../../src/protocol/apis/api-versions.ts";
+import { endTxn } from "../../src/protocol/apis/end-txn.ts";
+import { findCoordinator } from "../../src/protocol/apis/find-coordinator.ts";
+import { initProducerId } from "../../src/protocol/apis/init-producer-id.ts";
+import { produce } from "../../src/protocol/apis/produce.ts";
+import { txnOffsetCommit } from "../../src/protocol/apis/txn-offset-commit.ts";
+import { errorCodes } from "../../src/protocol/errors.ts";
+import type { Api } from "../../src/protocol/schema.ts";
+import { createTopic, readAll, startCluster, type TestCluster, text, until } from "../support/cluster.ts";
+import { connectionFaults, FaultyNetwork } from "../support/faulty-network.ts";
+
+let cluster: TestCluster;
+let topic: string;
+let groupId: string;
+let transactionalId: string;
+let network: FaultyNetwork;
+let client: Client;
+
+beforeAll(async () => {
+  cluster = await startCluster();
+});
+afterAll(() => cluster.stop());
+beforeEach(async () => {
+  topic = cluster.unique("faults");
+  groupId = cluster.unique("group");
+  transactionalId = cluster.unique("producer");
+  await createTopic(cluster.client, topic, 2);
+  network = new FaultyNetwork();
+});
+
+/** "classic" (KIP-98): the client does not see that the cluster speaks the newer protocol (KIP-890). */
+const protocols = ["classic", "v2"] as const;
+type Protocol = (typeof protocols)[number];
+
+function connect(protocol: Protocol = "v2"): Client {
+  if (protocol === "classic") network.rewrite(apiVersions, (response) => ({ ...response, finalizedFeatures: [] }));
+  const options = { retryBackoffMs: 5, retryBackoffMaxMs: 20, requestTimeoutMs: 200 };
+  client = cluster.connect({ platform: network.platform, ...options });
+  return client;
+}
+
+async function start(protocol: Protocol): Promise<Producer> {
+  const producer = connect(protocol).producer({ transactionalId, lingerMs: 0, batchSizeBytes: 100 });
+  await producer.initTransactions();
+  return producer;
+}
+
+/** Three batches in each partition, and an offset. */
+async function fill(producer: Producer, value: string, offset: number): Promise<void> {
+  for (let i = 0; i < 6; i++) producer.enqueue({ topic, partition: i % 2, value: `${value}${i}`.padEnd(60, " ") });
+  const group = { groupId, generationId: -1, memberId: "", groupInstanceId: null };
+  await producer.sendOffsetsToTransaction([{ topic, partition: 0, offset }], group);
+}
+
+function expected(...transactions: string[]): string[][] {
+  return [0, 1].map((partition) =>
+    transactions.flatMap((value) => [0, 2, 4].map((index) => `${value}${index + partition}`)),
+  );
+}
+
+function byPartition(records: readonly ConsumerRecord[]): string[][] {
+  const of = (partition: number): string[] =>
+    records.filter((record) => record.partition === partition).map(({ value }) => text(value).trim());
+  return [of(0), of(1)];
+}
+
+async function committedOffset(): Promise<number | undefined> {
+  const offsets = await cluster.client.admin().listConsumerGroupOffsets(groupId, { requireStable: true });
+  return offsets[0]?.offset;
+}
+
+const steps: readonly (readonly [string, Api, number, readonly Protocol[]])[] = [
+  ["finding the transaction coordinator", findCoordinator, 1, protocols],
+  ["InitProducerId", initProducerId, 1, protocols],
+  ["AddPartitionsToTxn", addPartitionsToTxn, 1, ["classic"]],
+  ["the first Produce", produce, 1, protocols],
+  ["the second Produce", produce, 2, protocols],
+  ["the third Produce", produce, 3, protocols],
+  ["AddOffsetsToTxn", addOffsetsToTxn, 1, ["classic"]],
+  ["finding the group coordinator", findCoordinator, 2, protocols],
+  ["TxnOffsetCommit", txnOffsetCommit, 1, protocols],
+  ["EndTxn", endTxn, 1, protocols],
+  ["the second EndTxn", endTxn, 2, protocols],
+];
+
+describe.each(protocols)("a transaction by the %s protocol survives", (protocol) => {
+  describe.each(connectionFaults)("the network: %s", (fault) => {
+    const cases = steps.filter(([, , , by]) => by.includes(protocol));
+
+    it.each(cases)("at %s, when it commits", async (_, api, nth) => {
+      network.at(api, nth, fault);
+      const producer = await start(protocol);
+      for (const [i, value] of ["a", "b", "c"].entries()) {
+        producer.beginTransaction();
+        await fill(producer, value, i + 1);
+        await producer.commitTransaction();
+      }
+      expect(network.hits).toBe(1);
+      expect(byPartition(await readAll(cluster.client, topic))).toEqual(expected("a", "b", "c"));
+      expect(await committedOffset()).toBe(3);
+      await client.close();
+    });
+
+    // Silence takes its time, and is no different here.
+    it.each(fault === "silence" ? [] : cases)("at %s, when it aborts", async (_, api, nth) => {
+      network.at(api, nth, fault);
+      const producer = await start(protocol);
+      producer.beginTransaction();
+      await fill(producer, "x", 1);
+      await producer.abortTransaction();
+      producer.beginTransaction();
+      await fill(producer, "a", 2);
+      await producer.commitTransaction();
+      producer.beginTransaction();
+      await fill(producer, "y", 3);
+      await producer.abortTransaction();
+      expect(network.hits).toBe(1);
+      expect(byPartition(await readAll(cluster.client, topic))).toEqual(expected("a"));
+      expect(await committedOffset()).toBe(2);
+      await client.close();
+    });
+  });
+
+  it("connections that break all the time", async () => {
+    const producer = await start(protocol);
+    const timer = setInterval(() => {
+      network.down();
+      network.up();
+    }, 15);
+    const values = Array.from({ length: 10 }, (_, i) => `${i}.`);
+    for (const [i, value] of values.entries()) {
+      producer.beginTransaction();
+      await fill(producer, value, i + 1);
+      if (i % 3 === 2) await producer.abortTransaction();
+      else await producer.commitTransaction();
+    }
+    clearInterval(timer);
+    const committed = values.filter((_, i) => i % 3 !== 2);
+    expect(byPartition(await readAll(cluster.client, topic))).toEqual(expected(...committed));
+    expect(await committedOffset()).toBe(10);
+    await client.close();
+  });
+
+  it.each(["COORDINATOR_LOAD_IN_PROGRESS", "NOT_COORDINATOR", "CONCURRENT_TRANSACTIONS"] as const)(
+    "a coordinator that answers %s at first",
+    async (error) => {
+      const refuseOnce = (api: typeof initProducerId | typeof endTxn): void => {
+        let answers = 0;
+        network.rewrite(api as typeof endTxn, (response) =>
+          answers++ % 2 === 0
+            ? { ...response, errorCode: errorCodes[error], producerId: -1, producerEpoch: -1 }
+            : undefined,
+        );
+      };
+      refuseOnce(initProducerId);
+      refuseOnce(endTxn);
+      const producer = await start(protocol);
+      for (const value of ["a", "b"]) {
+        producer.beginTransaction();
+        await fill(producer, value, 1);
+        await producer.commitTransaction();
+      }
+      expect(byPartition(await readAll(cluster.client, topic))).toEqual(expected("a", "b"));
+      await client.close();
+    },
+  );
+
+  it("a batch that is refused: it is aborted whole, and the next one is whole", async () => {
+    const producer = await start(protocol);
+    let answers = 0;
+    network.rewrite(produce, (response) => {
+      if (++answers !== 2) return undefined;
+      const responses = response.responses.map((each) => ({
+        ...each,
+        partitionResponses: each.partitionResponses.map((partition) => ({
+          ...partition,
+          errorCode: errorCodes.INVALID_RECORD,
+        })),
+      }));
+      return { ...response, responses };
+    });
+    producer.beginTransaction();
+    await fill(producer, "torn", 1).catch(() => {});
+    const committed = producer.commitTransaction();
+    await expect(committed).rejects.toMatchObject({ code: "INVALID_RECORD", abortable: true, fatal: false });
+    await producer.abortTransaction();
+    producer.beginTransaction();
+    await fill(producer, "whole", 2);
+    await producer.commitTransaction();
+    expect(byPartition(await readAll(cluster.client, topic))).toEqual(expected("whole"));
+    expect(await committedOffset()).toBe(2);
+    await client.close();
+  });
+});
+
+describe("late requests of a transaction", () => {
+  it("a Produce that arrives after the abort is refused", async () => {
+    const producer = await start("v2");
+    producer.beginTransaction();
+    await producer.send({ topic, partition: 1, value: "kept open" });
+    network.at(produce, 1, "hold");
+    producer.enqueue({ topic, partition: 0, value: "late" });
+    await until(() => network.hits === 1);
+    // The client gives the request up after its timeout, and goes on.
+    await producer.abortTransaction();
+    network.release();
+    await producer.transaction(async (tx) => {
+      await tx.send({ topic, partition: 0, value: "next" });
+    });
+    expect(byPartition(await readAll(cluster.client, topic))).toEqual([["next"], []]);
+    await client.close();
+  });
+
+  it("a commit whose outcome is not known for long can be asked for again", async () => {
+    const slow = connect().producer({ transactionalId, maxBlockMs: 400 });
+    await slow.initTransactions();
+    slow.beginTransaction();
+    await slow.send({ topic, partition: 0, value: "once" });
+    network.down();
+    await expect(slow.commitTransaction()).rejects.toMatchObject({ code: "TIMEOUT" });
+    expect(() => slow.beginTransaction()).toThrow(expect.objectContaining({ code: "INVALID_STATE" }));
+    await expect(slow.abortTransaction()).rejects.toMatchObject({ code: "INVALID_STATE" });
+    network.up();
+    await slow.commitTransaction();
+    await slow.transaction(async (tx) => {
+      await tx.send({ topic, partition: 0, value: "twice" });
+    });
+    expect(byPartition(await readAll(cluster.client, topic))).toEqual([["once", "twice"], []]);
+    await client.close();
+  });
+
+  it("a commit that was carried out and whose producer died counts", async () => {
+    const producer = await start("v2");
+    network.at(endTxn, 1, "lose answer", () => network.down());
+    producer.beginTransaction();
+    await producer.send({ topic, partition: 0, value: "committed" });
+    const lost = producer.commitTransaction();
+    lost.catch(() => {});
+    await until(() => network.hits === 1);
+    const next = cluster.client.producer({ transactionalId });
+    await next.initTransactions();
+    await next.transaction(async (tx) => {
+      await tx.send({ topic, partition: 0, value: "next" });
+    });
+    network.up();
+    // The coordinator knows that it is about a transaction of before.
+    await expect(lost).rejects.toMatchObject({ name: "FencedError", fatal: true });
+    expect(byPartition(await readAll(cluster.client, topic))).toEqual([["committed", "next"], []]);
+    await Promise.all([client.close(), next.close()]);
+  });
+});
