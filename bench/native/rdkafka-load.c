@@ -126,6 +126,9 @@ static double produce(rd_kafka_conf_t *conf, const char *topic_name, long record
 static double consume(rd_kafka_conf_t *conf, const char *topic, int partitions, long records) {
   set(conf, "group.id", "rdkafka-load");
   set(conf, "enable.auto.commit", "false");
+  // When enough messages wait for the application, the next fetch is put off by this much; the default of a second would
+  // be what is measured.
+  set(conf, "fetch.queue.backoff.ms", "5");
   rd_kafka_t *client = open_client(RD_KAFKA_CONSUMER, conf, topic);
   rd_kafka_poll_set_consumer(client);
   rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(partitions);
