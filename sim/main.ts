@@ -17,12 +17,10 @@ for (let seed = from; seed <= to; seed++) {
   events += outcome.events;
   if (outcome.violations.length > 0 || from === to) {
     console.log(
-      seed,
-      outcome.violations,
-      outcome.workloads,
-      `${(performance.now() - t).toFixed(0)} ms`,
-      outcome.simulatedMs / 1000,
+      `seed ${seed}: ${outcome.workloads.join(", ")}; ${(performance.now() - t).toFixed(0)} ms, ${(outcome.simulatedMs / 1000).toFixed(1)} s`,
     );
+    for (const { invariant, message } of outcome.violations.slice(0, from === to ? 20 : 2))
+      console.log(`   ${invariant}: ${message}`.slice(0, from === to ? 2000 : 250));
     if (from === to) {
       console.log(outcome.faults.map(describeFault).join("\n"));
       console.log(outcome.coverage.entries());

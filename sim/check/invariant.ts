@@ -7,6 +7,8 @@ export interface Evidence {
   readonly history: History;
   /** Every partition, those of internal topics too, by name. */
   readonly stored: ReadonlyMap<string, StoredPartition>;
+  /** What each group has committed, by partition. */
+  readonly committed: ReadonlyMap<string, ReadonlyMap<string, number>>;
 }
 
 /** Something that must hold in every world. */
@@ -24,4 +26,11 @@ export function nameOf({ topic, partition }: TopicPartition): string {
 export function visible(stored: StoredPartition, isolation: "read_committed" | "read_uncommitted"): StoredRecord[] {
   if (isolation === "read_uncommitted") return [...stored.records];
   return stored.records.filter(({ fate }) => fate === "plain" || fate === "committed");
+}
+
+/** The partitions that the workloads sent records to themselves. Elsewhere (in Streams' topics) a record may carry the name of
+ * the one that it was made of. */
+export function namedPartitions({ history, stored }: Evidence): StoredPartition[] {
+  const topics = new Set([...history.sent.values()].map(({ topic }) => topic));
+  return [...stored.values()].filter(({ topic }) => topics.has(topic));
 }

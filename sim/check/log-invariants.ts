@@ -1,15 +1,15 @@
 /** Atomic broadcast, partition by partition: what producers were told and what readers saw, against the log. */
 import type { Moment, Observation, PartitionReads, SentRecord } from "../history.ts";
-import { type Evidence, type Invariant, nameOf, visible } from "./invariant.ts";
-import type { StoredPartition, StoredRecord } from "./stored-partition.ts";
+import { type Evidence, type Invariant, namedPartitions, nameOf, visible } from "./invariant.ts";
+import type { StoredRecord } from "./stored-partition.ts";
 
 /** What a producer was acknowledged is in the log, where it was said to be, also after the last power loss. */
 export class Validity implements Invariant {
   readonly name = "validity";
 
-  *violations({ history, stored }: Evidence): Iterable<string> {
-    const byId = recordsById(stored);
-    for (const sent of history.sent.values()) {
+  *violations(evidence: Evidence): Iterable<string> {
+    const byId = recordsById(evidence);
+    for (const sent of evidence.history.sent.values()) {
       if (sent.outcome !== "acknowledged") continue;
       const found = byId.get(sent.id);
       if (!found) yield `${sent.id} was acknowledged at ${nameOf(sent)} offset ${sent.offset} and is not in the log`;
@@ -24,9 +24,10 @@ export class Validity implements Invariant {
 export class Integrity implements Invariant {
   readonly name = "integrity";
 
-  *violations({ history, stored }: Evidence): Iterable<string> {
+  *violations(evidence: Evidence): Iterable<string> {
+    const { history, stored } = evidence;
     const seen = new Map<string, string>();
-    for (const partition of stored.values()) {
+    for (const partition of namedPartitions(evidence)) {
       for (const { id, offset } of partition.records) {
         if (id === undefined) continue;
         const place = `${nameOf(partition)} offset ${offset}`;
@@ -62,7 +63,8 @@ export class Integrity implements Invariant {
 export class TotalOrder implements Invariant {
   readonly name = "total order";
 
-  *violations({ history, stored }: Evidence): Iterable<string> {
+  *violations(evidence: Evidence): Iterable<string> {
+    const { history } = evidence;
     for (const reads of history.reads) {
       let last = -1;
       for (const { offset } of reads.records) {
@@ -71,7 +73,7 @@ export class TotalOrder implements Invariant {
       }
     }
     const sentAs = new Map([...history.sent.keys()].map((id, index) => [id, index]));
-    for (const partition of stored.values()) {
+    for (const partition of namedPartitions(evidence)) {
       const lastOf = new Map<string, StoredRecord>();
       for (const record of partition.records) {
         const session = history.sent.get(record.id ?? "")?.session;
@@ -167,8 +169,8 @@ function rangeOf(reads: PartitionReads): { readonly from: number; readonly to: n
   return from === undefined ? undefined : { from, to };
 }
 
-function recordsById(stored: ReadonlyMap<string, StoredPartition>): Map<string, StoredRecord> {
-  const records = [...stored.values()].flatMap((partition) => partition.records);
+function recordsById(evidence: Evidence): Map<string, StoredRecord> {
+  const records = namedPartitions(evidence).flatMap((partition) => partition.records);
   return new Map(records.filter(({ id }) => id !== undefined).map((record) => [record.id as string, record]));
 }
 

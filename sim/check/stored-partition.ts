@@ -9,6 +9,7 @@ import { checksumOf, ID_HEADER } from "../history.ts";
 export interface StoredRecord {
   readonly offset: number;
   readonly id: string | undefined;
+  readonly timestamp: number;
   readonly checksum: number;
   readonly key: Uint8Array | null;
   readonly value: Uint8Array | null;
@@ -56,9 +57,9 @@ export function idOf({ headers }: Pick<LogRecord, "headers">): string | undefine
 function takeIn(batch: RecordBatch, undecided: Map<number, StoredRecord[]>): StoredRecord[] {
   const { producerId, isTransactional } = batch;
   const records = decodeRecords(batch).map((record): StoredRecord => {
-    const { offset, key, value } = record;
+    const { offset, timestamp, key, value } = record;
     const fate = isTransactional ? "open" : "plain";
-    return { offset, id: idOf(record), checksum: checksumOf(key, value), key, value, producerId, fate };
+    return { offset, id: idOf(record), timestamp, checksum: checksumOf(key, value), key, value, producerId, fate };
   });
   if (isTransactional) undecided.set(producerId, [...(undecided.get(producerId) ?? []), ...records]);
   return records;

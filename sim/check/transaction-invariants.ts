@@ -1,17 +1,17 @@
 /** What transactions add: all or nothing, and nothing before it is decided. */
 import type { TransactionEntry } from "../history.ts";
-import { type Evidence, type Invariant, nameOf } from "./invariant.ts";
+import { type Evidence, type Invariant, namedPartitions, nameOf } from "./invariant.ts";
 
 /** A committed transaction's records are all there and count, an aborted one's do not; of an unknown one it is all or none. */
 export class Atomicity implements Invariant {
   readonly name = "atomicity";
 
-  *violations({ history, stored }: Evidence): Iterable<string> {
+  *violations(evidence: Evidence): Iterable<string> {
     const fates = new Map<string, string>();
-    for (const { records } of stored.values()) {
+    for (const { records } of namedPartitions(evidence)) {
       for (const { id, fate } of records) if (id !== undefined) fates.set(id, fate);
     }
-    for (const transaction of history.transactions) yield* this.#check(transaction, fates);
+    for (const transaction of evidence.history.transactions) yield* this.#check(transaction, fates);
   }
 
   *#check(transaction: TransactionEntry, fates: ReadonlyMap<string, string>): Iterable<string> {

@@ -30,8 +30,10 @@ export class FaultInjector {
   /** Ends what is going on. Machines that are down come up. */
   calm(): void {
     for (const end of [...this.#endings]) end();
-    Object.assign(this.#broker.disk.conditions, calmDisk);
-    for (const machine of this.#world.machines.values()) if (machine.isWanted) machine.start();
+    for (const machine of this.#world.machines.values()) {
+      Object.assign(machine.disk.conditions, calmDisk);
+      if (machine.isWanted) machine.start();
+    }
   }
 
   #begin(fault: Fault): void {
@@ -101,6 +103,11 @@ const actions: Readonly<Record<FaultKind, (fault: Fault, scene: Scene) => Ending
     };
   },
   "client kill": (fault, { client }) => killed(client, fault, fault.strength < 0.5),
+  "client kill in write"({ strength }, { client }) {
+    if (!client.isRunning) return "nothing";
+    client.disk.conditions.writesUntilKill = 1 + Math.floor(strength * 5);
+    return undefined;
+  },
   "client stall": (fault, { client }) =>
     stalled(client, { ...fault, durationMs: fault.durationMs * (1 + 3 * fault.strength) }),
   "client leave": (fault, { client, world }) => stopped(client, fault, world),

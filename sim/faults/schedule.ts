@@ -17,7 +17,13 @@ export const brokerFaults = [
 ] as const;
 
 /** What can be done to a client's machine. */
-export const clientFaults = ["client kill", "client stall", "client leave", "client clock jump"] as const;
+export const clientFaults = [
+  "client kill",
+  "client kill in write",
+  "client stall",
+  "client leave",
+  "client clock jump",
+] as const;
 
 /** What can be done to the network between a client and the broker, or to all of it. */
 export const networkFaults = ["cut", "reset", "lossy network", "slow network", "narrow network"] as const;

@@ -42,6 +42,7 @@ export interface Outcome {
 
 /** Each part of a run has to come to its end within so much simulated time once the faults are over. */
 const PATIENCE_MS = 10 * 60 * 1000;
+const LOOK_MS = 100;
 
 export async function run(options: RunOptions): Promise<Outcome> {
   const world = new World(options.seed, options.trace);
@@ -65,6 +66,7 @@ class Run {
   readonly #broker: Machine;
   readonly #workloads: readonly Workload[];
   readonly #topics: readonly TopicPlan[];
+  readonly #committed = new Map<string, Map<string, number>>();
   #faults: readonly Fault[] = [];
 
   constructor(world: World, options: RunOptions) {
@@ -179,11 +181,23 @@ class Run {
         readAll(process, this.#history, this.#topics, isolation),
       );
     }
+    await this.#complete("verifier-groups", async (process) => {
+      const client = connect(process);
+      for (const group of this.#workloads.flatMap(({ groups }) => groups)) {
+        const offsets = await client.admin().listConsumerGroupOffsets(group, { requireStable: true });
+        this.#committed.set(group, new Map(offsets.map((each) => [nameOf(each), each.offset])));
+      }
+      await client.close();
+    });
   }
 
   #evidence(): Evidence {
     const stored = readStoredPartitions(this.#broker.disk.contents, DATA_DIR);
-    return { history: this.#history, stored: new Map(stored.map((each) => [nameOf(each), each])) };
+    return {
+      history: this.#history,
+      stored: new Map(stored.map((each) => [nameOf(each), each])),
+      committed: this.#committed,
+    };
   }
 
   /** Runs a program to its end. */
@@ -202,8 +216,13 @@ class Run {
 
   async #await(isDone: () => boolean, describe: () => string): Promise<void> {
     const { scheduler, problems, nowMs } = this.#world;
-    const isOver = (): boolean => problems.length > 0 || isDone();
-    if (await scheduler.runUntil(isOver, nowMs + PATIENCE_MS)) {
+    let isOver = false;
+    const look = (): void => {
+      isOver = problems.length > 0 || isDone();
+      if (!isOver) scheduler.schedule(LOOK_MS, look);
+    };
+    look();
+    if (await scheduler.runUntil(() => isOver, nowMs + PATIENCE_MS)) {
       if (problems.length > 0) throw new Stuck("after a contradiction");
       return;
     }

@@ -24,6 +24,7 @@ export function idempotentProducers({ world, history }: WorkloadContext): Worklo
     name: "idempotent",
     topics: [{ topic: TOPIC, partitions }],
     machines: producers.map(({ machine }) => machine),
+    groups: [],
     invariants: [],
     isDone: () => producers.every(({ task }) => isProduced(task)),
   };

@@ -39,6 +39,7 @@ export function transactions({ world, history }: WorkloadContext): Workload {
     name: "transactions",
     topics,
     machines,
+    groups: [],
     invariants: [],
     isDone: () => tasks.every(isDone),
   };

@@ -26,6 +26,8 @@ export interface Workload {
   readonly topics: readonly TopicPlan[];
   /** Its machines, none of them started. */
   readonly machines: readonly Machine[];
+  /** The consumer groups whose committed offsets count. */
+  readonly groups: readonly string[];
   /** What else must hold. */
   readonly invariants: readonly Invariant[];
   /** Whether all its work is done, so that the world may come to rest. */

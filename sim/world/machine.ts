@@ -42,6 +42,8 @@ const CLOCK_SKEW_MS = 500;
 export class Machine {
   readonly host: string;
   readonly disk: SimulatedDisk;
+  /** What else of the machine a power loss changes. */
+  readonly onPowerLoss: ((dice: Dice) => void)[] = [];
   readonly #program: Program;
   readonly #around: MachineSurroundings;
   readonly #dice: Dice;
@@ -107,7 +109,15 @@ export class Machine {
   #end(life: Life, losesPower: boolean): void {
     this.#life = undefined;
     life.kill();
-    if (losesPower || this.disk.needsReboot) this.disk.losePower(this.#dice.random);
+    if (!losesPower && !this.disk.needsReboot) return;
+    this.disk.losePower(this.#dice.random);
+    for (const lose of this.onPowerLoss) lose(this.#dice);
+  }
+
+  /** A write that does not go to the disk: to a store, a database. It counts for those who wait to kill in one. */
+  countWrite(): void {
+    const { conditions } = this.disk;
+    if (conditions.writesUntilKill > 0 && --conditions.writesUntilKill === 0) this.#killedInWrite();
   }
 
   /** Asks the process to end cleanly, and to stay away. */

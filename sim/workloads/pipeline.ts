@@ -1,0 +1,139 @@
+/** Consume, transform, produce: a group of workers turns each order into one invoice, in transactions with the offsets. */
+import type { Consumer, ConsumerRecord, Producer, TopicPartitionOffset } from "../../src/client/index.ts";
+import { ExactlyOncePipeline } from "../check/pipeline-invariants.ts";
+import { type History, placeOf, type TransactionEntry } from "../history.ts";
+import type { Process } from "../world/machine.ts";
+import type { World } from "../world/world.ts";
+import { feeder } from "./feeder.ts";
+import { Session } from "./sending.ts";
+import { type Ending, noteEnd, transact } from "./transacting.ts";
+import { connect, pause, type Workload, type WorkloadContext } from "./workload.ts";
+
+const INPUT = "orders";
+const OUTPUT = "invoices";
+const GROUP = "billing";
+
+interface Task {
+  readonly world: World;
+  readonly history: History;
+  readonly outputPartitions: number;
+  readonly isStatic: boolean;
+}
+
+export function pipeline({ world, history }: WorkloadContext): Workload {
+  const dice = world.dice("workload pipeline");
+  const partitions = dice.int(1, 4);
+  const outputPartitions = dice.int(1, 3);
+  const feed = feeder(world, history, { topic: INPUT, partitions, goal: dice.int(30, 200) });
+  const task: Task = { world, history, outputPartitions, isStatic: dice.chance(0.3) };
+  const workers = Array.from({ length: dice.int(1, 3) }, (_, index) =>
+    world.addMachine(`billing-${index + 1}`, (process) => workForEver(process, task)),
+  );
+  return {
+    name: "pipeline",
+    topics: [
+      { topic: INPUT, partitions },
+      { topic: OUTPUT, partitions: outputPartitions },
+    ],
+    machines: [...feed.machines, ...workers],
+    groups: [GROUP],
+    invariants: [new ExactlyOncePipeline({ input: INPUT, output: OUTPUT, group: GROUP })],
+    isDone() {
+      if (!feed.isDone()) return false;
+      const invoiced = new Set([...history.seenIn(OUTPUT).values()].map(({ key }) => key));
+      return [...history.seenIn(INPUT).keys()].every((place) => invoiced.has(place));
+    },
+  };
+}
+
+async function workForEver(process: Process, task: Task): Promise<void> {
+  for (let number = 1; !process.stop.aborted; number++) {
+    const client = connect(process);
+    const producer = client.producer({
+      transactionalId: `${GROUP}-${process.host}`,
+      transactionTimeoutMs: process.dice.pick([2_000, 5_000, 15_000]),
+      maxBlockMs: process.dice.pick([2_000, 10_000]),
+      lingerMs: process.dice.pick([0, 5]),
+    });
+    const consumer = createConsumer(process, client, task);
+    try {
+      await producer.initTransactions();
+      await work(process, task, consumer, producer, new Session(process, task.history, `.${number}`));
+    } catch (error) {
+      task.world.coverage.hit(`pipeline: worker began anew after ${noteEnd(process, error).code}`);
+    }
+    await consumer.close({ timeoutMs: 500 });
+    await producer.close({ timeoutMs: 500 });
+    await client.close();
+    await pause(process, 10, 1_000);
+  }
+}
+
+function createConsumer(process: Process, client: ReturnType<typeof connect>, { isStatic }: Task): Consumer {
+  const { dice } = process;
+  return client.consumer({
+    groupId: GROUP,
+    ...(isStatic ? { groupInstanceId: process.host } : {}),
+    sessionTimeoutMs: dice.pick([1_000, 3_000, 8_000]),
+    heartbeatIntervalMs: 300,
+    rebalanceTimeoutMs: dice.pick([2_000, 6_000]),
+    maxPollRecords: dice.pick([1, 5, 50]),
+    fetchMaxWaitMs: 100,
+    defaultTimeoutMs: 10_000,
+  });
+}
+
+async function work(
+  process: Process,
+  task: Task,
+  consumer: Consumer,
+  producer: Producer,
+  session: Session,
+): Promise<void> {
+  consumer.subscribe([INPUT]);
+  while (!process.stop.aborted) {
+    const orders = await consumer.poll({ timeoutMs: 200 });
+    if (orders.length === 0) continue;
+    if (process.dice.chance(0.1)) await pause(process, 1, 2_000);
+    const isCommitted = await transact(session, producer, (transaction) =>
+      invoice(process, task, consumer, producer, session, orders, transaction),
+    );
+    if (!isCommitted) await rewind(consumer);
+  }
+}
+
+async function invoice(
+  process: Process,
+  { outputPartitions }: Task,
+  consumer: Consumer,
+  producer: Producer,
+  session: Session,
+  orders: readonly ConsumerRecord[],
+  transaction: TransactionEntry,
+): Promise<Ending> {
+  const sends = orders.map((order) => {
+    const partition = order.partition % outputPartitions;
+    return session.send(producer, { topic: OUTPUT, partition, key: placeOf(order) }, transaction);
+  });
+  if (process.dice.chance(0.5)) await Promise.all(sends);
+  if (process.dice.chance(0.05)) return "abort";
+  await producer.sendOffsetsToTransaction(positionsBehind(orders), consumer.groupMetadata());
+  return process.dice.chance(0.02) ? "abort" : "commit";
+}
+
+function positionsBehind(records: readonly ConsumerRecord[]): TopicPartitionOffset[] {
+  const ends = new Map<number, number>();
+  for (const { partition, offset } of records) ends.set(partition, offset + 1);
+  return [...ends].map(([partition, offset]) => ({ topic: INPUT, partition, offset }));
+}
+
+/** Back to what is committed. */
+async function rewind(consumer: Consumer): Promise<void> {
+  const assignment = consumer.assignment();
+  const committed = new Map((await consumer.committed(assignment)).map(({ partition, offset }) => [partition, offset]));
+  // The assignment may have changed meanwhile.
+  const held = new Set(consumer.assignment().map(({ partition }) => partition));
+  for (const each of assignment) {
+    if (held.has(each.partition)) consumer.seek(each, committed.get(each.partition) ?? 0);
+  }
+}
