@@ -30,10 +30,15 @@ export interface ClientOptions {
   readonly logger?: Logger;
 }
 
+export interface CloseOptions {
+  /** How long what is under way may take: records to be acknowledged, groups to be left. Default 30,000. */
+  readonly timeoutMs?: number;
+}
+
 /** The way to a cluster: Apache Kafka's or oncilla's own broker. Connects when first needed. */
 export class Client {
   readonly #cluster: Cluster;
-  readonly #children = new Set<{ close(): Promise<void> }>();
+  readonly #children = new Set<{ close(options: CloseOptions): Promise<void> }>();
   #closed: Promise<void> | undefined;
 
   constructor(options: ClientOptions) {
@@ -70,15 +75,15 @@ export class Client {
     return admin;
   }
 
-  /** Closes the producers, consumers and admins that it made, and all connections. Throws the first error of a rebalance
-   * listener, once everything is closed. */
-  close(): Promise<void> {
-    this.#closed ??= this.#close();
+  /** Closes the producers, consumers and admins that it made, each with these options, and all connections. Throws the first
+   * error of a rebalance listener, once everything is closed. */
+  close(options: CloseOptions = {}): Promise<void> {
+    this.#closed ??= this.#close(options);
     return this.#closed;
   }
 
-  async #close(): Promise<void> {
-    const outcomes = await Promise.allSettled([...this.#children].map((child) => child.close()));
+  async #close(options: CloseOptions): Promise<void> {
+    const outcomes = await Promise.allSettled([...this.#children].map((child) => child.close(options)));
     this.#cluster.close();
     for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
   }

@@ -11,7 +11,7 @@ export type {
   OffsetSpec,
   TopicDescription,
 } from "./admin/types.ts";
-export { Client, type ClientOptions } from "./client.ts";
+export { Client, type ClientOptions, type CloseOptions } from "./client.ts";
 export type {
   Assignor,
   AssignorCluster,

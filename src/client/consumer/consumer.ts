@@ -4,7 +4,7 @@ import type { Cluster } from "../network/cluster.ts";
 import { CoordinatorLink } from "../network/coordinator-link.ts";
 import type { Lane } from "../network/lane.ts";
 import { EARLIEST, findOffsets, LATEST, type ListedOffset, type OffsetQuery } from "../network/list-offsets.ts";
-import { type RetryScope, retrying, withTimeout } from "../network/retry.ts";
+import { type RetryScope, retrying, timedOut, withTimeout } from "../network/retry.ts";
 import { Signal } from "../network/signal.ts";
 import type { ConsumerGroupMetadata, ConsumerRecord, TopicPartition, TopicPartitionOffset } from "../types.ts";
 import { type AssignedPartition, Assignment } from "./assignment.ts";
@@ -45,6 +45,8 @@ export class Consumer {
   #membership: Membership | undefined;
   #topics: readonly string[] = [];
   #isPolling = false;
+  /** When a poll gives up on a cluster that was never reached. */
+  #giveUpAt: number | undefined;
   #isWoken = false;
   #isLeaving = false;
   /** The part of a `poll` in which rebalances happen, while it is under way. */
@@ -148,7 +150,7 @@ export class Consumer {
   }
 
   /** The next records, waiting up to `timeoutMs` (default 1,000) for the first; empty when there are none, or after `wakeup`.
-   * Rebalances happen in here. Records of one partition come in order. One `poll` at a time. */
+   * Throws a TimeoutError when the cluster has not been reached at all within `defaultTimeoutMs`. Rebalances happen in here. Records of one partition come in order. One `poll` at a time. */
   async poll({ timeoutMs = 1_000 }: { readonly timeoutMs?: number } = {}): Promise<ConsumerRecord[]> {
     this.#requireOpen();
     if (this.#isPolling) throw new OncillaError("INVALID_STATE", "poll: another poll is under way: wait for it");
@@ -198,7 +200,9 @@ export class Consumer {
       this.#requireOpen();
       this.#finder.pump();
       const left = deadline - this.#clock.monotonic();
-      if (left <= 0) throw new TimeoutError(`position of ${assigned.name}: not known within ${defaultTimeoutMs} ms`);
+      if (left <= 0) {
+        throw timedOut(`position of ${assigned.name}: not known within ${defaultTimeoutMs} ms`, this.#finder.obstacle);
+      }
       await this.#changed.wait(this.#clock, left);
     }
   }
@@ -353,16 +357,28 @@ export class Consumer {
         return [];
       }
       this.#cluster.refreshWhenOld();
+      this.#throwWhenUnreachable();
       await this.#advance();
       this.#finder.throwError();
       const records = this.#fetcher.take(this.#settings.maxPollRecords);
       this.#pump();
       this.#autoCommitWhenDue();
-      const left = deadline - this.#clock.monotonic();
-      if (records.length > 0 || left <= 0) return records;
+      const now = this.#clock.monotonic();
+      if (records.length > 0 || now >= deadline) return records;
+      const until = Math.min(deadline, this.#giveUpAt ?? deadline);
       // What came while the listener was at work counts as well.
-      await this.#changed.wait(this.#clock, left, count);
+      await this.#changed.wait(this.#clock, until - now, count);
     }
+  }
+
+  /** A cluster that was reached once is waited for, but one that never was is hardly the right one. */
+  #throwWhenUnreachable(): void {
+    const { defaultTimeoutMs } = this.#settings;
+    if (this.#cluster.isKnown) this.#giveUpAt = Number.POSITIVE_INFINITY;
+    this.#giveUpAt ??= this.#clock.monotonic() + defaultTimeoutMs;
+    if (this.#clock.monotonic() < this.#giveUpAt) return;
+    this.#giveUpAt = undefined;
+    throw timedOut(`poll: the cluster was not reached within ${defaultTimeoutMs} ms`, this.#cluster.obstacle);
   }
 
   async #advance(): Promise<void> {

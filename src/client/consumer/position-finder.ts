@@ -40,6 +40,7 @@ export class PositionFinder {
   readonly #asked = new Set<AssignedPartition>();
   #failures = 0;
   #error: OncillaError | undefined;
+  #obstacle: OncillaError | undefined;
   #isClosed = false;
 
   constructor(
@@ -58,6 +59,11 @@ export class PositionFinder {
     this.#committed = committed;
     this.#onChange = onChange;
     this.#alarm = new Alarm(this.#clock, () => this.pump());
+  }
+
+  /** Why positions that were asked for are not known yet. */
+  get obstacle(): OncillaError | undefined {
+    return this.#obstacle;
   }
 
   /** Throws what went wrong since the last call. */
@@ -95,10 +101,14 @@ export class PositionFinder {
 
   #run(partitions: readonly AssignedPartition[], task: () => Promise<void>): void {
     for (const partition of partitions) this.#asked.add(partition);
+    const failures = this.#failures;
     task()
       .then(
         () => {
+          // Else some of the partitions have failed.
+          if (this.#failures !== failures) return;
           this.#failures = 0;
+          this.#obstacle = undefined;
         },
         (error: unknown) => {
           if (!(error instanceof OncillaError)) throw error;
@@ -115,6 +125,7 @@ export class PositionFinder {
   #failed(partitions: readonly AssignedPartition[], error: OncillaError): void {
     if (this.#isClosed) return;
     this.#failures++;
+    this.#obstacle = error;
     const { random } = this.#cluster.platform;
     const askAt = this.#clock.monotonic() + backoffMs(random, this.#cluster.options.backoff, this.#failures);
     for (const partition of partitions) partition.askAt = askAt;

@@ -41,6 +41,7 @@ export class Cluster implements BrokerDirectory {
   #refreshedAt = Number.NEGATIVE_INFINITY;
   #features: ReadonlyMap<string, number> = new Map();
   #featuresEpoch = -1;
+  #obstacle: OncillaError | undefined;
 
   constructor(options: ClusterOptions) {
     this.options = options;
@@ -76,6 +77,16 @@ export class Cluster implements BrokerDirectory {
     if (connection.featuresEpoch < this.#featuresEpoch) return;
     this.#featuresEpoch = connection.featuresEpoch;
     this.#features = connection.features;
+  }
+
+  /** Whether a broker has ever told about the cluster. */
+  get isKnown(): boolean {
+    return this.metadata.brokers.length > 0;
+  }
+
+  /** Why the last attempt to learn about the cluster failed. */
+  get obstacle(): OncillaError | undefined {
+    return this.#obstacle;
   }
 
   /** The level of a finalized feature, from the newest answer of any broker; 0 when it is not known. */
@@ -194,8 +205,10 @@ export class Cluster implements BrokerDirectory {
       if (error !== "NONE") throw wireError(error, "metadata");
       this.metadata.update(response);
       this.#failures = 0;
+      this.#obstacle = undefined;
     } catch (error) {
       this.#failures++;
+      if (error instanceof OncillaError) this.#obstacle = error;
       for (const [name, create] of wanted) if (!this.#wanted.has(name)) this.#wanted.set(name, create);
       throw error;
     }

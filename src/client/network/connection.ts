@@ -53,8 +53,14 @@ export class BrokerConnection {
   features: ReadonlyMap<string, number> = new Map();
   featuresEpoch = -1;
 
-  /** Connects and asks what the broker speaks. Rejects with DISCONNECTED when that fails. */
-  static async open(host: string, port: number, options: ConnectionOptions): Promise<BrokerConnection> {
+  /** Connects and asks what the broker speaks. Rejects with DISCONNECTED when that fails, and with the reason of `signal` when
+   * that is aborted first. */
+  static async open(
+    host: string,
+    port: number,
+    options: ConnectionOptions,
+    signal: AbortSignal,
+  ): Promise<BrokerConnection> {
     const address = `${host}:${port}`;
     const { connectTimeoutMs: timeoutMs } = options;
     let connection: Connection;
@@ -69,7 +75,14 @@ export class BrokerConnection {
       });
     }
     const opened = new BrokerConnection(address, connection, options);
-    await opened.#negotiate();
+    const onAbort = (): void => opened.close(signal.reason);
+    if (signal.aborted) onAbort();
+    signal.addEventListener("abort", onAbort, { once: true });
+    try {
+      await opened.#negotiate();
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+    }
     return opened;
   }
 

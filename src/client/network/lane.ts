@@ -30,7 +30,7 @@ export class Lane {
   readonly #options: ConnectionOptions;
   readonly #links = new Map<number, Link>();
   readonly #failures = new Map<number, number>();
-  #closed = false;
+  readonly #closing = new AbortController();
 
   constructor(directory: BrokerDirectory, options: ConnectionOptions) {
     this.#directory = directory;
@@ -50,7 +50,7 @@ export class Lane {
 
   /** The connection to a broker, opened when need be. Rejects with DISCONNECTED. */
   connect(nodeId: number): Promise<BrokerConnection> {
-    if (this.#closed) return Promise.reject(closedError());
+    if (this.#closing.signal.aborted) return Promise.reject(closedError());
     const where = this.#directory.addressOf(nodeId);
     if (!where) return Promise.reject(unknownBroker(nodeId));
     const old = this.#links.get(nodeId);
@@ -79,7 +79,7 @@ export class Lane {
 
   /** Ends all connections; open requests reject with CLOSED. */
   close(): void {
-    this.#closed = true;
+    this.#closing.abort(closedError());
     for (const link of this.#links.values()) link.connection?.close(closedError());
     this.#links.clear();
   }
@@ -90,14 +90,14 @@ export class Lane {
   }
 
   async #open(nodeId: number, where: { readonly host: string; readonly port: number }): Promise<BrokerConnection> {
-    const connection = await BrokerConnection.open(where.host, where.port, this.#options);
+    const connection = await BrokerConnection.open(where.host, where.port, this.#options, this.#closing.signal);
     this.#failures.delete(nodeId);
     this.#directory.connected(connection);
     return connection;
   }
 
   #opened(nodeId: number, link: Link, connection: BrokerConnection): void {
-    if (this.#closed || this.#links.get(nodeId) !== link) {
+    if (this.#closing.signal.aborted || this.#links.get(nodeId) !== link) {
       connection.close(closedError());
       return;
     }

@@ -17,7 +17,6 @@ export interface RetryScope {
  * `timeoutMs` a TimeoutError does, whose cause is the last error; an attempt that is still running is left to itself.
  */
 export function retrying<T>(scope: RetryScope, what: string, timeoutMs: number, attempt: () => Promise<T>): Promise<T> {
-  if (timeoutMs === Number.POSITIVE_INFINITY) return retryLoop(scope, attempt, () => {});
   let lastError: OncillaError | undefined;
   const timeUp = new AbortController();
   const signal = AbortSignal.any([scope.signal, timeUp.signal]);
@@ -25,14 +24,19 @@ export function retrying<T>(scope: RetryScope, what: string, timeoutMs: number, 
     lastError = error;
   });
   return withTimeout(scope.clock, loop, timeoutMs, () => {
-    const detail = lastError ? `: ${lastError.message}` : "";
-    const error = new TimeoutError(`${what}: not done within ${timeoutMs} ms${detail}`, { cause: lastError });
+    const error = timedOut(`${what}: not done within ${timeoutMs} ms`, lastError);
     timeUp.abort(error);
     return error;
   });
 }
 
-async function retryLoop<T>(
+/** `lastError`: what stood in the way. */
+export function timedOut(message: string, lastError: OncillaError | undefined): TimeoutError {
+  return new TimeoutError(lastError ? `${message}: ${lastError.message}` : message, { cause: lastError });
+}
+
+/** As `retrying`, for as long as it takes. `onRetry` learns what stood in the way. */
+export async function retryLoop<T>(
   scope: RetryScope,
   attempt: () => Promise<T>,
   onRetry: (error: OncillaError) => void,

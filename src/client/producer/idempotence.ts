@@ -3,7 +3,7 @@ import { errorName } from "../../protocol/errors.ts";
 import { OncillaError, wireError } from "../errors.ts";
 import type { Cluster } from "../network/cluster.ts";
 import type { Lane } from "../network/lane.ts";
-import { retrying } from "../network/retry.ts";
+import { retryLoop } from "../network/retry.ts";
 import type { DeliveryGuard } from "./delivery-guard.ts";
 import type { ProducerIdentity } from "./sequences.ts";
 
@@ -53,13 +53,15 @@ export class Idempotence implements DeliveryGuard {
   #ask(): void {
     this.#isAsking = true;
     const scope = this.#cluster.retryScope(this.#signal);
-    retrying(scope, "a producer id", Number.POSITIVE_INFINITY, async () => {
+    const attempt = async (): Promise<ProducerIdentity> => {
       const body = { transactionalId: null, transactionTimeoutMs: 0x7fffffff };
       const response = await this.#cluster.requestAny(this.#lane, initProducerId, body);
       const error = errorName(response.errorCode);
       if (error !== "NONE") throw wireError(error, "a producer id");
       return response;
-    }).then(
+    };
+    // The batches that wait for it have a timeout of their own.
+    retryLoop(scope, attempt, () => {}).then(
       ({ producerId, producerEpoch }) => {
         this.#isAsking = false;
         this.#identity = { producerId, producerEpoch };

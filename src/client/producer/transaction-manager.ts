@@ -9,12 +9,12 @@ import { addPartitionsToTxn } from "../../protocol/apis/add-partitions-to-txn.ts
 import { endTxn } from "../../protocol/apis/end-txn.ts";
 import { initProducerId } from "../../protocol/apis/init-producer-id.ts";
 import { errorName } from "../../protocol/errors.ts";
-import { OncillaError, TimeoutError, wireError } from "../errors.ts";
+import { OncillaError, wireError } from "../errors.ts";
 import { groupByTopic } from "../network/by-topic.ts";
 import type { Cluster } from "../network/cluster.ts";
 import { CoordinatorLink } from "../network/coordinator-link.ts";
 import type { Lane } from "../network/lane.ts";
-import { type RetryScope, retrying, withTimeout } from "../network/retry.ts";
+import { type RetryScope, retrying, retryLoop, timedOut, withTimeout } from "../network/retry.ts";
 import type { ConsumerGroupMetadata, TopicPartitionOffset } from "../types.ts";
 import type { DeliveryGuard } from "./delivery-guard.ts";
 import type { PartitionQueue } from "./partition-queue.ts";
@@ -75,6 +75,8 @@ export class TransactionManager implements DeliveryGuard {
   #isAdding = false;
   /** Calls that have to end before the transaction can. */
   readonly #calls = new Set<Promise<void>>();
+  /** Why the call to the coordinator that is under way has no answer yet. */
+  #obstacle: OncillaError | undefined;
   /** What was started and whose outcome the caller has not learned yet: a call that timed out goes on. */
   #pending: { readonly operation: Operation; readonly outcome: Promise<void> } | undefined;
 
@@ -185,9 +187,8 @@ export class TransactionManager implements DeliveryGuard {
         isTimedOut = true;
         // Nobody may ever ask for it.
         outcome.catch(() => {});
-        return new TimeoutError(
-          `${operation} of ${this.transactionalId}: no outcome within ${maxBlockMs} ms: repeat the call, or close the producer`,
-        );
+        const what = `${operation} of ${this.transactionalId}: no outcome within ${maxBlockMs} ms`;
+        return timedOut(`${what} (repeat the call, or close the producer)`, this.#obstacle);
       });
     } finally {
       if (!isTimedOut) this.#pending = undefined;
@@ -211,7 +212,7 @@ export class TransactionManager implements DeliveryGuard {
   /** `old` undefined: as a new producer, which ends the transaction of the one before. */
   async #initProducerId(old: ProducerIdentity | undefined): Promise<void> {
     const { transactionalId, transactionTimeoutMs } = this.#options;
-    const response = await this.#retrying("InitProducerId", async () => {
+    const response = await this.#untilAnswered(async () => {
       const body = { transactionalId, transactionTimeoutMs, ...old };
       const answer = await this.#coordinator.request(initProducerId, body);
       this.#check(answer.errorCode, "InitProducerId");
@@ -239,7 +240,7 @@ export class TransactionManager implements DeliveryGuard {
     const { transactionalId } = this.#options;
     const maxVersion = this.#isV2 ? endTxn.versions[1] : LAST_CLASSIC_END_TXN;
     const what = committed ? "commit" : "abort";
-    const response = await this.#retrying(what, async () => {
+    const response = await this.#untilAnswered(async () => {
       const body = { transactionalId, ...this.#writer(), committed };
       const answer = await this.#coordinator.request(endTxn, body, { maxVersion });
       this.#check(answer.errorCode, what);
@@ -258,7 +259,7 @@ export class TransactionManager implements DeliveryGuard {
     try {
       while (this.#toAdd.size > 0) {
         const queues = [...this.#toAdd];
-        await this.#retrying("AddPartitionsToTxn", () => this.#requestAdd(queues));
+        await this.#untilAnswered(() => this.#requestAdd(queues));
         this.#hasBegun = true;
         for (const queue of queues) {
           this.#toAdd.delete(queue);
@@ -332,8 +333,12 @@ export class TransactionManager implements DeliveryGuard {
   }
 
   /** Repeats until there is an answer: giving up would leave the outcome unknown. */
-  #retrying<T>(what: string, attempt: () => Promise<T>): Promise<T> {
-    return retrying(this.#scope, `${what} of ${this.transactionalId}`, Number.POSITIVE_INFINITY, attempt);
+  async #untilAnswered<T>(attempt: () => Promise<T>): Promise<T> {
+    const answer = await retryLoop(this.#scope, attempt, (error) => {
+      this.#obstacle = error;
+    });
+    this.#obstacle = undefined;
+    return answer;
   }
 
   #check(code: number, what: string): void {
