@@ -96,7 +96,7 @@ export class PartitionLog {
     const recovered = recoverLog(recoveryContext(options, logStartOffset));
     const log = new PartitionLog(options, recovered, logStartOffset);
     try {
-      await log.#start(foundTopicId === undefined);
+      await log.#start(foundTopicId === undefined, recovered.areEpochsSaved);
     } catch (error) {
       await log.close();
       throw error;
@@ -146,13 +146,14 @@ export class PartitionLog {
     this.#sizeBytes = recovered.segments.reduce((sum, segment) => sum + segment.sizeBytes, 0);
   }
 
-  async #start(isNew: boolean): Promise<void> {
+  async #start(isNew: boolean, areEpochsSaved: boolean): Promise<void> {
     if (isNew) {
       // The metadata's presence tells the next start that the folder itself is durable.
       await this.#disk.syncFolder(parentOf(this.#folder));
       this.#checkpoints.saveMetadata(this.#topicId);
     }
-    if (this.#epochs.assign(this.leaderEpoch, this.logEndOffset)) this.#checkpoints.saveEpochs(this.#epochs);
+    const hasNewEpoch = this.#epochs.assign(this.leaderEpoch, this.logEndOffset);
+    if (hasNewEpoch || !areEpochsSaved) this.#checkpoints.saveEpochs(this.#epochs);
     this.#commit.request();
     if (this.#config.durability === "fsync") await this.flush();
     this.#advance();

@@ -195,6 +195,15 @@ describe("a transaction", () => {
     expect(check({ isTransactional: true, sequence: 0 }, guard)).toBe("append");
   });
 
+  it("a late duplicate of the transaction before does not stop the next one (fault 1)", () => {
+    write({ isTransactional: true, sequence: 0 });
+    writeMarker();
+    startVerification({ sequence: 0 });
+    expect(check({ isTransactional: true, sequence: 0 })).toBe("duplicate of 0");
+    const guard = startVerification({ sequence: 1 });
+    expect(check({ isTransactional: true, sequence: 1 }, guard)).toBe("append");
+  });
+
   it("a zombie cannot begin a verification", () => {
     write({ producerEpoch: 3 });
     expect(state.startVerification(PRODUCER, 2, 0, false, START_MS)).toMatchObject({ error: "INVALID_PRODUCER_EPOCH" });

@@ -165,9 +165,9 @@ export class ProducerState {
     const refusal = (expected: string): LogRefusal =>
       refuse("OUT_OF_ORDER_SEQUENCE_NUMBER", `producer ${producerId} sent sequence ${baseSequence}, not ${expected}`);
     const verification = this.#verifications.get(producerId);
-    if (verification) {
-      const isKnown = entry !== undefined && entry.batches.length > 0;
-      if (verification.isVersion2 && baseSequence !== 0 && !isKnown) return refusal("0, as its first one here");
+    // A producer that is known has only one next sequence, whatever late batch asked for a verification meanwhile.
+    if (verification && !entry?.batches.length) {
+      if (verification.isVersion2 && baseSequence !== 0) return refusal("0, as its first one here");
       if (baseSequence > verification.lowestSequence) return refusal(`${verification.lowestSequence}, seen before it`);
     }
     // An unknown producer may be one whose records were all deleted: any sequence is its next.

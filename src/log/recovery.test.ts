@@ -4,6 +4,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import type { Disk, DiskFile } from "../platform/disk.ts";
 import { MemoryDisk } from "../platform/memory-disk.ts";
+import { seededRandom } from "../platform/seeded-random.ts";
 import { BASE_OFFSET_AT, LEADER_EPOCH_AT } from "../protocol/records/batch.ts";
 import {
   append,
@@ -247,12 +248,63 @@ describe("a clean stop", () => {
     expect(disk.readBytes).toBeLessThan(64 * 1024);
   });
 
+  it("is safe from a power loss: every file stays as it is", async () => {
+    await openLog({ segmentBytes: 700 });
+    for (let i = 0; i < 12; i++) {
+      appendTransactional(log, { producerId: 1, sequence: i });
+      mark(log, i % 2 ? "commit" : "abort", 1);
+    }
+    await log.close();
+    const contents = (disk: Disk): [string, string][] =>
+      disk.list(fixture.folder).map((name) => [name, Buffer.from(disk.readFile(fixture.path(name))).toString("hex")]);
+    const before = contents(fixture.disk);
+    for (let seed = 0; seed < 50; seed++) {
+      expect(contents((fixture.disk as MemoryDisk).afterCrash(seededRandom(seed)))).toEqual(before);
+    }
+  });
+
+  it("right after a segment was sealed waits for its files", async () => {
+    await openLog({ retentionMs: 1000 });
+    append(log, { timestamp: START_MS - 2000 });
+    await durable(log);
+    log.maintain();
+    await log.close();
+    expect(log.offlineReason).toBeUndefined();
+    for (let seed = 0; seed < 50; seed++) {
+      const left = (fixture.disk as MemoryDisk).afterCrash(seededRandom(seed));
+      expect(left.readFile(fixture.path("00000000000000000000.timeindex"))).toHaveLength(12);
+    }
+  });
+
   it("right after another leaves the log as it was", async () => {
     append(log, { producerId: 1 });
     await log.close();
     const before = fixture.disk.list(fixture.folder);
     for (let i = 0; i < 3; i++) await (await fixture.open()).close();
     expect(fixture.disk.list(fixture.folder)).toEqual(before);
+  });
+
+  it("then a crash between a roll and its snapshot: entries behind the stop are taken in once", async () => {
+    await openLog({ segmentBytes: 1000, indexIntervalBytes: 0 });
+    appendTransactional(log, { producerId: 1, values: ["aborted"], timestamp: START_MS });
+    append(log, { values: ["a"], timestamp: START_MS + 1 });
+    await log.close();
+    log = await fixture.open();
+    mark(log, "abort", 1);
+    for (let i = 2; segments().length < 2; i++) append(log, { values: [`v${i}`], timestamp: START_MS + i });
+    await durable(log);
+    await log.flush();
+    const expected = consume(log, "read_uncommitted").map(({ offset }) => offset);
+    fixture.disk.remove(fixture.path(fixture.files("snapshot").at(-1) as string));
+    for (const kind of ["index", "timeindex", "txnindex"]) expect(fixture.files(kind)).toHaveLength(1);
+    const indexes = ["index", "timeindex", "txnindex"].map((kind) => fixture.bytesOf(`${"0".repeat(20)}.${kind}`));
+    log = await fixture.open();
+    await log.flush();
+    expect(consume(log, "read_uncommitted").map(({ offset }) => offset)).toEqual(expected);
+    expect(read(log, { isolation: "read_committed" }).abortedTransactions).toEqual([{ producerId: 1, firstOffset: 0 }]);
+    expect(["index", "timeindex", "txnindex"].map((kind) => fixture.bytesOf(`${"0".repeat(20)}.${kind}`))).toEqual(
+      indexes,
+    );
   });
 
   it("then a crash: only what came since is scanned, and the old snapshot goes with the next one", async () => {

@@ -47,6 +47,8 @@ export interface RecoveredLog {
   readonly segments: Segment[];
   readonly producers: ProducerState;
   readonly epochs: LeaderEpochs;
+  /** Whether the epochs' file was there. */
+  readonly areEpochsSaved: boolean;
   /** Everything below is durable. */
   readonly durableOffset: number;
   /** Of the snapshot files that are there, ascending. */
@@ -67,8 +69,9 @@ export function recoverLog(context: RecoveryContext): RecoveredLog {
     Segment.open(disk, folder, baseOffset, baseOffsets[i + 1] ?? Number.POSITIVE_INFINITY),
   );
   try {
-    const epochs = readEpochs(context) ?? scanEpochs(segments);
-    return new Recovery(context, segments, snapshotOffsets, epochs, durableOffset).run();
+    const saved = readEpochs(context);
+    const recovery = new Recovery(context, segments, snapshotOffsets, saved ?? scanEpochs(segments), durableOffset);
+    return { ...recovery.run(), areEpochsSaved: saved !== undefined };
   } catch (error) {
     for (const segment of segments) segment.closeFiles();
     throw error;
@@ -83,6 +86,7 @@ function emptyLog({ disk, folder }: RecoveryContext, durableOffset: number): Rec
     segments: [Segment.create(disk, folder, 0)],
     producers: new ProducerState(),
     epochs: new LeaderEpochs(),
+    areEpochsSaved: false,
     durableOffset,
     snapshotOffsets: [],
     soundSnapshotOffset: undefined,
@@ -133,7 +137,7 @@ class Recovery {
     this.#recoveryPoint = durableOffset;
   }
 
-  run(): RecoveredLog {
+  run(): Omit<RecoveredLog, "areEpochsSaved"> {
     const endOffset = this.#scanFrom(this.#start());
     if (endOffset < this.#recoveryPoint) this.#failAt(endOffset);
     this.#epochs.truncateFromEnd(endOffset + 1);
