@@ -192,5 +192,5 @@ function asListenError(error: unknown, host: string, port: number): unknown {
   if (error.code === "EADDRINUSE") {
     return new BrokerError("PORT_IN_USE", `${host}:${port} is in use by another program`, { cause: error });
   }
-  return new BrokerError("CANNOT_LISTEN", `cannot listen on ${host}:${port}: ${error.message}`, { cause: error });
+  return new BrokerError("CANNOT_LISTEN", `cannot listen on ${error.message}`, { cause: error });
 }

@@ -14,19 +14,17 @@ export async function takeDataFolder(disk: Disk, folder: string): Promise<Folder
         cause: error,
       });
     }
-    throw new BrokerError("DATA_DIR_UNUSABLE", `the data folder ${folder} cannot be used: ${error.message}`, {
-      cause: error,
-    });
+    throw new BrokerError("DATA_DIR_UNUSABLE", `the data folder cannot be used: ${error.message}`, { cause: error });
   }
 }
 
 /** A power loss must not take the folder away again with all that is in it. */
 async function makeFolder(disk: Disk, folder: string): Promise<void> {
-  if (disk.exists(folder)) return;
+  const isNew = !disk.exists(folder);
   const parent = parentOf(folder);
-  await makeFolder(disk, parent);
+  if (isNew) await makeFolder(disk, parent);
   disk.makeFolder(folder);
-  await disk.syncFolder(parent);
+  if (isNew) await disk.syncFolder(parent);
 }
 
 function parentOf(folder: string): string {

@@ -87,7 +87,15 @@ describe("start and stop", () => {
   it("a file in the folder's place is refused", async () => {
     const path = join(folder, "file");
     writeFileSync(path, "");
-    expect((await problemOf({ dataDir: join(path, "data") })).code).toBe("DATA_DIR_UNUSABLE");
+    for (const dataDir of [path, join(path, "data")]) {
+      const problem = await problemOf({ dataDir });
+      expect(problem.code).toBe("DATA_DIR_UNUSABLE");
+      expect(problem.message).toContain(`the data folder cannot be used: ${path}: EEXIST`);
+    }
+    // Where no folder can be made at all, Node's recursive mkdir would go round for ever.
+    if (process.platform === "linux") {
+      expect((await problemOf({ dataDir: "/proc/oncilla" })).message).toContain("/proc/oncilla: ENOENT");
+    }
   });
 
   it("a partition of another topic in the folder takes that partition offline, and no other", async () => {

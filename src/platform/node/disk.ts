@@ -13,9 +13,11 @@ import {
   readSync,
   renameSync,
   rmSync,
+  statSync,
   writeSync,
   writevSync,
 } from "node:fs";
+import { dirname } from "node:path";
 import { type Disk, DiskError, type DiskFile, type FolderLock } from "../disk.ts";
 import { lockFolder } from "./folder-lock.ts";
 
@@ -99,6 +101,23 @@ function translated<T>(path: string, operation: () => T): T {
   }
 }
 
+/** Step by step: Node's own way to make parents as well never returns in places like /proc, where there can be no folder. */
+function makeFolder(path: string): void {
+  if (isFolder(path)) return;
+  const parent = dirname(path);
+  if (parent !== path) makeFolder(parent);
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    // Another process may have been faster.
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST" || !isFolder(path)) throw error;
+  }
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+}
+
 export const nodeDisk: Disk = {
   open(path: string, options?: { readonly create?: boolean }): DiskFile {
     return translated(path, () => {
@@ -119,9 +138,7 @@ export const nodeDisk: Disk = {
         .map((entry) => (entry.isDirectory() ? `${entry.name}/` : entry.name))
         .sort(),
     ),
-  makeFolder(path: string): void {
-    translated(path, () => mkdirSync(path, { recursive: true }));
-  },
+  makeFolder: (path: string) => translated(path, () => makeFolder(path)),
   remove: (path: string) => translated(path, () => rmSync(path, { recursive: true, force: true })),
   rename: (from: string, to: string) => translated(from, () => renameSync(from, to)),
   syncFolder(path: string): Promise<void> {

@@ -22,12 +22,13 @@ export function lockFolder(folder: string): FolderLock {
 }
 
 function openLocked(folder: string, path: string): DatabaseSync {
-  const database = new DatabaseSync(path);
+  let database: DatabaseSync | undefined;
   try {
+    database = new DatabaseSync(path);
     database.exec("PRAGMA journal_mode = MEMORY; PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE");
     return database;
   } catch (error) {
-    database.close();
+    database?.close();
     if (/locked|busy/i.test((error as Error).message)) throw locked(folder);
     throw new DiskError("LOCK_FAILED", path, `${path}: ${(error as Error).message}`, { cause: error });
   }
