@@ -152,11 +152,14 @@ class Machine {
   #disk = new MemoryDisk({ canCrash: true });
   #broker: Broker | undefined;
   session!: RawSession;
+  /** Does not wait for what the other has under way. */
+  observer!: RawSession;
 
   async start(): Promise<void> {
     const disk = this.#disk;
     this.#broker = await Broker.start({ dataDir: "data", platform: { ...nodePlatform, disk } });
     this.session = await RawSession.open(this.#broker.address);
+    this.observer = await RawSession.open(this.#broker.address);
   }
 
   async crash(seed: number): Promise<void> {
@@ -167,6 +170,7 @@ class Machine {
   /** What the old broker still does, it does on a disk that nobody finds. */
   async stop(): Promise<void> {
     this.session.close();
+    this.observer.close();
     await this.#broker?.stop();
   }
 }
@@ -196,11 +200,13 @@ describe("a power loss", () => {
       for (let i = next; i < next + 5; i++) sent.push(produce(i).catch(() => {}));
       await Promise.race(sent);
       await turns(seed % 3);
+      const shownEnd = await machine.observer.endOffset(topic, "read_uncommitted");
       await machine.crash(seed * 10 + life);
       await Promise.all(sent);
       await machine.start();
       // The client tries again from the first that it has no answer for.
       for (next = 0; acknowledged[next] !== undefined; next++);
+      expect(await machine.session.endOffset(topic, "read_uncommitted")).toBeGreaterThanOrEqual(shownEnd);
       const { records } = await machine.session.fetch(topic);
       const values = records.map((record) => record.slice(record.indexOf(":") + 1));
       expect(values.slice(0, next)).toEqual(acknowledged.slice(0, next));
