@@ -239,6 +239,10 @@ describe("a metadata log whose disk fails", () => {
       const other = await RawSession.open(broker.address);
       await expect(other.createTopic("another")).rejects.toThrow("metadata log of the broker is offline");
       expect((await session.produce(topic, ["a"])).error).toBe("NONE");
+      expect(await other.findCoordinator("group", "group")).toBe("COORDINATOR_NOT_AVAILABLE");
+      expect(await other.addOffsets("id", { producerId: 1, producerEpoch: 0 }, "group")).toBe(
+        "COORDINATOR_NOT_AVAILABLE",
+      );
       other.close();
     }));
 });

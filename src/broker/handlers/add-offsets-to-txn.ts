@@ -14,7 +14,10 @@ export function addOffsetsToTxnHandler({
     api: addOffsetsToTxn,
     async handle(request, { apiVersion }, reply) {
       // The group's coordinator may not have been asked for yet, and its partition becomes part of the transaction.
-      if (groups.partitionFor(request.groupId) === undefined) await topics.ensure(OFFSETS_TOPIC);
+      if (groups.partitionFor(request.groupId) === undefined && !(await topics.ensure(OFFSETS_TOPIC)).ok) {
+        reply(addOffsetsToTxnResponse(apiVersion, "COORDINATOR_NOT_AVAILABLE"));
+        return;
+      }
       transactions.request(
         request.transactionalId,
         (machine, now, answer) => machine.addOffsetsToTxn(request, apiVersion, now, answer),
