@@ -100,7 +100,7 @@ export function comparisonTable(labels: readonly [string, string], rows: readonl
     rows.map((row) => [
       row.workload,
       row.durability,
-      `${row.metric}, ${row.unit}`,
+      row.unit === "" ? row.metric : `${row.metric}, ${row.unit}`,
       figure(row.a.median),
       figure(row.b.median),
       figure(row.ratio),

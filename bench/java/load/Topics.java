@@ -3,12 +3,16 @@ package load;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ExecutionException;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 
 final class Topics {
+    private static final long POLL_MS = 20;
+
     private Topics() {}
 
     /**
@@ -23,9 +27,19 @@ final class Topics {
         for (int i = 0; i < partitions; i++) ends.put(new TopicPartition(name, i), OffsetSpec.latest());
         try (Admin admin = Admin.create(arguments.client())) {
             admin.createTopics(List.of(new NewTopic(name, partitions, (short) 1))).all().get();
-            admin.listOffsets(ends).all().get();
+            while (!areThere(admin, ends)) Thread.sleep(POLL_MS);
         }
         return Map.of();
+    }
+
+    private static boolean areThere(Admin admin, Map<TopicPartition, OffsetSpec> ends) throws Exception {
+        try {
+            admin.listOffsets(ends).all().get();
+            return true;
+        } catch (ExecutionException failure) {
+            if (failure.getCause() instanceof UnknownTopicOrPartitionException) return false;
+            throw failure;
+        }
     }
 
     static Map<String, Object> delete(Arguments arguments) throws Exception {
