@@ -50,7 +50,7 @@ export function drawFaults(
 ): Fault[] {
   const { hosts, windowMs } = options;
   const kinds = options.kinds.filter(() => dice.chance(0.4));
-  const everyMs = dice.pick([700, 2_000, 5_000]);
+  const everyMs = dice.pick([300, 1_000, 3_000]);
   const faults: Fault[] = [];
   for (let atMs = dice.between(0, everyMs); atMs < windowMs && kinds.length > 0; atMs += dice.between(0, 2 * everyMs)) {
     const durationMs = Math.min(dice.pick([20, 300, 2_000, 8_000]) * dice.between(0.5, 2), windowMs - atMs);

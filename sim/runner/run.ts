@@ -8,6 +8,7 @@ import type { Coverage } from "../coverage.ts";
 import { FaultInjector } from "../faults/injector.ts";
 import { drawFaults, type Fault, type FaultKind, faultKinds } from "../faults/schedule.ts";
 import { History } from "../history.ts";
+import { observe } from "../probes.ts";
 import { addBroker, DATA_DIR } from "../workloads/broker.ts";
 import { drawWorkloads } from "../workloads/index.ts";
 import { addObserver, addReader, readAll } from "../workloads/readers.ts";
@@ -46,6 +47,7 @@ const LOOK_MS = 100;
 
 export async function run(options: RunOptions): Promise<Outcome> {
   const world = new World(options.seed, options.trace);
+  observe(world.coverage);
   const onRejection = (error: unknown): void =>
     world.report(`unhandled rejection: ${error instanceof Error ? error.stack : String(error)}`);
   process.on("unhandledRejection", onRejection);
@@ -80,6 +82,7 @@ class Run {
 
   async toTheEnd(): Promise<Outcome> {
     const violations = await this.#violations();
+    for (const { outcome } of this.#history.transactions) this.#world.coverage.hit(`transactions: outcome ${outcome}`);
     const { trace, problems, coverage, nowMs, seed } = this.#world;
     const contradictions = problems.slice(0, 5).map((message) => ({ invariant: "no contradiction", message }));
     return {
@@ -127,10 +130,10 @@ class Run {
       addObserver(world, this.#history, this.#topics),
     ];
     const machines = [...this.#workloads.flatMap((each) => each.machines), ...observers];
-    for (const machine of machines) machine.startLater(world.dice(machine.host).between(0, 2_000));
+    for (const machine of machines) machine.startLater(world.dice(machine.host).between(0, 1_000));
     const injector = new FaultInjector(world, this.#broker);
     const dice = world.dice("faults");
-    const windowMs = dice.pick([10_000, 30_000, 60_000]);
+    const windowMs = dice.pick([3_000, 8_000, 8_000, 25_000]);
     const { kinds = faultKinds, faults } = this.#options;
     this.#faults = faults ?? drawFaults(dice, { kinds, hosts: machines.map(({ host }) => host), windowMs });
     injector.schedule(this.#faults);

@@ -15,7 +15,7 @@ export function idempotentProducers({ world, history }: WorkloadContext): Worklo
       history,
       topic: TOPIC,
       partitions,
-      goal: dice.int(50, 250),
+      goal: dice.int(20, 120),
       progress: { acknowledged: 0 },
     };
     return { task, machine: world.addMachine(`plain-${index + 1}`, (process) => produce(process, task)) };

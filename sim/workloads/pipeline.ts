@@ -24,7 +24,7 @@ export function pipeline({ world, history }: WorkloadContext): Workload {
   const dice = world.dice("workload pipeline");
   const partitions = dice.int(1, 4);
   const outputPartitions = dice.int(1, 3);
-  const feed = feeder(world, history, { topic: INPUT, partitions, goal: dice.int(30, 200) });
+  const feed = feeder(world, history, { topic: INPUT, partitions, goal: dice.int(20, 80) });
   const task: Task = { world, history, outputPartitions, isStatic: dice.chance(0.3) };
   const workers = Array.from({ length: dice.int(1, 3) }, (_, index) =>
     world.addMachine(`billing-${index + 1}`, (process) => workForEver(process, task)),

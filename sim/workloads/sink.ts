@@ -12,8 +12,8 @@ const GROUP = "payments-to-table";
 export function sink({ world, history }: WorkloadContext): Workload {
   const dice = world.dice("workload sink");
   const partitions = dice.int(1, 3);
-  const feed = feeder(world, history, { topic: TOPIC, partitions, goal: dice.int(30, 200) });
-  const table = new SimulatedTable(world.scheduler, world.dice("table"));
+  const feed = feeder(world, history, { topic: TOPIC, partitions, goal: dice.int(20, 80) });
+  const table = new SimulatedTable(world.scheduler, world.dice("table"), world.coverage);
   const workers = Array.from({ length: dice.int(1, 3) }, (_, index) => {
     const machine: Machine = world.addMachine(`sink-${index + 1}`, (process) => write(process, table, machine));
     return machine;

@@ -27,7 +27,7 @@ export function transactions({ world, history }: WorkloadContext): Workload {
   const machines: Machine[] = [];
   const tasks = Array.from({ length: dice.int(1, 3) }, (_, index): Task => {
     const transactionalId = `txn-${index + 1}`;
-    const task = { world, history, transactionalId, topics, goal: dice.int(5, 30), progress: { committed: 0 } };
+    const task = { world, history, transactionalId, topics, goal: dice.int(4, 16), progress: { committed: 0 } };
     machines.push(world.addMachine(transactionalId, (process) => transactForEver(process, task, false)));
     // Somebody thought that the first one was dead.
     if (dice.chance(0.4)) {

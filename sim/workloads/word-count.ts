@@ -20,7 +20,7 @@ export function wordCount({ world, history }: WorkloadContext): Workload {
   const feed = feeder(world, history, {
     topic: LINES,
     partitions,
-    goal: dice.int(20, 150),
+    goal: dice.int(15, 60),
     makeValue: (process) => Array.from({ length: process.dice.int(1, 4) }, () => process.dice.pick(WORDS)).join(" "),
   });
   const isPersistent = dice.chance(0.7);

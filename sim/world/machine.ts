@@ -26,6 +26,7 @@ export interface MachineEvents {
   logged(host: string, level: LogLevel, message: string, fields: Readonly<Record<string, unknown>>): void;
   /** The program ended by itself. */
   exited(machine: Machine, error: unknown): void;
+  killedInWrite(machine: Machine): void;
 }
 
 export interface MachineSurroundings {
@@ -160,6 +161,7 @@ export class Machine {
   }
 
   #killedInWrite(): void {
+    this.#around.events.killedInWrite(this);
     const downMs = this.#dice.between(10, 3_000);
     this.kill({ losesPower: this.#dice.chance(0.5) });
     if (this.#isWanted) this.startLater(downMs);

@@ -2,6 +2,7 @@
 
 import type { TopicPartition } from "../../src/client/index.ts";
 import { ConnectError, type Sink, type SinkBatch, type SinkOutcome } from "../../src/connect/index.ts";
+import type { Coverage } from "../coverage.ts";
 import type { Life } from "./process.ts";
 import type { Dice } from "./random.ts";
 import type { Scheduler } from "./scheduler.ts";
@@ -17,10 +18,12 @@ export class SimulatedTable {
   readonly positions: Map<string, number> = new Map();
   readonly #scheduler: Scheduler;
   readonly #dice: Dice;
+  readonly #coverage: Coverage;
   /** How likely a request is refused for now. */
   refusalProbability = 0.02;
 
-  constructor(scheduler: Scheduler, dice: Dice) {
+  constructor(scheduler: Scheduler, dice: Dice, coverage: Coverage) {
+    this.#coverage = coverage;
     this.#scheduler = scheduler;
     this.#dice = dice;
   }
@@ -64,7 +67,10 @@ export class SimulatedTable {
   #writeBatch({ topic, partition, fromOffset, nextOffset, records }: SinkBatch): SinkOutcome {
     const key = keyOf({ topic, partition });
     const position = this.positions.get(key);
-    if (position !== undefined && position !== fromOffset) return { applied: false, nextOffset: position };
+    if (position !== undefined && position !== fromOffset) {
+      this.#coverage.hit("sink: a batch was refused");
+      return { applied: false, nextOffset: position };
+    }
     for (const { offset, value } of records)
       this.rows.push({ topic, partition, offset, value: value?.toString() ?? "" });
     this.positions.set(key, nextOffset);

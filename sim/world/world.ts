@@ -66,6 +66,7 @@ export class World {
       events: {
         logged: (from, level, message, fields) => this.#logged({ host: from, level, message, fields }),
         exited: (machine, error) => this.#exited(machine, error),
+        killedInWrite: () => this.coverage.hit("a process was killed in a write"),
       },
     };
     const machine = new Machine(host, program, around);
@@ -91,6 +92,8 @@ export class World {
 
   #logged(line: LogLine): void {
     if (this.trace) this.trace.note(line.host, `${line.level}: ${line.message} ${show(line.fields)}`);
+    // What follows a colon is about the one case.
+    if (line.level !== "debug") this.coverage.hit(line.message.split(":", 1)[0] ?? line.message);
     for (const listener of this.onLog) listener(line);
   }
 }

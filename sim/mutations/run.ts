@@ -1,0 +1,65 @@
+/** Breaks the code in one way after the other, and sees that each is caught. */
+import { readFileSync } from "node:fs";
+import { runSeeds } from "../runner/pool.ts";
+import type { RunSummary } from "../runner/summary.ts";
+import { type Mutation, mutations } from "./list.ts";
+
+export interface MutationOptions {
+  readonly jobs: number;
+  /** At most, for each mutation. */
+  readonly seeds: number;
+  /** Only this one. */
+  readonly name: string | undefined;
+}
+
+/** True when every mutation was caught. */
+export async function runMutations({ jobs, seeds, name }: MutationOptions): Promise<boolean> {
+  const chosen = mutations.filter((each) => name === undefined || each.name === name);
+  let survivors = 0;
+  console.log(`${"mutation".padEnd(62)} ${"seeds".padStart(6)}  caught by`);
+  for (const mutation of chosen) {
+    const problem = applicationProblem(mutation);
+    const caught = problem === undefined ? await firstFailure(mutation, jobs, seeds) : undefined;
+    if (!caught) survivors++;
+    const verdict = caught ? `${String(caught.tried).padStart(6)}  ${caught.by}` : `${problem ?? "     -  SURVIVES"}`;
+    console.log(`${mutation.name.padEnd(62)} ${verdict}`);
+  }
+  console.log(`${chosen.length - survivors} of ${chosen.length} caught`);
+  return survivors === 0;
+}
+
+/** Why a mutation cannot be applied: the code has changed. */
+export function applicationProblem({ file, find }: Mutation): string | undefined {
+  const source = readFileSync(new URL(`../../src/${file}`, import.meta.url), "utf8");
+  const times = source.split(find).length - 1;
+  return times === 1 ? undefined : `does not apply: ${file} has the text ${times} times`;
+}
+
+interface Catch {
+  /** Seeds run until then. */
+  readonly tried: number;
+  readonly by: string;
+}
+
+async function firstFailure(mutation: Mutation, jobs: number, seeds: number): Promise<Catch | undefined> {
+  let given = 0;
+  let tried = 0;
+  let failure: RunSummary | undefined;
+  await runSeeds({
+    jobs,
+    preload: {
+      module: new URL("./preload.ts", import.meta.url).href,
+      env: { ONCILLA_MUTATION: mutation.name },
+    },
+    next: () => (failure === undefined && given < seeds ? ++given : undefined),
+    onSummary(summary) {
+      tried++;
+      if (summary.violations.length > 0) failure ??= summary;
+    },
+  });
+  const first = failure?.violations[0];
+  return (
+    first &&
+    failure && { tried, by: `${first.invariant} (seed ${failure.seed}): ${first.message.slice(0, 90).split("\n")[0]}` }
+  );
+}

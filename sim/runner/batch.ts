@@ -1,0 +1,47 @@
+/** Many seeds: progress on the way, and at the end what was met and what broke. */
+import type { FaultKind } from "../faults/schedule.ts";
+import { runSeeds } from "./pool.ts";
+import { explain, printCoverage, Tally } from "./report.ts";
+
+export interface BatchOptions {
+  readonly from: number;
+  /** Infinity: until the time is over. */
+  readonly seeds: number;
+  readonly minutes: number;
+  readonly jobs: number;
+  readonly kinds: readonly FaultKind[] | undefined;
+}
+
+const PROGRESS_SECONDS = 10;
+/** Failures that are looked at closely. */
+const EXPLAINED_FAILURES = 3;
+/** So many seeds should have met everything that is rare. */
+const LONG_RUN_SEEDS = 500;
+
+/** True when nothing broke, and a long run has met all that it should. */
+export async function runBatch(options: BatchOptions): Promise<boolean> {
+  const { from, seeds, minutes, jobs, kinds } = options;
+  const tally = new Tally();
+  let given = 0;
+  let printedAt = 0;
+  console.log(`seeds from ${from} on`);
+  await runSeeds({
+    jobs,
+    kinds,
+    next: () => (given < seeds && tally.seconds < minutes * 60 ? from + given++ : undefined),
+    onSummary(summary) {
+      tally.add(summary);
+      const [first] = summary.violations;
+      if (first) console.log(`seed ${summary.seed} breaks ${first.invariant}: ${first.message}`);
+      if (tally.seconds - printedAt < PROGRESS_SECONDS) return;
+      printedAt = tally.seconds;
+      console.log(tally.progress());
+    },
+  });
+  printCoverage(tally.coverage);
+  for (const failure of tally.failures.slice(0, EXPLAINED_FAILURES)) await explain(failure, kinds);
+  console.log(`\n${tally.progress()}`);
+  const missing = given >= LONG_RUN_SEEDS && kinds === undefined ? tally.neverReached() : [];
+  for (const event of missing) console.log(`never reached: ${event}`);
+  return tally.failures.length === 0 && missing.length === 0;
+}
