@@ -137,7 +137,7 @@ export class SinkRuntime {
       autoOffsetReset: "none",
       sessionTimeoutMs,
       // How soon a worker hears of a rebalance, for which all others wait.
-      heartbeatIntervalMs: Math.ceil(sessionTimeoutMs / 20),
+      heartbeatIntervalMs: Math.ceil(Math.min(500, sessionTimeoutMs / 10)),
       maxPollRecords: maxBatchRecords,
     });
     this.#finished = this.#run(this.#consumer, this.#client);

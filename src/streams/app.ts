@@ -55,6 +55,7 @@ export class StreamsApp {
   #finished: Promise<void> = Promise.resolve();
   #error: Error | undefined;
   #leavesGroup = true;
+  #isAbandoned = false;
   /** Called after each change of `state`. Must not throw. */
   onStateChange: ((state: StreamsAppState, previous: StreamsAppState) => void) | undefined;
   /** Called when the app ends by itself, after the change to "error". Must not throw. */
@@ -96,8 +97,7 @@ export class StreamsApp {
     const assembly = this.#assembly;
     if (!assembly) return;
     assembly.worker.stop();
-    // Closing the client makes whatever is waited for fail.
-    const timer = this.#config.platform.clock.setTimer(timeoutMs, () => void assembly.client.close());
+    const timer = this.#config.platform.clock.setTimer(timeoutMs, () => this.#abandon(assembly));
     await this.#finished;
     timer.cancel();
   }
@@ -133,8 +133,16 @@ export class StreamsApp {
     } catch (error) {
       failure ??= asError(error);
     }
-    if (failure) this.#fail(failure);
+    if (failure && !this.#isAbandoned) this.#fail(failure);
     else this.#setState("closed");
+  }
+
+  /** Closing the client makes whatever is waited for fail. */
+  #abandon({ client }: WorkerAssembly): void {
+    this.#config.logger.log("warn", "the application was not closed in time: what is not committed is rolled back");
+    this.#isAbandoned = true;
+    // The worker is what fails, and its error is looked at.
+    client.close().catch(() => {});
   }
 
   #onTurn(allRun: boolean): void {

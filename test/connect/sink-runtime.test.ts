@@ -152,6 +152,44 @@ describe("sink runtime", () => {
     expect(first.metrics().batchesRefused + second.metrics().batchesRefused).toBeGreaterThan(0);
   });
 
+  it("fault 30: a worker that stalled, with records in its hands that others have written meanwhile", async () => {
+    const life = new Life();
+    const sink = around(numbersSink(), (real) => async (batches) => {
+      if (sleeper.metrics().batchesWritten === 2) life.stall();
+      await life.whileAlive(Promise.resolve());
+      return real(batches);
+    });
+    const sleeper = await start(sink, { platform: life.platform, maxBatchRecords: 10 });
+    await produce(0, 100);
+    await until(() => life.isStalled);
+    await start(numbersSink());
+    await untilRows(100);
+    life.wake();
+    await until(() => sleeper.metrics().batchesRefused > 0);
+    await produce(100, 200);
+    await untilRows(200);
+    expect(rows()).toEqual(upTo(200));
+    await sleeper.close();
+  });
+
+  it("fault 30: two workers under one name: the older one ends, the newer goes on at once", async () => {
+    const life = new Life();
+    const named = { groupInstanceId: "sink-1", sessionTimeoutMs: 60_000 };
+    const older = await start(numbersSink(), { ...named, platform: life.platform });
+    await produce(0, 100);
+    await untilRows(100);
+    life.stall();
+    await start(numbersSink(), named);
+    await produce(100, 200);
+    await untilRows(200);
+    life.wake();
+    await until(() => older.state === "error");
+    expect(older.error).toMatchObject({ code: "FENCED_INSTANCE_ID" });
+    await produce(200, 300);
+    await untilRows(300);
+    expect(rows()).toEqual(upTo(300));
+  });
+
   it.each([
     ["to the start", 0],
     ["to the end", 50],

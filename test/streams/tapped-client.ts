@@ -1,40 +1,57 @@
-/** A way to the cluster with somebody standing in between: the producer's calls of a commit can be led astray. */
-import { Client, type ClientOptions } from "../../src/client/index.ts";
-import type { StreamsClient, StreamsProducer } from "../../src/streams/index.ts";
+/** A way to the cluster with somebody standing in between, who can lead the steps of a commit and of a restore astray. */
+import { Client, type ClientOptions, type ConsumerOptions, type ConsumerRecord } from "../../src/client/index.ts";
+import type { StreamsClient, StreamsConsumer, StreamsProducer } from "../../src/streams/index.ts";
 
-/** Stand-ins for the producer's methods; each is given the real one. */
-export interface ProducerTaps {
-  readonly flush?: (real: StreamsProducer["flush"]) => Promise<void>;
-  readonly sendOffsets?: (real: () => Promise<void>) => Promise<void>;
-  readonly commit?: (real: StreamsProducer["commitTransaction"]) => Promise<void>;
+export interface Taps {
+  /** Stands in for a step of a commit; `real` does it. */
+  readonly commitStep?: (step: "flush" | "offsets" | "commit", real: () => Promise<void>) => Promise<void>;
+  /** Comes between the input's records and the worker. */
+  readonly onInput?: (records: readonly ConsumerRecord[]) => Promise<void>;
+  /** Whether the changelogs seem to have nothing. */
+  readonly isRestoreHeld?: () => boolean;
 }
 
-export function tappedClient(taps: ProducerTaps): (options: ClientOptions) => StreamsClient {
+export function tappedClient(taps: Taps): (options: ClientOptions) => StreamsClient {
   return (options) => {
     const client = new Client(options);
     return {
-      consumer: (consumerOptions) => client.consumer(consumerOptions),
+      consumer: (consumerOptions) => tappedConsumer(client, consumerOptions, taps),
       admin: () => client.admin(),
       close: () => client.close(),
-      producer: (producerOptions) => tapped(client.producer(producerOptions), taps),
+      producer: (producerOptions) => tappedProducer(client.producer(producerOptions), taps),
     };
   };
 }
 
-function tapped(producer: StreamsProducer, taps: ProducerTaps): StreamsProducer {
-  const real = { flush: () => producer.flush(), commit: () => producer.commitTransaction() };
-  return {
-    enqueue: (record, callback) => producer.enqueue(record, callback),
-    ready: () => producer.ready(),
-    initTransactions: () => producer.initTransactions(),
-    beginTransaction: () => producer.beginTransaction(),
-    abortTransaction: () => producer.abortTransaction(),
-    close: (options) => producer.close(options),
-    flush: () => (taps.flush ? taps.flush(real.flush) : real.flush()),
-    sendOffsetsToTransaction(offsets, group) {
-      const send = (): Promise<void> => producer.sendOffsetsToTransaction(offsets, group);
-      return taps.sendOffsets ? taps.sendOffsets(send) : send();
+/** The method stays the real one's, whatever the stand-in is asked. */
+function standIn<T extends object>(real: T, replaced: Partial<T>): T {
+  return new Proxy(real, {
+    get(_target, name) {
+      const value = replaced[name as keyof T] ?? real[name as keyof T];
+      return typeof value === "function" ? value.bind(real) : value;
     },
-    commitTransaction: () => (taps.commit ? taps.commit(real.commit) : real.commit()),
-  };
+  });
+}
+
+function tappedProducer(producer: StreamsProducer, { commitStep = (_step, real) => real() }: Taps): StreamsProducer {
+  return standIn(producer, {
+    flush: () => commitStep("flush", () => producer.flush()),
+    sendOffsetsToTransaction: (offsets, group) =>
+      commitStep("offsets", () => producer.sendOffsetsToTransaction(offsets, group)),
+    commitTransaction: () => commitStep("commit", () => producer.commitTransaction()),
+  });
+}
+
+function tappedConsumer(client: Client, options: ConsumerOptions | undefined, taps: Taps): StreamsConsumer {
+  const consumer = client.consumer(options);
+  // The one that restores is in no group.
+  const isRestoring = options?.groupId === undefined;
+  return standIn<StreamsConsumer>(consumer, {
+    async poll(pollOptions) {
+      if (isRestoring && taps.isRestoreHeld?.()) return [];
+      const records = await consumer.poll(pollOptions);
+      if (!isRestoring) await taps.onInput?.(records);
+      return records;
+    },
+  });
 }

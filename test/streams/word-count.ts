@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "vitest";
-import { serdes } from "../../src/client/index.ts";
+import { type ConsumerRecord, serdes } from "../../src/client/index.ts";
 import { seededRandom } from "../../src/platform/seeded-random.ts";
 import { StreamsApp, type StreamsAppOptions, StreamsBuilder, type Topology } from "../../src/streams/index.ts";
 import { createTopic, readAll, type TestCluster, text, until } from "../support/cluster.ts";
@@ -11,6 +11,11 @@ import type { Life } from "../support/life.ts";
 
 const STORE = "counts";
 const WORDS = ["to", "be", "or", "not", "that", "is", "the", "question", "whether", "tis", "nobler"];
+
+export interface WorkerOptions extends Partial<StreamsAppOptions> {
+  /** Default: the word count. */
+  readonly topology?: Topology;
+}
 
 export class WordCount {
   readonly cluster: TestCluster;
@@ -66,15 +71,16 @@ export class WordCount {
   }
 
   /** Starts a worker with a state folder of its own, on a life of its own when given one. */
-  async start(worker: string, options: Partial<StreamsAppOptions> = {}, life?: Life): Promise<StreamsApp> {
-    const app = new StreamsApp(this.topology, {
+  async start(worker: string, options: WorkerOptions = {}, life?: Life): Promise<StreamsApp> {
+    const { topology = this.topology, ...appOptions } = options;
+    const app = new StreamsApp(topology, {
       applicationId: this.applicationId,
       brokers: this.cluster.brokers,
       stateDir: this.folder(worker),
       sessionTimeoutMs: this.cluster.sessionTimeoutMs,
       transactionTimeoutMs: 2_000,
       ...(life ? { platform: life.platform } : {}),
-      ...options,
+      ...appOptions,
     });
     this.#started.push({ app, life });
     await app.start();
@@ -104,6 +110,8 @@ export class WordCount {
 
   /** What is visible, the changelog, the stores and the truth: all the same, and no count came twice. */
   async expectExact(...apps: StreamsApp[]): Promise<void> {
+    // A commit is final before its markers stand in every partition.
+    await until(() => this.hasNoOpenTransaction());
     const records = await readAll(this.cluster.client, this.counts);
     const visible = new Map<string, number>();
     for (const { key, value } of records) {
@@ -118,8 +126,28 @@ export class WordCount {
     );
   }
 
+  /** Whether everything that was sent to the application's topics is committed or aborted. */
+  async hasNoOpenTransaction(): Promise<boolean> {
+    const admin = this.cluster.client.admin();
+    const topics = [this.counts, `${this.applicationId}-${STORE}-repartition`, this.changelogTopic];
+    const query = topics.flatMap((topic) =>
+      Array.from({ length: this.#partitions }, (_, partition) => ({ topic, partition, spec: "latest" as const })),
+    );
+    const ends = await admin.listOffsets(query, { isolationLevel: "read_uncommitted" });
+    const stableEnds = await admin.listOffsets(query, { isolationLevel: "read_committed" });
+    return ends.every(({ offset }, index) => stableEnds[index]?.offset === offset);
+  }
+
+  get changelogTopic(): string {
+    return `${this.applicationId}-${STORE}-changelog`;
+  }
+
+  changelogRecords(): Promise<ConsumerRecord[]> {
+    return readAll(this.cluster.client, this.changelogTopic);
+  }
+
   async changelog(): Promise<Map<string, number>> {
-    const records = await readAll(this.cluster.client, `${this.applicationId}-${STORE}-changelog`);
+    const records = await this.changelogRecords();
     return new Map(records.map(({ key, value }) => [text(key), serdes.int64.deserialize(value ?? Buffer.alloc(0))]));
   }
 

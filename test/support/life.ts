@@ -18,7 +18,10 @@ export class Life {
   readonly #locks = new Set<{ release(): void }>();
   #state: "alive" | "stalled" | "dead" = "alive";
   #held: (() => void)[] = [];
-  readonly #killAfter = new Map<number | "any", number>();
+  /** How many requests of each API were sent. */
+  readonly #sent = new Map<number | "any", number>();
+  /** At how many requests of an API, or of any, it dies. */
+  readonly #killAt = new Map<number | "any", number>();
 
   constructor() {
     this.platform = {
@@ -31,6 +34,10 @@ export class Life {
 
   get isDead(): boolean {
     return this.#state === "dead";
+  }
+
+  get isStalled(): boolean {
+    return this.#state === "stalled";
   }
 
   /** As kill -9. The connections end, as the system would end them. */
@@ -55,12 +62,16 @@ export class Life {
 
   /** Kills as soon as the `nth` request of an API is sent, so that its answer never comes. */
   killAfterRequest(apiKey: number, nth = 1): void {
-    this.#killAfter.set(apiKey, nth);
+    this.#killAt.set(apiKey, nth);
   }
 
   /** Kills as soon as so many requests are sent, of whatever kind. */
   killAfterRequests(count: number): void {
-    this.#killAfter.set("any", count);
+    this.#killAt.set("any", count);
+  }
+
+  requestsSent(apiKey: number): number {
+    return this.#sent.get(apiKey) ?? 0;
   }
 
   /** Engines that belong to this life. `onCommit` runs before each commit, and may kill. */
@@ -148,11 +159,10 @@ export class Life {
   }
 
   #countRequest(kind: number | "any"): void {
-    const left = this.#killAfter.get(kind);
-    if (left === undefined) return;
-    this.#killAfter.set(kind, left - 1);
+    const sent = (this.#sent.get(kind) ?? 0) + 1;
+    this.#sent.set(kind, sent);
     // The bytes are on their way first.
-    if (left === 1) nodePlatform.clock.setTimer(2, () => this.kill());
+    if (sent === this.#killAt.get(kind)) nodePlatform.clock.setTimer(2, () => this.kill());
   }
 
   #disk(): Disk {

@@ -128,7 +128,7 @@ function createConsumer(
     assignors: [assignor],
     sessionTimeoutMs,
     // How soon a worker hears of a rebalance, for which all others wait.
-    heartbeatIntervalMs: Math.ceil(sessionTimeoutMs / 20),
+    heartbeatIntervalMs: Math.ceil(Math.min(500, sessionTimeoutMs / 10)),
     maxPollRecords,
   });
 }

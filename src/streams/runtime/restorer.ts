@@ -10,14 +10,18 @@ import type { StreamsConsumer } from "./ports.ts";
 interface Restore {
   readonly changelog: Changelog;
   readonly engine: StoreEngine;
+  readonly from: number;
   /** Done once the position is here. */
   readonly target: number;
+  /** Whether the consumer has it, at `from` or behind. */
+  isAssigned: boolean;
 }
 
 export class Restorer {
   readonly #consumer: StreamsConsumer;
   readonly #clock: Clock;
   readonly #restores = new Map<string, Restore>();
+  #isAssignmentStale = false;
   #restoredRecords = 0;
 
   /** `consumer`: without a group, reading committed records only, without a reset policy. */
@@ -39,13 +43,12 @@ export class Restorer {
    */
   add(changelog: Changelog, engine: StoreEngine, from: number, target: number): void {
     if (from >= target) return;
-    this.#restores.set(keyOf(changelog), { changelog, engine, target });
-    this.#assign();
-    this.#consumer.seek(changelog, from);
+    this.#restores.set(keyOf(changelog), { changelog, engine, from, target, isAssigned: false });
+    this.#isAssignmentStale = true;
   }
 
   remove(changelog: TopicPartition): void {
-    if (this.#restores.delete(keyOf(changelog))) this.#assign();
+    if (this.#restores.delete(keyOf(changelog))) this.#isAssignmentStale = true;
   }
 
   isRestoring(changelog: TopicPartition): boolean {
@@ -54,6 +57,7 @@ export class Restorer {
 
   /** Applies what one poll gives. */
   async step(timeoutMs: number): Promise<void> {
+    if (this.#isAssignmentStale) this.#assign();
     if (this.isIdle) return;
     const records = await this.#consumer.poll({ timeoutMs });
     const byPartition = Map.groupBy(records, keyOf);
@@ -63,8 +67,7 @@ export class Restorer {
       this.#apply(restore, byPartition.get(key) ?? [], position);
       if (position >= restore.target) done.push(restore);
     }
-    for (const { changelog } of done) this.#restores.delete(keyOf(changelog));
-    if (done.length > 0) this.#assign();
+    for (const { changelog } of done) this.remove(changelog);
   }
 
   async close(): Promise<void> {
@@ -78,7 +81,13 @@ export class Restorer {
   }
 
   #assign(): void {
-    this.#consumer.assign([...this.#restores.values()].map(({ changelog }) => changelog));
+    this.#isAssignmentStale = false;
+    const restores = [...this.#restores.values()];
+    this.#consumer.assign(restores.map(({ changelog }) => changelog));
+    for (const restore of restores) {
+      if (!restore.isAssigned) this.#consumer.seek(restore.changelog, restore.from);
+      restore.isAssigned = true;
+    }
   }
 }
 

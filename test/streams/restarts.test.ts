@@ -1,0 +1,134 @@
+/** Workers that come back: under their name (KIP-345), at once, and never two of them. */
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { nodeDisk } from "../../src/platform/node/disk.ts";
+import { StreamsBuilder, sqliteEngines, type Topology } from "../../src/streams/index.ts";
+import { createTopic, readAll, startCluster, type TestCluster, text, until } from "../support/cluster.ts";
+import { Life } from "../support/life.ts";
+import { keptLog } from "./kept-log.ts";
+import { tappedClient } from "./tapped-client.ts";
+import { WordCount } from "./word-count.ts";
+
+/** Who waits for these timeouts does not finish in time. */
+const patient = { sessionTimeoutMs: 60_000, transactionTimeoutMs: 60_000 };
+
+let cluster: TestCluster;
+let job: WordCount;
+
+beforeAll(async () => {
+  cluster = await startCluster();
+});
+afterAll(() => cluster.stop());
+beforeEach(async () => {
+  job = await WordCount.create(cluster);
+});
+afterEach(() => job.cleanUp());
+
+/** Options of a worker that dies with an open transaction. */
+function dyingInCommit(life: Life) {
+  let commits = 0;
+  const connect = tappedClient({
+    async commitStep(step, real) {
+      if (step === "commit" && ++commits === 3) life.kill();
+      await life.whileAlive(real());
+    },
+  });
+  return { ...patient, connect, stores: life.engines(sqliteEngines(nodeDisk)), commitIntervalMs: 20 };
+}
+
+async function killInCommit(worker: string, options: { groupInstanceId?: string } = {}): Promise<void> {
+  const life = new Life();
+  await job.start(worker, { ...dyingInCommit(life), ...options }, life);
+  await until(async () => {
+    await job.produce(5);
+    return life.isDead;
+  });
+}
+
+describe("a worker that comes back", () => {
+  it("ends what its last life left open, and goes on with its tasks", async () => {
+    await killInCommit("a");
+    const next = await job.start("a", patient);
+    await job.untilCounted(next);
+    await job.expectExact(next);
+  });
+
+  it("is known by the name that it was given", async () => {
+    await killInCommit("a", { groupInstanceId: "worker-1" });
+    const next = await job.start("elsewhere", { ...patient, groupInstanceId: "worker-1" });
+    await job.untilCounted(next);
+    await job.expectExact(next);
+  });
+
+  it("does not disturb the others", async () => {
+    const { logger, lines } = keptLog();
+    const other = await job.start("b", { ...patient, logger });
+    await killInCommit("a");
+    await until(() => other.state === "running");
+    const rejoinsBefore = count(lines, "rejoining the group");
+    const next = await job.start("a", patient);
+    await job.untilCounted(other, next);
+    await job.expectExact(other, next);
+    expect(count(lines, "rejoining the group")).toBe(rejoinsBefore);
+  });
+
+  it("keeps its tasks through a stop that is to be a restart", async () => {
+    const first = await job.start("a", patient);
+    const { logger, lines } = keptLog();
+    const other = await job.start("b", { ...patient, logger });
+    await until(() => other.state === "running" && other.metrics().tasks.length === 2);
+    await first.close({ leaveGroup: false });
+    await job.produce(50);
+    const again = await job.start("a", patient);
+    await job.untilCounted(again, other);
+    await job.expectExact(again, other);
+    expect(count(lines, "rejoining the group")).toBe(0);
+  });
+
+  it.each([
+    ["its topology reads more topics", ["lines", "added"], 2],
+    ["a topic has grown", ["lines"], 3],
+  ])("is not content with its old share when %s", async (_name, inputs, partitions) => {
+    const topicOf = (input: string): string => `${job.applicationId}-${input}`;
+    await createTopic(cluster.client, topicOf("added"), 2);
+    const life = new Life();
+    const before = await job.start("a", { ...patient, topology: copy([job.lines], job.counts) }, life);
+    await until(() => before.state === "running");
+    life.kill();
+    if (partitions === 3) await cluster.client.admin().createPartitions(job.lines, partitions);
+    await job.start("a", { ...patient, topology: copy(inputs.map(topicOf), job.counts) });
+    const topic = topicOf(inputs.at(-1) ?? "");
+    await cluster.client.producer().send({ topic, partition: partitions - 1, value: "news" });
+    await until(async () => (await readAll(cluster.client, job.counts)).some(({ value }) => text(value) === "news"));
+  });
+});
+
+describe("two workers under one name", () => {
+  it("the older one ends, whether it only seemed dead or not; the other goes on", async () => {
+    const life = new Life();
+    const named = { ...patient, groupInstanceId: "worker-1" };
+    const older = await job.start("a", named, life);
+    await job.produce(50);
+    await job.untilCounted(older);
+    life.stall();
+    const newer = await job.start("b", named);
+    await job.produce(50);
+    await job.untilCounted(newer);
+    life.wake();
+    await until(() => older.state === "error");
+    expect(older.error).toMatchObject({ code: "REPLACED" });
+    await job.produce(50);
+    await job.untilCounted(newer);
+    await job.expectExact(newer);
+    expect(newer.state).toBe("running");
+  });
+});
+
+function count(lines: readonly string[], what: string): number {
+  return lines.filter((line) => line.includes(what)).length;
+}
+
+function copy(from: readonly string[], to: string): Topology {
+  const builder = new StreamsBuilder();
+  builder.stream(from).to(to);
+  return builder.build();
+}
