@@ -132,7 +132,7 @@ export class BrokerConnection {
 
   /** Sends a request that is never answered (Produce with acks 0). */
   sendOneWay<A extends Api>(api: A, version: number, body: RequestBody<A>): void {
-    this.#write(api, version, body);
+    this.#write(this.#encode(api, version, body, this.#takeCorrelationId()));
   }
 
   /** Ends the connection now. Open requests reject with `reason`. */
@@ -153,19 +153,28 @@ export class BrokerConnection {
         return;
       }
       const deadline = this.#options.platform.clock.monotonic() + timeoutMs;
-      const correlationId = this.#write(api, version, body);
+      const correlationId = this.#takeCorrelationId();
+      const frame = this.#encode(api, version, body, correlationId);
       const request: PendingRequest = { what: api.name, deadline, decode, resolve: resolve as never, reject };
       this.#pending.set(correlationId, request);
       this.#deadlines.setBy(deadline);
+      this.#write(frame);
     });
   }
 
-  #write<A extends Api>(api: A, version: number, body: RequestBody<A>): number {
+  #takeCorrelationId(): number {
     const correlationId = this.#nextCorrelationId;
     this.#nextCorrelationId = correlationId === CORRELATION_ID_LIMIT ? 0 : correlationId + 1;
-    // The network queues without bound, but callers bound their requests: what is queued is what they hold anyway.
-    this.#connection.write(encodeRequest(api, version, { correlationId, clientId: this.#options.clientId }, body));
     return correlationId;
+  }
+
+  #encode<A extends Api>(api: A, version: number, body: RequestBody<A>, correlationId: number): Uint8Array[] {
+    return encodeRequest(api, version, { correlationId, clientId: this.#options.clientId }, body);
+  }
+
+  /** The network queues without bound, but callers bound their requests: what is queued is what they hold anyway. */
+  #write(frame: readonly Uint8Array[]): void {
+    this.#connection.write(frame);
   }
 
   #receivedChunk(chunk: Uint8Array): void {
