@@ -35,7 +35,7 @@ const shareData = {
 /** How many partitions each topic has that the topology reads, by its name on the cluster. */
 export type Inputs = ReadonlyMap<string, number>;
 
-export interface WorkerTasks {
+interface WorkerTasks {
   readonly activeTasks: readonly TaskId[];
   readonly localTasks: readonly TaskId[];
 }

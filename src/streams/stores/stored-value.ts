@@ -2,7 +2,7 @@
  * changelog has the bytes alone, and the timestamp as the record's. */
 import type { Serde } from "../../client/index.ts";
 
-export const TIMESTAMP_BYTES = 8;
+const TIMESTAMP_BYTES = 8;
 
 export function encodeStored(value: Uint8Array, timestamp: number): Uint8Array {
   const stored = Buffer.allocUnsafe(TIMESTAMP_BYTES + value.length);

@@ -29,7 +29,7 @@ export interface SourceNode {
   readonly offsetReset: OffsetReset;
 }
 
-export interface ProcessorNode {
+interface ProcessorNode {
   readonly kind: "processor";
   readonly name: string;
   readonly parents: readonly string[];
