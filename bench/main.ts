@@ -2,7 +2,9 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { benchBroker } from "./broker.ts";
+import { benchRestart } from "./restart.ts";
 import { benchStart } from "./start.ts";
+import { benchStreams } from "./streams.ts";
 import { benchTxn } from "./txn.ts";
 
 /** Runs with the arguments behind its name; what it returns goes into bench/results/<name>.json. */
@@ -12,6 +14,8 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   broker: benchBroker,
   txn: benchTxn,
   start: benchStart,
+  streams: benchStreams,
+  restart: benchRestart,
 };
 
 const [name = "", ...args] = process.argv.slice(2);

@@ -1,4 +1,4 @@
-/** A worker of the word count, as a process of its own: what it does comes as messages. */
+/** A worker of the word count, as a process of its own; it tells how far it is. */
 import type { DemoTopics } from "../../src/cli/demo/messages.ts";
 import { wordCountTopology } from "../../src/cli/demo/topology.ts";
 import { StreamsApp } from "../../src/streams/index.ts";
@@ -10,7 +10,7 @@ export interface StreamsWorkerConfig {
   readonly stateDir: string;
 }
 
-/** Since the worker's start; sent while it works. */
+/** Since the worker's start. */
 export interface StreamsWorkerProgress {
   readonly commits: number;
   readonly recordsProcessed: number;

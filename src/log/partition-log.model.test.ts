@@ -116,6 +116,8 @@ const kinds = [
   "abort",
   "bump",
   "release",
+  "releaseOne",
+  "releaseOne",
   "hold",
   "hold",
   "delete",
@@ -126,6 +128,7 @@ const kinds = [
   "flush",
   "close",
   "kill",
+  "powerLoss",
   "powerLoss",
 ] as const;
 
@@ -209,6 +212,8 @@ class Run {
         return this.#mark(b % 2 ? "commit" : "abort", id, true);
       case "release":
         return this.#release();
+      case "releaseOne":
+        return this.#held.shift()?.();
       case "hold":
         this.#isHolding = true;
         return;

@@ -27,6 +27,12 @@ interface EpochEnd {
   readonly endOffset: number;
 }
 
+interface Failure {
+  readonly error: OncillaError;
+  /** Whose positions were looked for, and where each stood then. */
+  readonly concerned: readonly { readonly partition: AssignedPartition; readonly version: number }[];
+}
+
 export class PositionFinder {
   readonly #cluster: Cluster;
   readonly #clock: Clock;
@@ -39,7 +45,7 @@ export class PositionFinder {
   readonly #alarm: Alarm;
   readonly #asked = new Set<AssignedPartition>();
   #failures = 0;
-  #error: OncillaError | undefined;
+  #failure: Failure | undefined;
   #obstacle: OncillaError | undefined;
   #isClosed = false;
 
@@ -66,11 +72,14 @@ export class PositionFinder {
     return this.#obstacle;
   }
 
-  /** Throws what went wrong since the last call. */
+  /** Throws what went wrong since the last call, unless the caller has set those positions meanwhile: a listener that finds
+   * out where to start takes its time. */
   throwError(): void {
-    const error = this.#error;
-    this.#error = undefined;
-    if (error) throw error;
+    const failure = this.#failure;
+    this.#failure = undefined;
+    const isOpen = ({ partition, version }: Failure["concerned"][number]): boolean =>
+      this.#assignment.has(partition) && partition.version === version;
+    if (failure?.concerned.some(isOpen)) throw failure.error;
   }
 
   /** Asks for what is not known and not asked for yet. */
@@ -131,7 +140,8 @@ export class PositionFinder {
     for (const partition of partitions) partition.askAt = askAt;
     const fields = { partitions: partitions.map(({ name }) => name).join(), error: error.message };
     this.#cluster.options.logger.log("warn", "positions are not known yet", fields);
-    if (!error.retriable) this.#error ??= error;
+    if (error.retriable || this.#failure) return;
+    this.#failure = { error, concerned: partitions.map((partition) => ({ partition, version: partition.version })) };
   }
 
   async #findCommitted(partitions: readonly AssignedPartition[]): Promise<void> {

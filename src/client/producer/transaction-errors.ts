@@ -29,7 +29,7 @@ export function fromCoordinator(error: OncillaError): OncillaError {
   return isFatal ? asFatal(error) : asAbortable(error);
 }
 
-export function asAbortable(error: OncillaError): OncillaError {
+function asAbortable(error: OncillaError): OncillaError {
   if (error.abortable) return error;
   const message = `${error.message} (abort the transaction and go on)`;
   return new OncillaError(error.code, message, { cause: error, abortable: true });

@@ -27,7 +27,7 @@ export type TransactionEvent =
 type Transitions = { readonly [E in TransactionEvent]?: TransactionState };
 
 /** What is not listed is not allowed. `fatal` is, always. */
-export const transitions: { readonly [S in TransactionState]: Transitions } = {
+const transitions: { readonly [S in TransactionState]: Transitions } = {
   uninitialized: { initialize: "initializing", fatal: "fatal_error" },
   initializing: { initialized: "ready", fatal: "fatal_error" },
   // A batch of an aborted transaction may fail late: that concerns nobody.

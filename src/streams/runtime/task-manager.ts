@@ -69,9 +69,12 @@ export class TaskManager {
     return this.#isAssigned && this.tasks.every(({ phase }) => phase === "running");
   }
 
-  /** Whether there is a task on its way to running. */
+  /** Whether there is a task on its way to running. During a rebalance there is none: its partitions are not ours to touch. */
   get isPreparing(): boolean {
-    return this.tasks.some(({ phase }) => phase === "closed" || phase === "open" || phase === "restoring");
+    return (
+      this.#isAssigned &&
+      this.tasks.some(({ phase }) => phase === "closed" || phase === "open" || phase === "restoring")
+    );
   }
 
   get sourceTopics(): readonly string[] {
