@@ -8,23 +8,26 @@ export interface MutationOptions {
   readonly jobs: number;
   /** At most, for each mutation. */
   readonly seeds: number;
-  /** Only this one. */
-  readonly name: string | undefined;
+  readonly from: number;
+}
+
+/** All of them without a name. */
+export function mutationsNamed(name: string | undefined): readonly Mutation[] {
+  return mutations.filter((each) => name === undefined || each.name === name);
 }
 
 /** True when every mutation was caught. */
-export async function runMutations({ jobs, seeds, name }: MutationOptions): Promise<boolean> {
-  const chosen = mutations.filter((each) => name === undefined || each.name === name);
+export async function runMutations(chosen: readonly Mutation[], options: MutationOptions): Promise<boolean> {
   let survivors = 0;
   console.log(`${"mutation".padEnd(62)} ${"seeds".padStart(6)}  caught by`);
   for (const mutation of chosen) {
     const problem = applicationProblem(mutation);
-    const caught = problem === undefined ? await firstFailure(mutation, jobs, seeds) : undefined;
+    const caught = problem === undefined ? await firstFailure(mutation, options) : undefined;
     if (!caught) survivors++;
     const verdict = caught ? `${String(caught.tried).padStart(6)}  ${caught.by}` : `${problem ?? "     -  SURVIVES"}`;
     console.log(`${mutation.name.padEnd(62)} ${verdict}`);
   }
-  console.log(`${chosen.length - survivors} of ${chosen.length} caught`);
+  console.log(`\n${chosen.length - survivors} passed, ${survivors} failed`);
   return survivors === 0;
 }
 
@@ -41,7 +44,7 @@ interface Catch {
   readonly by: string;
 }
 
-async function firstFailure(mutation: Mutation, jobs: number, seeds: number): Promise<Catch | undefined> {
+async function firstFailure(mutation: Mutation, { jobs, seeds, from }: MutationOptions): Promise<Catch | undefined> {
   let given = 0;
   let tried = 0;
   let failure: RunSummary | undefined;
@@ -51,7 +54,7 @@ async function firstFailure(mutation: Mutation, jobs: number, seeds: number): Pr
       module: new URL("./preload.ts", import.meta.url).href,
       env: { ONCILLA_MUTATION: mutation.name },
     },
-    next: () => (failure === undefined && given < seeds ? ++given : undefined),
+    next: () => (failure === undefined && given < seeds ? from + given++ : undefined),
     onSummary(summary) {
       tried++;
       if (summary.violations.length > 0) failure ??= summary;

@@ -24,7 +24,7 @@ export async function runBatch(options: BatchOptions): Promise<boolean> {
   const tally = new Tally();
   let given = 0;
   let printedAt = 0;
-  console.log(`seeds from ${from} on`);
+  console.log(`seeds from ${from} on (again: npm run sim -- --from ${from} --seeds …)`);
   await runSeeds({
     jobs,
     kinds,
@@ -38,10 +38,12 @@ export async function runBatch(options: BatchOptions): Promise<boolean> {
       console.log(tally.progress());
     },
   });
-  printCoverage(tally.coverage);
+  printCoverage(tally.coverage, tally.worlds);
   for (const failure of tally.failures.slice(0, EXPLAINED_FAILURES)) await explain(failure, kinds);
   console.log(`\n${tally.progress()}`);
   const missing = given >= LONG_RUN_SEEDS && kinds === undefined ? tally.neverReached() : [];
   for (const event of missing) console.log(`never reached: ${event}`);
-  return tally.failures.length === 0 && missing.length === 0;
+  const failed = tally.failures.length + missing.length;
+  console.log(`${given - tally.failures.length} passed, ${failed} failed`);
+  return failed === 0;
 }

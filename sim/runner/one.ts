@@ -21,6 +21,6 @@ export async function runOne({ seed, kinds, isTraced }: OneOptions): Promise<boo
   for (const fault of faults) console.log(`  ${describeFault(fault)}`);
   printCoverage(coverage);
   if (violations.length > 0) await explain(summaryOf(outcome), kinds);
-  else console.log("\nnothing broke");
+  console.log(violations.length > 0 ? "\n0 passed, 1 failed" : "\n1 passed, 0 failed");
   return violations.length === 0;
 }

@@ -11,6 +11,8 @@ const LAST_EVENTS = 40;
 /** Adds up the runs of a batch. */
 export class Tally {
   readonly coverage: Coverage = new Coverage();
+  /** In how many worlds each thing happened. */
+  readonly worlds: Coverage = new Coverage();
   readonly failures: RunSummary[] = [];
   readonly #startedAt = performance.now();
   #seeds = 0;
@@ -21,8 +23,9 @@ export class Tally {
     this.#seeds++;
     this.#simulatedMs += summary.simulatedMs;
     this.#events += summary.events;
-    this.coverage.add(summary.coverage);
-    for (const name of summary.workloads) this.coverage.hit(`workload: ${name}`);
+    const met = [...summary.coverage, ...summary.workloads.map((name) => [`workload: ${name}`, 1] as const)];
+    this.coverage.add(met);
+    for (const [what] of met) this.worlds.hit(what);
     if (summary.violations.length > 0) this.failures.push(summary);
   }
 
@@ -45,9 +48,13 @@ export class Tally {
   }
 }
 
-export function printCoverage(coverage: Coverage): void {
-  console.log("\nmet on the way:");
-  for (const [what, times] of coverage.entries()) console.log(`${String(times).padStart(9)}  ${what}`);
+/** How often each thing happened, and in how many worlds when there are several. */
+export function printCoverage(coverage: Coverage, worlds?: Coverage): void {
+  console.log(worlds ? "\n    times   worlds  met on the way" : "\n    times  met on the way");
+  for (const [what, times] of coverage.entries()) {
+    const inWorlds = worlds ? `${String(worlds.count(what)).padStart(9)}` : "";
+    console.log(`${String(times).padStart(9)}${inWorlds}  ${what}`);
+  }
 }
 
 /** Runs the seed again, with fewer and fewer faults, and tells how it ends. */
