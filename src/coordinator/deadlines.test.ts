@@ -36,6 +36,8 @@ describe("deadlines", () => {
           for (let due = queue.takeDue(now); due; due = queue.takeDue(now)) due.run(fired);
           const due = [...expected].filter(([, at]) => at <= now).map(([i]) => i);
           expect(fired.toSorted()).toEqual(due.toSorted());
+          const times = fired.map((i) => expected.get(i) as number);
+          expect(times).toEqual(times.toSorted((a, b) => a - b));
           for (const i of due) expected.delete(i);
           // Never too late, and nothing is left when nothing is set.
           const earliest = Math.min(...expected.values());

@@ -49,13 +49,13 @@ export class DeadlineQueue<Context> {
     if (deadline.index >= 0) this.#remove(deadline);
   }
 
-  /** Takes out a deadline that is due at `now`, if there is one; it is not set any more then. */
+  /** Takes out the deadline that is longest due at `now`, if there is one; it is not set any more then. */
   takeDue(now: number): Deadline<Context> | undefined {
     for (;;) {
       const first = this.#heap[0];
       if (!first || first.queuedAt > now) return undefined;
       assert(first.queuedAt <= first.dueAt);
-      if (first.dueAt <= now) {
+      if (first.queuedAt === first.dueAt) {
         this.clear(first);
         return first;
       }

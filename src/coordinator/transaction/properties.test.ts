@@ -59,6 +59,8 @@ class Clients {
 
   run({ verb, id, age, partition, version, isNobody }: Action): void {
     const { world } = this;
+    // No two things happen at the same moment: two transactions that time out together may end in either order.
+    world.later(1);
     const known = this.producers[id] ?? [];
     const producer = known[Math.max(0, known.length - 1 - age)] as Producer;
     const partitions = [{ topic: "orders", partition }];
