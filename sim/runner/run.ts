@@ -1,14 +1,14 @@
 /** One world, from its seed to the verdict. */
 
+import { invariants, type Violation, violationsIn } from "../../src/cli/verify/check/index.ts";
+import { type Evidence, nameOf } from "../../src/cli/verify/check/invariant.ts";
+import { History } from "../../src/cli/verify/history.ts";
 import type { Admin, TopicPartition } from "../../src/client/index.ts";
-import { invariants, type Violation, violationsIn } from "../check/index.ts";
-import { type Evidence, nameOf } from "../check/invariant.ts";
-import { readStoredPartitions } from "../check/stored-partition.ts";
 import type { Coverage } from "../coverage.ts";
 import { FaultInjector } from "../faults/injector.ts";
 import { drawFaults, type Fault, type FaultKind, faultKinds } from "../faults/schedule.ts";
-import { History } from "../history.ts";
 import { observe } from "../probes.ts";
+import { readStoredPartitions } from "../stored-partitions.ts";
 import { addBroker, DATA_DIR } from "../workloads/broker.ts";
 import { drawWorkloads } from "../workloads/index.ts";
 import { addObserver, addReader, readAll } from "../workloads/readers.ts";

@@ -1,5 +1,5 @@
 /** What is left of a run when its world is gone: plain values, that can go from process to process. */
-import type { Violation } from "../check/index.ts";
+import type { Violation } from "../../src/cli/verify/check/index.ts";
 import type { Fault } from "../faults/schedule.ts";
 import type { Outcome } from "./run.ts";
 

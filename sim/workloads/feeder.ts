@@ -1,5 +1,5 @@
 /** Input for those who read: plain records, or records in transactions of which some are aborted. */
-import type { History } from "../history.ts";
+import type { History } from "../../src/cli/verify/history.ts";
 import type { Machine, Process } from "../world/machine.ts";
 import type { World } from "../world/world.ts";
 import { isProduced, type ProduceTask, produce } from "./idempotent.ts";

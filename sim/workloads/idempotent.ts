@@ -1,6 +1,7 @@
 /** Producers without transactions: what they are acknowledged is there once, in order, whatever was retried. */
+
+import type { History } from "../../src/cli/verify/history.ts";
 import type { ProducerOptions } from "../../src/client/index.ts";
-import type { History } from "../history.ts";
 import type { Process } from "../world/machine.ts";
 import { Session } from "./sending.ts";
 import { connect, pause, type Workload, type WorkloadContext } from "./workload.ts";

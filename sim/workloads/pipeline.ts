@@ -1,7 +1,8 @@
 /** Consume, transform, produce: a group of workers turns each order into one invoice, in transactions with the offsets. */
+
+import { ExactlyOncePipeline } from "../../src/cli/verify/check/pipeline-invariants.ts";
+import { type History, placeOf, type TransactionEntry } from "../../src/cli/verify/history.ts";
 import type { Consumer, ConsumerRecord, Producer, TopicPartitionOffset } from "../../src/client/index.ts";
-import { ExactlyOncePipeline } from "../check/pipeline-invariants.ts";
-import { type History, placeOf, type TransactionEntry } from "../history.ts";
 import type { Process } from "../world/machine.ts";
 import type { World } from "../world/world.ts";
 import { feeder } from "./feeder.ts";

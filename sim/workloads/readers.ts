@@ -1,8 +1,9 @@
 /** Those who watch: readers of both isolations from the log's start on, and one who asks where the log ends. */
+
+import { nameOf } from "../../src/cli/verify/check/invariant.ts";
+import { idOf } from "../../src/cli/verify/check/stored-partition.ts";
+import { checksumOf, type History, type PartitionReads } from "../../src/cli/verify/history.ts";
 import { type Consumer, type IsolationLevel, OncillaError, type TopicPartition } from "../../src/client/index.ts";
-import { nameOf } from "../check/invariant.ts";
-import { idOf } from "../check/stored-partition.ts";
-import { checksumOf, type History, type PartitionReads } from "../history.ts";
 import type { Machine, Process } from "../world/machine.ts";
 import type { World } from "../world/world.ts";
 import { asOncillaError, connect, pause, type TopicPlan } from "./workload.ts";

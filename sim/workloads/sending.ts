@@ -1,6 +1,7 @@
 /** Sending records that the history knows. */
+
+import { type History, ID_HEADER, type SentRecord, type TransactionEntry } from "../../src/cli/verify/history.ts";
 import type { Producer, TopicPartition } from "../../src/client/index.ts";
-import { type History, ID_HEADER, type SentRecord, type TransactionEntry } from "../history.ts";
 import type { Process } from "../world/machine.ts";
 import { asOncillaError } from "./workload.ts";
 

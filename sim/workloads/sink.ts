@@ -1,6 +1,7 @@
 /** Records into a table, by workers that come and go. */
+
+import { TableEqualsLog } from "../../src/cli/verify/check/sink-invariants.ts";
 import { SinkRuntime } from "../../src/connect/index.ts";
-import { TableEqualsLog } from "../check/sink-invariants.ts";
 import type { Machine, Process } from "../world/machine.ts";
 import { SimulatedTable } from "../world/table.ts";
 import { feeder } from "./feeder.ts";
@@ -23,7 +24,7 @@ export function sink({ world, history }: WorkloadContext): Workload {
     topics: [{ topic: TOPIC, partitions }],
     machines: [...feed.machines, ...workers],
     groups: [],
-    invariants: [new TableEqualsLog({ topic: TOPIC, table })],
+    invariants: [new TableEqualsLog({ topic: TOPIC, rows: () => table.rows })],
     isDone() {
       if (!feed.isDone()) return false;
       return [...history.seenIn(TOPIC).values()].every(

@@ -1,6 +1,7 @@
 /** Transactions as a careful program runs them, noted in the history. */
+
+import type { TransactionEntry } from "../../src/cli/verify/history.ts";
 import { type OncillaError, type Producer, TimeoutError } from "../../src/client/index.ts";
-import type { TransactionEntry } from "../history.ts";
 import type { Process } from "../world/machine.ts";
 import type { Session } from "./sending.ts";
 import { asOncillaError } from "./workload.ts";

@@ -1,6 +1,7 @@
 /** Transactions over several partitions: committed, aborted, left open, and fought over by two who use one id. */
+
+import type { History, TransactionEntry } from "../../src/cli/verify/history.ts";
 import type { Client, Producer } from "../../src/client/index.ts";
-import type { History, TransactionEntry } from "../history.ts";
 import type { Machine, Process } from "../world/machine.ts";
 import type { World } from "../world/world.ts";
 import { producerOptions } from "./idempotent.ts";

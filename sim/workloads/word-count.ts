@@ -1,8 +1,9 @@
 /** Word count with Streams: stores, changelogs, a repartition topic, and workers that come and go. */
+
+import { StoreEqualsChangelog, WordCounts } from "../../src/cli/verify/check/streams-invariants.ts";
+import type { History } from "../../src/cli/verify/history.ts";
 import { serdes } from "../../src/client/index.ts";
 import { StreamsApp, StreamsBuilder, type Topology } from "../../src/streams/index.ts";
-import { StoreEqualsChangelog, WordCounts } from "../check/streams-invariants.ts";
-import type { History } from "../history.ts";
 import type { Machine, Process } from "../world/machine.ts";
 import { StoreDisk } from "../world/stores.ts";
 import { feeder } from "./feeder.ts";

@@ -1,8 +1,9 @@
 /** What a world is kept busy with. */
+
+import type { Invariant } from "../../src/cli/verify/check/invariant.ts";
+import type { History } from "../../src/cli/verify/history.ts";
 import { Client, type ClientOptions, OncillaError } from "../../src/client/index.ts";
 import { sleep } from "../../src/platform/clock.ts";
-import type { Invariant } from "../check/invariant.ts";
-import type { History } from "../history.ts";
 import type { Machine, Process } from "../world/machine.ts";
 import type { World } from "../world/world.ts";
 

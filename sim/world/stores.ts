@@ -1,24 +1,13 @@
 /** State stores on a simulated machine: they outlive the process, and at a power loss fall back to one of the last commits. */
-import { crc32c } from "@node-rs/crc32";
+import { digestOf, type StoreCommit } from "../../src/cli/verify/check/streams-invariants.ts";
 import {
   type ChangelogPosition,
   memoryEngines,
-  type StoreChange,
   type StoreEngine,
   type StoreEngines,
   type StoreEntry,
 } from "../../src/streams/index.ts";
 import type { Process } from "./machine.ts";
-
-/** A commit as it was made durable: what a later check holds against the changelog. */
-export interface StoreCommit {
-  readonly host: string;
-  /** The folder and the store's name: "state/word-count/1_0/counts". */
-  readonly path: string;
-  readonly position: ChangelogPosition;
-  /** Of the contents, in any order. */
-  readonly digest: number;
-}
 
 interface Snapshot {
   readonly entries: readonly StoreEntry[];
@@ -30,6 +19,7 @@ const MAX_LOST_COMMITS = 3;
 
 /** The stores of one machine. */
 export class StoreDisk {
+  /** As they were made durable: what a later check holds against the changelog. */
   readonly commits: StoreCommit[] = [];
   /** By path: the latest commits, oldest first. */
   readonly #snapshots = new Map<string, Snapshot[]>();
@@ -75,11 +65,4 @@ export class StoreDisk {
     this.#snapshots.set(path, [...snapshots.slice(-MAX_LOST_COMMITS), { entries, position }]);
     this.commits.push({ host, path, position, digest: digestOf(entries) });
   }
-}
-
-/** The same for the same contents, whatever their order. */
-export function digestOf(entries: Iterable<StoreChange>): number {
-  let digest = 0;
-  for (const { key, value } of entries) digest ^= crc32c(value ?? "", crc32c(key));
-  return digest >>> 0;
 }

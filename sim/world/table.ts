@@ -1,16 +1,12 @@
 /** A table in a database of its own, with transactions: what a sink writes to. */
 
+import type { TableRow } from "../../src/cli/verify/check/sink-invariants.ts";
 import type { TopicPartition } from "../../src/client/index.ts";
 import { ConnectError, type Sink, type SinkBatch, type SinkOutcome } from "../../src/connect/index.ts";
 import type { Coverage } from "../coverage.ts";
 import type { Life } from "./process.ts";
 import type { Dice } from "./random.ts";
 import type { Scheduler } from "./scheduler.ts";
-
-export interface TableRow extends TopicPartition {
-  readonly offset: number;
-  readonly value: string;
-}
 
 export class SimulatedTable {
   readonly rows: TableRow[] = [];

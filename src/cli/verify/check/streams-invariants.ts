@@ -1,7 +1,8 @@
 /** Streams: the counts are those of the lines, and every store is what its changelog says. */
-import { serdes } from "../../src/client/index.ts";
-import { encodeStored } from "../../src/streams/stores/stored-value.ts";
-import { digestOf, type StoreCommit } from "../world/stores.ts";
+import { crc32c } from "@node-rs/crc32";
+import { serdes } from "../../../client/index.ts";
+import type { ChangelogPosition, StoreChange } from "../../../streams/index.ts";
+import { encodeStored } from "../../../streams/stores/stored-value.ts";
 import { type Evidence, type Invariant, nameOf, visible } from "./invariant.ts";
 import { keyText, partitionsOf } from "./pipeline-invariants.ts";
 import type { StoredPartition } from "./stored-partition.ts";
@@ -49,6 +50,23 @@ export class WordCounts implements Invariant {
         yield `${word} was counted ${counted.get(word) ?? 0} times, and is in the lines ${times} times`;
     }
   }
+}
+
+/** What a store held at one moment of its life. */
+export interface StoreCommit {
+  readonly host: string;
+  /** The folder and the store's name: "state/word-count/1_0/counts". */
+  readonly path: string;
+  readonly position: ChangelogPosition;
+  /** Of the contents, in any order. */
+  readonly digest: number;
+}
+
+/** The same for the same contents, whatever their order. */
+export function digestOf(entries: Iterable<StoreChange>): number {
+  let digest = 0;
+  for (const { key, value } of entries) digest ^= crc32c(value ?? "", crc32c(key));
+  return digest >>> 0;
 }
 
 export interface StorePlan {

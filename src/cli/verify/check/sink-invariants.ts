@@ -1,11 +1,18 @@
-import type { SimulatedTable, TableRow } from "../world/table.ts";
+import type { TopicPartition } from "../../../client/index.ts";
 import { type Evidence, type Invariant, nameOf, visible } from "./invariant.ts";
 import { keyText, partitionsOf } from "./pipeline-invariants.ts";
 import type { StoredPartition } from "./stored-partition.ts";
 
+/** What a sink made of one record. */
+export interface TableRow extends TopicPartition {
+  readonly offset: number;
+  readonly value: string;
+}
+
 export interface SinkPlan {
   readonly topic: string;
-  readonly table: SimulatedTable;
+  /** In the order in which they were written. */
+  readonly rows: () => readonly TableRow[];
 }
 
 /** The table has every record that counts once, in the order of the log. */
@@ -18,8 +25,8 @@ export class TableEqualsLog implements Invariant {
   }
 
   *violations({ stored }: Evidence): Iterable<string> {
-    const { topic, table } = this.#plan;
-    const rows = Map.groupBy(table.rows, nameOf);
+    const { topic, rows: written } = this.#plan;
+    const rows = Map.groupBy(written(), nameOf);
     for (const partition of partitionsOf(stored, topic)) {
       yield* this.#check(partition, rows.get(nameOf(partition)) ?? []);
     }

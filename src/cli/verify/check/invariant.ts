@@ -1,4 +1,4 @@
-import type { TopicPartition } from "../../src/client/index.ts";
+import type { TopicPartition } from "../../../client/index.ts";
 import type { History } from "../history.ts";
 import type { StoredPartition, StoredRecord } from "./stored-partition.ts";
 

@@ -1,6 +1,6 @@
 /** What the clients of a world did and saw, in the order in which it happened. */
 import { crc32c } from "@node-rs/crc32";
-import type { IsolationLevel, TopicPartition } from "../src/client/index.ts";
+import type { IsolationLevel, TopicPartition } from "../../client/index.ts";
 
 /** The header that names a record. */
 export const ID_HEADER = "id";
@@ -29,7 +29,7 @@ export interface TransactionEntry {
   outcome: "open" | "committed" | "aborted" | "unknown";
 }
 
-export interface ReadRecord {
+interface ReadRecord {
   readonly offset: number;
   /** Of a record with an id. */
   readonly id: string | undefined;

@@ -1,0 +1,82 @@
+/** A partition as it lies in the log: read with a few lines of its own, not with the log or the consumer that are under test. */
+import type { TopicPartition } from "../../../client/index.ts";
+import { batchesIn, type RecordBatch } from "../../../protocol/records/batch.ts";
+import { readMarker } from "../../../protocol/records/control.ts";
+import { decodeRecords, type LogRecord } from "../../../protocol/records/record.ts";
+import { checksumOf, ID_HEADER } from "../history.ts";
+
+export interface StoredRecord {
+  readonly offset: number;
+  readonly id: string | undefined;
+  readonly timestamp: number;
+  readonly checksum: number;
+  readonly key: Uint8Array | null;
+  readonly value: Uint8Array | null;
+  readonly producerId: number;
+  /** What became of the transaction that it belongs to. */
+  fate: "plain" | "committed" | "aborted" | "open";
+}
+
+export interface StoredPartition extends TopicPartition {
+  readonly records: readonly StoredRecord[];
+  /** Behind the last batch. */
+  readonly endOffset: number;
+}
+
+/** Takes in a partition's batches from the log's start on, and knows what became of their transactions. */
+export class StoredPartitionReader {
+  readonly #partition: TopicPartition;
+  readonly #records: StoredRecord[] = [];
+  /** By producer. */
+  readonly #undecided = new Map<number, StoredRecord[]>();
+  #endOffset = 0;
+
+  constructor({ topic, partition }: TopicPartition) {
+    this.#partition = { topic, partition };
+  }
+
+  /** Behind the last batch. */
+  get endOffset(): number {
+    return this.#endOffset;
+  }
+
+  /** Whole batches, one behind the other. */
+  add(bytes: Uint8Array): void {
+    for (const batch of batchesIn(bytes)) {
+      this.#endOffset = batch.nextOffset;
+      if (batch.isControl) this.#decide(batch);
+      else this.#takeIn(batch);
+    }
+  }
+
+  result(): StoredPartition {
+    return { ...this.#partition, records: this.#records, endOffset: this.#endOffset };
+  }
+
+  #takeIn(batch: RecordBatch): void {
+    const { producerId, isTransactional } = batch;
+    const records = decodeRecords(batch).map((record): StoredRecord => {
+      const { offset, timestamp, key, value } = record;
+      const fate = isTransactional ? "open" : "plain";
+      return { offset, id: idOf(record), timestamp, checksum: checksumOf(key, value), key, value, producerId, fate };
+    });
+    for (const record of records) this.#records.push(record);
+    if (!isTransactional) return;
+    const undecided = this.#undecided.get(producerId) ?? [];
+    for (const record of records) undecided.push(record);
+    this.#undecided.set(producerId, undecided);
+  }
+
+  #decide(batch: RecordBatch): void {
+    const marker = readMarker(batch);
+    for (const record of this.#undecided.get(batch.producerId) ?? []) {
+      record.fate = marker?.type === "commit" ? "committed" : "aborted";
+    }
+    this.#undecided.delete(batch.producerId);
+  }
+}
+
+export function idOf({ headers }: Pick<LogRecord, "headers">): string | undefined {
+  const value = headers.find(({ key }) => key === ID_HEADER)?.value;
+  return value ? Buffer.from(value).toString() : undefined;
+}
