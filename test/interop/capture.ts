@@ -29,10 +29,11 @@ import {
 } from "@platformatic/kafka";
 import { CompressionTypes, Kafka, logLevel, Partitioners } from "kafkajs";
 import { permissiveAuthorizer, startApacheKafka } from "./apache-kafka.ts";
+import { type Context, openContext, setupClientId } from "./context.ts";
 import { consumeWithJava, produceWithJava } from "./java-client.ts";
 import { consumeWithKcat, produceWithKcat } from "./kcat.ts";
 import { type Codec, codecs } from "./records.ts";
-import { type Context, openContext, scenarios, setupClientId } from "./scenarios.ts";
+import { scenarios } from "./scenarios.ts";
 import { freePort } from "./toolchain.ts";
 
 interface Exchange {

@@ -1,9 +1,9 @@
 // What the clients of others do with a broker, and what must come of it.
 
 import { deepStrictEqual, ok } from "node:assert/strict";
-import { Kafka, logLevel } from "kafkajs";
+import type { Context } from "./context.ts";
 import { isCurrent } from "./extract-messages.ts";
-import { consumeWithJava, type JavaOptions, produceWithJava, runJava } from "./java-client.ts";
+import { consumeWithJava, type JavaOptions, javaClient, produceWithJava, runJava } from "./java-client.ts";
 import {
   consumeWithKcat,
   consumeWithKcatGroup,
@@ -14,58 +14,13 @@ import {
 } from "./kcat.ts";
 import { letJavaReadOurs } from "./record-batches.ts";
 import { byPartition, type Codec, codecs, describeRecord, expectedRecords, type InteropRecord } from "./records.ts";
-
-/** The client id of what only prepares a scenario. */
-export const setupClientId = "interop-setup";
-
-export interface Context {
-  bootstrap: string;
-  /** Creates a topic with a name that no other run uses, and gives that name. */
-  createTopic(partitions: number): Promise<string>;
-  /** A name that no other run uses, for groups, transactional ids and topics that the scenario creates itself. */
-  name(kind: string): string;
-  /** How many data records a topic's files must hold in the end, for the check of the files. */
-  expectRecords(topic: string, count: number): void;
-}
-
-/**
- * A context for one run. Topics are made by kafkajs, from this process, and not by a client that a machine may lack;
- * `cleanUp` removes them.
- */
-export async function openContext(
-  bootstrap: string,
-): Promise<Context & { expected: ReadonlyMap<string, number>; cleanUp(): Promise<void>; close(): Promise<void> }> {
-  const admin = new Kafka({ brokers: [bootstrap], clientId: setupClientId, logLevel: logLevel.NOTHING }).admin();
-  await admin.connect();
-  const run = Date.now().toString(36);
-  const created: string[] = [];
-  const expected = new Map<string, number>();
-  let names = 0;
-  const name = (kind: string): string => `interop-${run}-${kind}-${names++}`;
-  return {
-    bootstrap,
-    name,
-    async createTopic(numPartitions) {
-      const topic = name("topic");
-      await admin.createTopics({ topics: [{ topic, numPartitions, replicationFactor: 1 }] });
-      created.push(topic);
-      return topic;
-    },
-    expectRecords: (topic, count) => expected.set(topic, count),
-    expected,
-    async cleanUp() {
-      if (created.length > 0) await admin.deleteTopics({ topics: created });
-    },
-    close: () => admin.disconnect(),
-  };
-}
+import { need } from "./requirements.ts";
+import { NotRun, type Suite, Unsupported } from "./session.ts";
 
 export interface Scenario {
   client: string;
   name: string;
   needs: readonly ("java" | "kcat")[];
-  /** Set for what a broker may leave out: "not supported" is then an answer, and no failure. */
-  optional?: boolean;
   /** Throws when anything is not as it must be; what it returns is shown. */
   run(context: Context): Promise<string>;
 }
@@ -104,8 +59,17 @@ function javaScenario(name: string, scenario: string, options: (context: Context
   };
 }
 
+/** For what a broker may leave out: "not supported" is then an answer, and no failure. */
 function optional(scenario: Scenario): Scenario {
-  return { ...scenario, optional: true };
+  const run = async (context: Context): Promise<string> => {
+    try {
+      return await scenario.run(context);
+    } catch (error) {
+      const refused = /UnsupportedVersionException|SecurityDisabledException/.test(String(error));
+      throw refused ? new Unsupported("the broker does not serve this yet") : error;
+    }
+  };
+  return { ...scenario, run };
 }
 
 function javaCodec(codec: Codec): Scenario {
@@ -409,3 +373,31 @@ export const scenarios: readonly Scenario[] = [
   javaTransactionsInKcat,
   kcatTimestamps,
 ];
+
+function suite(about: string, own: (client: string) => boolean): Suite {
+  return {
+    about,
+    async run(session) {
+      for (const scenario of scenarios) {
+        if (!own(scenario.client)) continue;
+        await session.check(scenario.client, scenario.name, async () => {
+          if (scenario.needs.includes("java")) await needJavaClient();
+          if (scenario.needs.includes("kcat")) await need("kcat");
+          return scenario.run(await session.context());
+        });
+      }
+    },
+  };
+}
+
+/** Java may be there and Maven's repository out of reach. */
+export async function needJavaClient(): Promise<void> {
+  await need("java", "mvn");
+  await javaClient().catch((error: unknown) => {
+    throw new NotRun(`the Java client cannot be built: ${String(error)}`);
+  });
+}
+
+export const javaSuite: Suite = suite("Apache Kafka's Java client", (client) => client === "java");
+export const kcatSuite: Suite = suite("kcat (librdkafka), alone and with the Java client", (client) =>
+  client !== "java");

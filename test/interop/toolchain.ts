@@ -1,11 +1,12 @@
 // What the interop suite needs from the machine: Java, Maven and the Kafka jars that the pom names.
 
-import { type SpawnOptions, spawn, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
+import { killGroup, start } from "./children.ts";
 
 const projectRoot: string = join(import.meta.dirname, "..", "..");
 export const javaDir: string = join(import.meta.dirname, "java");
@@ -39,9 +40,8 @@ export interface RunOptions {
 /** Runs a program to its end and collects what it printed. A program that overstays is killed, and that is an error. */
 export function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<Finished> {
   const timeoutMs = options.timeoutMs ?? 120_000;
-  const spawnOptions: SpawnOptions = { stdio: "pipe", ...(options.cwd === undefined ? {} : { cwd: options.cwd }) };
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, spawnOptions);
+    const child = start(command, args, { stdio: "pipe", ...(options.cwd === undefined ? {} : { cwd: options.cwd }) });
     const stdout: Buffer[] = [];
     const stderr: Buffer[] = [];
     child.stdout?.on("data", (chunk: Buffer) => stdout.push(chunk));
@@ -49,7 +49,7 @@ export function run(command: string, args: readonly string[], options: RunOption
     let timedOut = false;
     const timer = setTimeout(() => {
       timedOut = true;
-      child.kill("SIGKILL");
+      killGroup(child);
     }, timeoutMs);
     child.on("error", (error) => {
       clearTimeout(timer);

@@ -1,0 +1,43 @@
+// Our broker in a process of its own, as a user starts it.
+
+import { closeSync, openSync } from "node:fs";
+import { join } from "node:path";
+import { killGroup, start } from "./children.ts";
+import type { Target } from "./session.ts";
+
+/** Its data goes to `scratch/data`, its log to `scratch/broker.log`. */
+export async function startOwnBroker(scratch: string): Promise<Target> {
+  const dataDir = join(scratch, "data");
+  const main = join(import.meta.dirname, "..", "..", "src", "cli", "main.ts");
+  const args = [main, "broker", "--data-dir", dataDir, "--port", "0"];
+  const log = openSync(join(scratch, "broker.log"), "a");
+  const child = start(process.execPath, args, { stdio: ["ignore", "pipe", log] });
+  closeSync(log);
+  const exited = new Promise<number | null>((resolve) => child.once("close", resolve));
+  const port = await new Promise<string>((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error("the broker was not ready in 30 seconds")), 30_000);
+    let printed = "";
+    child.stdout?.on("data", (chunk: Buffer) => {
+      printed += chunk.toString("utf8");
+      const match = /oncilla broker listening on 127\.0\.0\.1:(\d+)/.exec(printed);
+      if (match?.[1] === undefined) return;
+      clearTimeout(timer);
+      resolve(match[1]);
+    });
+    void exited.then((code) => {
+      clearTimeout(timer);
+      reject(new Error(`the broker ended with ${code} before it was ready\n${printed}`));
+    });
+  });
+  return {
+    bootstrap: `127.0.0.1:${port}`,
+    dataDir,
+    async stop() {
+      child.kill("SIGTERM");
+      const timer = setTimeout(() => killGroup(child), 20_000);
+      const code = await exited;
+      clearTimeout(timer);
+      if (code !== 0) throw new Error(`the broker ended with ${code} after SIGTERM`);
+    },
+  };
+}

@@ -1,0 +1,88 @@
+// One run of the interop suites: the broker that they share, and what came of each scenario.
+
+import { type Context, openContext, type RunContext } from "./context.ts";
+
+/** Thrown by what cannot run here; the message says what is missing. A failure in CI. */
+export class NotRun extends Error {}
+
+/** Thrown where a broker says that it does not serve something that it may leave out. */
+export class Unsupported extends Error {}
+
+export interface Row {
+  client: string;
+  scenario: string;
+  result: "pass" | "fail" | "not run" | "unsupported";
+  detail: string;
+}
+
+/** The scenarios of one client, or of whatever else compares our broker with others. */
+export interface Suite {
+  /** One line for `--list`. */
+  about: string;
+  /** Runs its scenarios through `session.check`, one after the other. */
+  run(session: Session): Promise<void>;
+}
+
+export interface Target {
+  bootstrap: string;
+  /** Known only for brokers that this run started. */
+  dataDir?: string;
+  stop(): Promise<void>;
+}
+
+export class Session {
+  readonly rows: Row[] = [];
+  readonly #startTarget: () => Promise<Target>;
+  readonly #only: string;
+  #target: Promise<{ target: Target; context: RunContext }> | undefined;
+
+  /** `only`: scenarios whose client and name do not contain this text are left out. */
+  constructor(startTarget: () => Promise<Target>, only: string) {
+    this.#startTarget = startTarget;
+    this.#only = only;
+  }
+
+  /** The broker under test, started when the first suite asks for it, and names and topics on it. */
+  async context(): Promise<Context> {
+    this.#target ??= this.#open();
+    return (await this.#target).context;
+  }
+
+  async #open(): Promise<{ target: Target; context: RunContext }> {
+    const target = await this.#startTarget();
+    return { target, context: await openContext(target.bootstrap) };
+  }
+
+  /** Runs one scenario. What `body` gives is shown; what it throws decides the row's result. */
+  async check(client: string, scenario: string, body: () => Promise<string>): Promise<void> {
+    if (!`${client} ${scenario}`.includes(this.#only)) return;
+    const start = performance.now();
+    const row: Row = { client, scenario, result: "pass", detail: "" };
+    try {
+      row.detail = await body();
+    } catch (error) {
+      if (error instanceof NotRun) row.result = "not run";
+      else if (error instanceof Unsupported) row.result = "unsupported";
+      else row.result = "fail";
+      const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      row.detail = row.result === "fail" || !(error instanceof Error) ? text : error.message;
+    }
+    const seconds = ((performance.now() - start) / 1000).toFixed(1);
+    const cells = [row.client.padEnd(22), row.scenario.padEnd(52), row.result.padEnd(12), `${seconds} s`.padStart(7)];
+    process.stdout.write(`${cells.join("")}  ${row.detail}\n`);
+    this.rows.push(row);
+  }
+
+  /**
+   * Stops the broker, if one was started. Gives its folder and how many records its topics must hold. Somebody else's
+   * cluster is left as it was.
+   */
+  async stop(): Promise<{ dataDir: string; expected: ReadonlyMap<string, number> } | undefined> {
+    if (this.#target === undefined) return undefined;
+    const { target, context } = await this.#target;
+    if (target.dataDir === undefined) await context.cleanUp();
+    await context.close();
+    await target.stop();
+    return target.dataDir === undefined ? undefined : { dataDir: target.dataDir, expected: context.expected };
+  }
+}
