@@ -1,6 +1,6 @@
 /** Which faults happen when: drawn from the seed before anything runs, so that some can be left out to find the ones that
  * matter. */
-import type { Dice } from "../world/random.ts";
+import type { Dice } from "../../src/platform/dice.ts";
 
 /** What can be done to the broker's machine. */
 export const brokerFaults = [

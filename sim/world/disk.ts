@@ -1,9 +1,10 @@
 /** A machine's disk: what survives its processes, and what of it survives a power loss. Faults come in from outside. */
+
+import type { Dice } from "../../src/platform/dice.ts";
 import { type Disk, DiskError, type DiskFile, type FolderLock } from "../../src/platform/disk.ts";
 import { MemoryDisk } from "../../src/platform/memory-disk.ts";
 import type { Random } from "../../src/platform/random.ts";
 import type { Life } from "./process.ts";
-import type { Dice } from "./random.ts";
 import type { Scheduler } from "./scheduler.ts";
 import type { Trace } from "./trace.ts";
 

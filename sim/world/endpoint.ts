@@ -1,10 +1,10 @@
 /** One end of a simulated connection. */
 import { crc32c } from "@node-rs/crc32";
 import { defined } from "../../src/platform/assert.ts";
+import type { Dice } from "../../src/platform/dice.ts";
 import { type Connection, type ConnectionHandler, NetworkError } from "../../src/platform/network.ts";
 import type { NetworkConditions } from "./network.ts";
 import type { Life } from "./process.ts";
-import type { Dice } from "./random.ts";
 import type { Scheduler } from "./scheduler.ts";
 import type { Trace } from "./trace.ts";
 

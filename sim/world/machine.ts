@@ -1,10 +1,11 @@
 /** A machine of the world: a host name, a disk, and a process that is started, killed and started again. */
+
+import { Dice } from "../../src/platform/dice.ts";
 import type { Logger, LogLevel } from "../../src/platform/logger.ts";
 import type { Platform } from "../../src/platform/platform.ts";
 import { SimulatedDisk } from "./disk.ts";
 import type { SimulatedNetwork } from "./network.ts";
 import { Life } from "./process.ts";
-import { Dice } from "./random.ts";
 import type { Scheduler } from "./scheduler.ts";
 import type { Trace } from "./trace.ts";
 

@@ -1,9 +1,10 @@
 /** A simulated network: delay, lost and half-open connections, partitions. Within a connection bytes keep their order. */
+
+import type { Dice } from "../../src/platform/dice.ts";
 import type { Connection, Listener, Network } from "../../src/platform/network.ts";
 import { NetworkError } from "../../src/platform/network.ts";
 import { Endpoint, type Wire } from "./endpoint.ts";
 import type { Life } from "./process.ts";
-import type { Dice } from "./random.ts";
 import type { Scheduler } from "./scheduler.ts";
 import type { Trace } from "./trace.ts";
 

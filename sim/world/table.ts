@@ -3,9 +3,9 @@
 import type { TableRow } from "../../src/cli/verify/check/sink-invariants.ts";
 import type { TopicPartition } from "../../src/client/index.ts";
 import { ConnectError, type Sink, type SinkBatch, type SinkOutcome } from "../../src/connect/index.ts";
+import type { Dice } from "../../src/platform/dice.ts";
 import type { Coverage } from "../coverage.ts";
 import type { Life } from "./process.ts";
-import type { Dice } from "./random.ts";
 import type { Scheduler } from "./scheduler.ts";
 
 export class SimulatedTable {

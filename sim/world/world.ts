@@ -1,9 +1,10 @@
 /** A world: simulated time, a network, machines, and those who watch. Everything in it follows from the seed. */
+
+import { Dice } from "../../src/platform/dice.ts";
 import type { LogLevel } from "../../src/platform/logger.ts";
 import { Coverage } from "../coverage.ts";
 import { Machine, type MachineSurroundings, type Program } from "./machine.ts";
 import { SimulatedNetwork } from "./network.ts";
-import { Dice } from "./random.ts";
 import { Scheduler } from "./scheduler.ts";
 import { Trace, type TraceOptions } from "./trace.ts";
 

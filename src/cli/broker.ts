@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { BrokerOptions, Durability } from "../broker/index.ts";
 import type { LogLevel } from "../platform/logger.ts";
+import { wholeNumber } from "./arguments.ts";
 import { CliError } from "./cli-error.ts";
 
 interface Flags {
@@ -87,14 +88,6 @@ function optionsOf(flags: Flags): BrokerOptions {
     autoCreateTopics,
     defaultPartitions: flags.partitions,
     topicDefaults: flags.topicDefault,
-  };
-}
-
-function wholeNumber(min: number, max: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (/^\d+$/.test(text) && value >= min && value <= max) return value;
-    throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`);
   };
 }
 

@@ -1,4 +1,6 @@
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { type Command, Option } from "commander";
+import { wholeNumber } from "../arguments.ts";
+import { interruptible } from "../interruptible.ts";
 import type { Guarantee } from "./messages.ts";
 
 interface Flags {
@@ -19,8 +21,13 @@ export function addDemoCommand(program: Command): void {
         "at random; then compares every count with the truth. Exits with 0 when nothing was lost or duplicated.",
     )
     .argument("[path...]", "files or folders to count, - for standard input (default: texts of the installed packages)")
-    .option("--crashes <n>", "how many processes to kill on the way", wholeNumber, 10)
-    .option("--seed <n>", "repeats the crash schedule of an earlier run", wholeNumber, Math.floor(Math.random() * 1e6))
+    .option("--crashes <n>", "how many processes to kill on the way", wholeNumber(0), 10)
+    .option(
+      "--seed <n>",
+      "repeats the crash schedule of an earlier run",
+      wholeNumber(0),
+      Math.floor(Math.random() * 1e6),
+    )
     .addOption(
       new Option("--guarantee <name>", "processing guarantee")
         .choices(["exactly_once_v2", "at_least_once"])
@@ -29,27 +36,11 @@ export function addDemoCommand(program: Command): void {
     .option("--expect-duplicates", "succeed only when duplicates are found (with at_least_once)", false)
     .option("--brokers <host:port,...>", "run on an existing cluster instead of a broker of our own")
     .option("--keep", "leave the run's files (and topics, with --brokers) behind", false)
-    .action(async (paths: string[], flags: Flags) => {
-      const stop = new AbortController();
-      const onSignal = (): void => stop.abort(new Error("interrupted"));
-      process.once("SIGINT", onSignal);
-      process.once("SIGTERM", onSignal);
-      try {
+    .action((paths: string[], flags: Flags) =>
+      interruptible(async (signal) => {
         // Only now: it brings in every layer, which other commands need not wait for.
         const { runDemo } = await import("./run.ts");
-        const ok = await runDemo({ ...flags, paths, brokers: flags.brokers }, stop.signal);
-        process.exitCode = ok ? 0 : 1;
-      } catch (error) {
-        if (!stop.signal.aborted) throw error;
-        console.log("Interrupted: every process of the demo has been stopped.");
-        process.exitCode = 130;
-      }
-    });
-}
-
-function wholeNumber(text: string): number {
-  const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 0)
-    throw new InvalidArgumentError("It must be a whole number, 0 or more.");
-  return value;
+        return runDemo({ ...flags, paths, brokers: flags.brokers }, signal);
+      }),
+    );
 }

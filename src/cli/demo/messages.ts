@@ -1,4 +1,4 @@
-/** What the demo's processes say to each other. */
+/** What the demo's processes are told. */
 import type { ProcessName } from "./crashes.ts";
 
 export type Guarantee = "exactly_once_v2" | "at_least_once";
@@ -24,18 +24,3 @@ export interface ChildConfig {
   /** The sink's database file. */
   readonly database: string;
 }
-
-/** Totals since the child started; those of all its lives are added up. */
-export interface Counters {
-  readonly lines?: number;
-  readonly records?: number;
-  readonly rows?: number;
-  readonly commits?: number;
-  readonly aborts?: number;
-}
-
-export type ChildMessage =
-  | { readonly type: "ready" }
-  /** `position`: how much of the input is safely in the log, by this and all earlier lives of the producer. */
-  | { readonly type: "progress"; readonly counters: Counters; readonly position?: number }
-  | { readonly type: "done" };

@@ -3,9 +3,9 @@
  * line: what a later life of the process reads to go on. Lines and position are committed together or not at all.
  */
 import { Client, type Producer, type ProducerRecord } from "../../client/index.ts";
+import type { Reporter } from "../processes/reporter.ts";
 import { linesOf } from "./input.ts";
 import type { ChildConfig } from "./messages.ts";
-import type { Reporter } from "./reporter.ts";
 
 const LINES_PER_COMMIT = 1000;
 

@@ -1,4 +1,4 @@
-import { grouped } from "./progress.ts";
+import { grouped } from "../live-display.ts";
 import type { DemoOptions } from "./run.ts";
 import type { Truth } from "./truth.ts";
 import { isClean, type Verdict } from "./verdict.ts";

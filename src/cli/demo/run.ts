@@ -1,17 +1,21 @@
 /** The main job, from the first line to the verdict. */
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { Client } from "../../client/index.ts";
 import { seededRandom } from "../../platform/seeded-random.ts";
 import { CliError } from "../cli-error.ts";
-import { isCaughtUp } from "./caught-up.ts";
+import { answering } from "../cluster/answering.ts";
+import { isCaughtUp } from "../cluster/caught-up.ts";
+import { LiveDisplay } from "../live-display.ts";
+import { launchChild } from "../processes/launch.ts";
+import { ManagedProcess, type ProcessEvents } from "../processes/managed-process.ts";
+import { startOwnBroker } from "../processes/own-broker.ts";
 import { type Crash, crashSchedule, type ProcessName } from "./crashes.ts";
 import { inputFiles, spoolStandardInput, totalBytes } from "./input.ts";
 import type { ChildConfig, DemoTopics, Guarantee } from "./messages.ts";
-import { ManagedProcess, startBroker, startChild } from "./processes.ts";
-import { ProgressDisplay } from "./progress.ts";
+import { progressOf } from "./progress.ts";
 import { printResult } from "./report.ts";
 import { COUNTS_STORE } from "./topology.ts";
 import { countTruth, type Truth } from "./truth.ts";
@@ -32,7 +36,6 @@ export interface DemoOptions {
 const PARTITIONS = 4;
 const POLL_INTERVAL_MS = 20;
 const CAUGHT_UP_INTERVAL_MS = 300;
-const ANSWER_TIMEOUT_MS = 5_000;
 
 /** Runs the demo; true when the outcome is what was asked for. */
 export async function runDemo(options: DemoOptions, signal: AbortSignal): Promise<boolean> {
@@ -72,14 +75,6 @@ function isAsAsked(verdict: Verdict, options: DemoOptions): boolean {
   return verdict.table.duplicated > 0 && verdict.table.lost === 0 && verdict.lines.lost === 0;
 }
 
-/** Fails soon where a client would go on trying for a minute. */
-async function answering(client: Client, brokers: string): Promise<void> {
-  const silence = delay(ANSWER_TIMEOUT_MS, undefined, { ref: false }).then(() => {
-    throw new CliError(`no broker answers at ${brokers}: is it running, and is the address right?`);
-  });
-  await Promise.race([client.admin().describeCluster(), silence]);
-}
-
 class DemoRun {
   readonly #options: DemoOptions;
   readonly #files: readonly string[];
@@ -87,10 +82,19 @@ class DemoRun {
   readonly #folder: string;
   readonly #applicationId: string;
   readonly #topics: DemoTopics;
-  readonly #display = new ProgressDisplay(process.stdout);
+  readonly #display = new LiveDisplay(process.stdout);
   readonly #processes = new Map<ProcessName, ManagedProcess>();
   readonly #pending: Crash[];
   readonly #startedAt = performance.now();
+  readonly #events: ProcessEvents = {
+    onRestart: () => {
+      this.#restarts++;
+    },
+    onUnexpectedExit: (name, reason) => this.#display.note(`${this.#elapsed()} ${name} ended by itself (${reason})`),
+    onFatal: (error) => {
+      this.#fatal = error;
+    },
+  };
   #client: Client | undefined;
   #hasTopics = false;
   #restarts = 0;
@@ -122,10 +126,10 @@ class DemoRun {
   get counters(): { commits: number; aborts: number; rows: number; records: number } {
     const totals = { commits: 0, aborts: 0, rows: 0, records: 0 };
     for (const { counters } of this.#processes.values()) {
-      totals.commits += counters.commits;
-      totals.aborts += counters.aborts;
-      totals.rows += counters.rows;
-      totals.records += counters.records;
+      totals.commits += counters.commits ?? 0;
+      totals.aborts += counters.aborts ?? 0;
+      totals.rows += counters.rows ?? 0;
+      totals.records += counters.records ?? 0;
     }
     return totals;
   }
@@ -158,7 +162,7 @@ class DemoRun {
       signal.throwIfAborted();
       if (this.#fatal) throw this.#fatal;
       this.#crashDue();
-      this.#display.update(this.#snapshot());
+      this.#display.update(progressOf(this.#snapshot()));
       const mayBeDone = this.#process("producer").isDone && this.#pending.length === 0;
       if (mayBeDone && performance.now() >= nextCheckAt) {
         if (await this.#isCaughtUp()) return;
@@ -170,7 +174,7 @@ class DemoRun {
 
   /** Stops the job's processes in order and compares what they left behind. */
   async finish(): Promise<Verdict> {
-    this.#display.update(this.#snapshot());
+    this.#display.update(progressOf(this.#snapshot()));
     for (const name of ["worker-1", "worker-2", "sink"] as const) await this.#process(name).stop();
     return judge(this.#connected(), this.#topics, this.#database, this.#truth);
   }
@@ -185,15 +189,9 @@ class DemoRun {
   }
 
   async #startBroker(): Promise<string> {
-    const dataDir = join(this.#folder, "broker");
-    mkdirSync(dataDir);
-    let port = 0;
-    const broker = this.#manage("broker", () => startBroker(dataDir, port));
-    const firstLine = await broker.start();
-    const address = /listening on (\S+):(\d+)/.exec(firstLine);
-    if (!address) throw new CliError(`the broker said "${firstLine.trim()}"${broker.lastWords()}`);
-    port = Number(address[2]);
-    return `${address[1]}:${port}`;
+    const { broker, address } = await startOwnBroker(this.#folder, join(this.#folder, "broker"), this.#events);
+    this.#processes.set("broker", broker);
+    return address;
   }
 
   async #startChild(role: ChildConfig["role"], name: ProcessName, brokers: string): Promise<void> {
@@ -208,22 +206,9 @@ class DemoRun {
       stateDir: join(this.#folder, name),
       database: this.#database,
     };
-    await this.#manage(name, () => startChild(config)).start();
-  }
-
-  #manage(name: ProcessName, start: () => ReturnType<typeof startChild>): ManagedProcess {
-    const managed = new ManagedProcess(name, this.#folder, start, {
-      onRestart: () => {
-        this.#restarts++;
-      },
-      onUnexpectedExit: (which, reason) =>
-        this.#display.note(`${this.#elapsed()} ${which} ended by itself (${reason})`),
-      onFatal: (error) => {
-        this.#fatal = error;
-      },
-    });
+    const managed = new ManagedProcess(name, this.#folder, () => launchChild("demo/child", config), this.#events);
     this.#processes.set(name, managed);
-    return managed;
+    await managed.start();
   }
 
   #crashDue(): void {

@@ -1,8 +1,8 @@
 import { serdes } from "../../client/index.ts";
 import { SinkRuntime, SqliteSink } from "../../connect/index.ts";
-import { aborted } from "./aborted.ts";
+import { aborted } from "../processes/aborted.ts";
+import { REPORT_INTERVAL_MS, type Reporter } from "../processes/reporter.ts";
 import type { ChildConfig } from "./messages.ts";
-import { REPORT_INTERVAL_MS, type Reporter } from "./reporter.ts";
 
 /** Brings the counts into the database until it is told to stop. */
 export async function runSink(config: ChildConfig, reporter: Reporter, stop: AbortSignal): Promise<void> {

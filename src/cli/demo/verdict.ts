@@ -1,8 +1,8 @@
 /** The comparison of what came out with what had to. */
 import { DatabaseSync } from "node:sqlite";
 import { type Client, serdes, type TransactionMarker } from "../../client/index.ts";
+import { readTopic } from "../cluster/read-topic.ts";
 import type { DemoTopics } from "./messages.ts";
-import { readTopic } from "./read-topic.ts";
 import type { Truth } from "./truth.ts";
 
 /** How far two amounts are apart, in both directions: nothing cancels out. */

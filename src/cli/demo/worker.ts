@@ -1,7 +1,7 @@
 import { StreamsApp } from "../../streams/index.ts";
-import { aborted } from "./aborted.ts";
+import { aborted } from "../processes/aborted.ts";
+import { REPORT_INTERVAL_MS, type Reporter } from "../processes/reporter.ts";
 import type { ChildConfig } from "./messages.ts";
-import { REPORT_INTERVAL_MS, type Reporter } from "./reporter.ts";
 import { wordCountTopology } from "./topology.ts";
 
 /** A stream worker: counts words until it is told to stop. */

@@ -1,7 +1,7 @@
-/** Randomness of a world: one seed, and a stream of its own for everyone who draws, so that nobody's draws move another's. */
-import type { Random } from "../../src/platform/random.ts";
-import { randomInt } from "../../src/platform/random.ts";
-import { seededRandom } from "../../src/platform/seeded-random.ts";
+/** Choices that follow from one seed, with a stream of its own for everyone who draws, so that nobody's draws move another's. */
+import type { Random } from "./random.ts";
+import { randomInt } from "./random.ts";
+import { seededRandom } from "./seeded-random.ts";
 
 export class Dice {
   readonly random: Random;
@@ -10,7 +10,7 @@ export class Dice {
     this.random = random;
   }
 
-  /** The stream of `name` in the world of `seed`. */
+  /** The stream of `name` under `seed`. */
   static of(seed: number, name: string): Dice {
     return new Dice(seededRandom(mix(seed, name)));
   }

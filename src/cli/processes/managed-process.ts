@@ -1,0 +1,171 @@
+/** A command's processes: started, killed, restarted, and none left behind. */
+import type { ChildProcess } from "node:child_process";
+import { createWriteStream, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { CliError } from "../cli-error.ts";
+import type { ChildMessage, Counters } from "./messages.ts";
+
+/** A process that dies this often without being killed by us will not get better. */
+const MAX_UNEXPECTED_EXITS = 10;
+const STOP_TIMEOUT_MS = 15_000;
+
+export interface ProcessEvents {
+  /** It is gone, and about to come back. */
+  onRestart(name: string): void;
+  /** A process ended that nobody had told to. */
+  onUnexpectedExit(name: string, reason: string): void;
+  /** The command cannot go on. */
+  onFatal(error: Error): void;
+}
+
+/** One process through all its lives. */
+export class ManagedProcess {
+  readonly name: string;
+  readonly #launch: (life: number) => ChildProcess;
+  readonly #logFile: string;
+  readonly #events: ProcessEvents;
+  #child: ChildProcess | undefined;
+  #exited: Promise<void> = Promise.resolve();
+  #lives = 0;
+  #isStopping = false;
+  /** How long it stays away once it is gone; undefined while nobody has told it to go. */
+  #downMs: number | undefined;
+  #restartTimer: NodeJS.Timeout | undefined;
+  #unexpectedExits = 0;
+  #past: Counters = {};
+  #current: Counters = {};
+  /** The last one that it reported. */
+  position = 0;
+  isDone = false;
+
+  /** Its standard error goes into a file in `folder`. `launch` is given the number of the life, from 1 on. */
+  constructor(name: string, folder: string, launch: (life: number) => ChildProcess, events: ProcessEvents) {
+    this.name = name;
+    this.#launch = launch;
+    this.#logFile = join(folder, `${name}.log`);
+    this.#events = events;
+  }
+
+  /** Over all lives. */
+  get counters(): Counters {
+    return add(this.#past, this.#current);
+  }
+
+  /** Resolves with the process's first words: its line on stdout (the broker) or "ready" (the others). */
+  start(): Promise<string> {
+    const child = this.#launch(++this.#lives);
+    this.#child = child;
+    this.#isStopping = false;
+    this.#downMs = undefined;
+    const log = createWriteStream(this.#logFile, { flags: "a" });
+    child.stderr?.pipe(log);
+    return new Promise((resolve, reject) => {
+      child.stdout?.once("data", (chunk: Buffer) => resolve(chunk.toString()));
+      child.on("message", (message: ChildMessage) => {
+        if (message.type === "ready") resolve("ready");
+        this.#onMessage(message);
+      });
+      this.#exited = new Promise((gone) => {
+        child.once("exit", (code, signal) => {
+          gone();
+          const reason = signal ?? `exit code ${code}`;
+          reject(new CliError(`${this.name} did not start (${reason})${this.lastWords()}`));
+          this.#onExit(code, reason);
+        });
+      });
+    });
+  }
+
+  get isRunning(): boolean {
+    const child = this.#child;
+    return child !== undefined && child.exitCode === null && child.signalCode === null;
+  }
+
+  /** It comes back by itself, `downMs` after it is gone. SIGTERM lets it end what it is at. False when there is nothing to kill. */
+  kill({
+    signal = "SIGKILL",
+    downMs = 0,
+  }: {
+    readonly signal?: "SIGKILL" | "SIGTERM";
+    readonly downMs?: number;
+  } = {}): boolean {
+    if (!this.#child || !this.isRunning || this.isDone || this.#isStopping || this.#downMs !== undefined) return false;
+    this.#downMs = downMs;
+    return this.#child.kill(signal);
+  }
+
+  /** Says something to the process, if it is there. */
+  tell(message: object): void {
+    if (this.#child?.connected) this.#child.send(message);
+  }
+
+  /** SIGTERM, then SIGKILL after `timeoutMs`. Resolves when it is gone, with whether it ended by itself in time. */
+  async stop(timeoutMs: number = STOP_TIMEOUT_MS): Promise<boolean> {
+    this.#isStopping = true;
+    clearTimeout(this.#restartTimer);
+    const child = this.#child;
+    if (!child || !this.isRunning) return true;
+    child.kill("SIGTERM");
+    let isForced = false;
+    const timer = setTimeout(() => {
+      isForced = child.kill("SIGKILL");
+    }, timeoutMs);
+    await this.#exited;
+    clearTimeout(timer);
+    return !isForced;
+  }
+
+  /** Ends it now, for good. */
+  async abandon(): Promise<void> {
+    this.#isStopping = true;
+    clearTimeout(this.#restartTimer);
+    this.#child?.kill("SIGKILL");
+    await this.#exited;
+  }
+
+  /** The end of its log, for an error message. */
+  lastWords(): string {
+    try {
+      const lines = readFileSync(this.#logFile, "utf8").trimEnd().split("\n").slice(-12);
+      return lines.length > 0 && lines[0] ? `:\n${lines.map((line) => `    ${line}`).join("\n")}` : "";
+    } catch {
+      return ""; // it never wrote one
+    }
+  }
+
+  #onMessage(message: ChildMessage): void {
+    if (message.type === "done") this.isDone = true;
+    if (message.type !== "progress") return;
+    this.#current = message.counters;
+    if (message.position !== undefined) this.position = message.position;
+  }
+
+  #onExit(code: number | null, reason: string): void {
+    this.#past = add(this.#past, this.#current);
+    this.#current = {};
+    if (this.#isStopping) return;
+    const isExpected = this.#downMs !== undefined;
+    if (this.isDone && !isExpected) return;
+    this.isDone = false;
+    if (!isExpected) {
+      this.#unexpectedExits++;
+      this.#events.onUnexpectedExit(this.name, reason);
+      if (this.#unexpectedExits > MAX_UNEXPECTED_EXITS || code === 0) {
+        this.#events.onFatal(new CliError(`${this.name} keeps ending by itself (${reason})${this.lastWords()}`));
+        return;
+      }
+    }
+    this.#events.onRestart(this.name);
+    const again = (): void => {
+      this.start().catch(() => {}); // its own exit handler has the say
+    };
+    if (this.#downMs) this.#restartTimer = setTimeout(again, this.#downMs);
+    else again();
+  }
+}
+
+function add(a: Counters, b: Counters): Counters {
+  const sum: Record<string, number> = { ...a };
+  for (const [name, value] of Object.entries(b)) sum[name] = (sum[name] ?? 0) + value;
+  return sum;
+}
