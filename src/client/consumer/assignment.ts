@@ -75,6 +75,23 @@ export class AssignedPartition implements TopicPartition {
     this.#start = start;
   }
 
+  /**
+   * The leader of `leaderEpoch` was asked about `asked`, which was the fetch position, and its log holds that epoch up to
+   * `endOffset` (undefined: it does not know the epoch). Meanwhile records may have been handed out. False when what was handed
+   * out may be gone, so that somebody has to decide; when only what was fetched ahead may be, it is fetched anew.
+   */
+  isSound(asked: Position, endOffset: number | undefined, leaderEpoch: number): boolean {
+    if (endOffset !== undefined && endOffset >= asked.offset) {
+      // Else something of the leader before has come meanwhile, and is to be asked about too.
+      if (this.fetchPosition?.offset === asked.offset) this.validatedEpoch = leaderEpoch;
+      return true;
+    }
+    const position = this.#position;
+    if (!position || position.offset >= asked.offset) return false;
+    this.seek(position);
+    return true;
+  }
+
   add(chunk: FetchedChunk): void {
     this.#chunks.push(chunk);
   }
@@ -104,10 +121,10 @@ export class AssignedPartition implements TopicPartition {
   }
 }
 
-/** A leader that the position was not checked against may have cut the log back behind it (KIP-320). */
+/** A leader that the fetch position was not checked against may have cut the log back behind it (KIP-320). */
 export function mayBeTruncated(assigned: AssignedPartition, metadata: MetadataCache): boolean {
   const leaderEpoch = metadata.partition(assigned.topic, assigned.partition)?.leaderEpoch ?? -1;
-  return (assigned.position?.leaderEpoch ?? -1) >= 0 && leaderEpoch > assigned.validatedEpoch;
+  return (assigned.fetchPosition?.leaderEpoch ?? -1) >= 0 && leaderEpoch > assigned.validatedEpoch;
 }
 
 export class Assignment {

@@ -278,6 +278,8 @@ export class Fetcher {
       return;
     }
     const { topic, partition, assigned, position } = asked;
+    // A leader that was deposed meanwhile: what it had need not be what the next one has.
+    if (asked.leaderEpoch < assigned.validatedEpoch) return;
     assigned.highWatermark = answer.highWatermark;
     assigned.validatedEpoch = asked.leaderEpoch;
     const { records } = answer;

@@ -1,4 +1,5 @@
 /** Finds out where to start reading (the group's offsets, the log's ends), and whether the place is still in the log. */
+import { defined } from "../../platform/assert.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { offsetForLeaderEpoch } from "../../protocol/apis/offset-for-leader-epoch.ts";
 import { errorName } from "../../protocol/errors.ts";
@@ -12,13 +13,14 @@ import type { Lane } from "../network/lane.ts";
 import { askOffsets, EARLIEST, LATEST, offsetError } from "../network/list-offsets.ts";
 import type { TopicPartition, TopicPartitionOffset } from "../types.ts";
 import { type AssignedPartition, type Assignment, mayBeTruncated } from "./assignment.ts";
+import type { Position } from "./fetched-chunk.ts";
 import type { ConsumerSettings } from "./options.ts";
 
 interface EpochQuery extends TopicPartition {
   readonly assigned: AssignedPartition;
   readonly version: number;
-  /** Of what was read last. */
-  readonly readEpoch: number;
+  /** What is asked about. */
+  readonly position: Position;
   readonly leaderEpoch: number;
 }
 
@@ -188,10 +190,10 @@ export class PositionFinder {
   }
 
   async #validate(partitions: readonly AssignedPartition[]): Promise<void> {
-    const queries = partitions.map((assigned) => {
-      const { topic, partition, version, position } = assigned;
-      const leaderEpoch = this.#leaderEpochOf(assigned);
-      return { topic, partition, assigned, version, readEpoch: position?.leaderEpoch ?? -1, leaderEpoch };
+    const queries = partitions.map((assigned): EpochQuery => {
+      const { topic, partition, version } = assigned;
+      const position = defined(assigned.fetchPosition, "what has no position is looked for, not validated");
+      return { topic, partition, assigned, version, position, leaderEpoch: this.#leaderEpochOf(assigned) };
     });
     for (const result of await this.#askEpochs(queries)) {
       const { assigned, version } = result.query;
@@ -207,10 +209,10 @@ export class PositionFinder {
         replicaId: -1,
         topics: groupByTopic(asked).map(({ topic, items }) => ({
           topic,
-          partitions: items.map(({ partition, readEpoch, leaderEpoch }) => ({
+          partitions: items.map(({ partition, position, leaderEpoch }) => ({
             partition,
             currentLeaderEpoch: leaderEpoch,
-            leaderEpoch: readEpoch,
+            leaderEpoch: position.leaderEpoch,
           })),
         })),
       });
@@ -229,14 +231,9 @@ export class PositionFinder {
   }
 
   /** The log of the leader ends the epoch that was read last at `endOffset`: what was read beyond is gone. */
-  #validated({ assigned, leaderEpoch }: EpochQuery, end: EpochEnd): void {
-    const position = assigned.position;
-    if (!position) return;
+  #validated({ assigned, position, leaderEpoch }: EpochQuery, end: EpochEnd): void {
     const isKnown = end.endOffset >= 0 && end.leaderEpoch >= 0;
-    if (isKnown && end.endOffset >= position.offset) {
-      assigned.validatedEpoch = leaderEpoch;
-      return;
-    }
+    if (assigned.isSound(position, isKnown ? end.endOffset : undefined, leaderEpoch)) return;
     if (this.#settings.autoOffsetReset === "none") {
       const message = `${assigned.name} was cut back behind offset ${position.offset}, to ${end.endOffset}: records that were read are gone: seek to where to go on`;
       this.#failed([assigned], new OncillaError("LOG_TRUNCATED", message));
