@@ -589,8 +589,9 @@ function refuse(error: ErrorName, message: string): LogRefusal {
 }
 
 function recoveryContext(options: PartitionLogOptions, logStartOffset: number): RecoveryContext {
-  const { disk, logger, folder, clock, config } = options;
-  return { disk, logger, folder, now: clock.now(), indexIntervalBytes: config.indexIntervalBytes, logStartOffset };
+  const { disk, logger, folder, clock, leaderEpoch } = options;
+  const { indexIntervalBytes } = options.config;
+  return { disk, logger, folder, now: clock.now(), indexIntervalBytes, leaderEpoch, logStartOffset };
 }
 
 /** The batches' bytes in as few pieces as they lie in. */

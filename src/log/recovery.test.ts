@@ -5,7 +5,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import type { Disk, DiskFile } from "../platform/disk.ts";
 import { MemoryDisk } from "../platform/memory-disk.ts";
 import { seededRandom } from "../platform/seeded-random.ts";
-import { BASE_OFFSET_AT, LEADER_EPOCH_AT } from "../protocol/records/batch.ts";
+import { BASE_OFFSET_AT } from "../protocol/records/batch.ts";
 import {
   append,
   appendTransactional,
@@ -110,15 +110,11 @@ describe("a torn tail (fault 17)", () => {
     }
   });
 
-  it("with a wrong bit anywhere, the log ends before the batch that has it", async () => {
+  it("with a wrong bit anywhere, the leader epoch that no CRC covers too (simulator, seed 100609), the log ends before the batch that has it", async () => {
     const positions = await writeTail();
     const [name] = segments() as [string];
     const bytes = fixture.bytesOf(name);
-    const starts = positions.slice(0, -1);
     for (let at = positions[0] as number; at < bytes.length; at++) {
-      const start = starts.findLast((position) => position <= at) as number;
-      // The CRC does not cover the leader epoch.
-      if (at - start >= LEADER_EPOCH_AT && at - start < LEADER_EPOCH_AT + 4) continue;
       const spoilt = Buffer.from(bytes);
       spoilt[at] = (bytes[at] as number) ^ (1 << (at % 8));
       fixture.save(name, spoilt);

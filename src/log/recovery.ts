@@ -26,6 +26,8 @@ export interface RecoveryContext {
   readonly folder: string;
   readonly now: number;
   readonly indexIntervalBytes: number;
+  /** Of the leader that opens the log: no batch is of a later one. */
+  readonly leaderEpoch: number;
   /** What lies below was deleted; it had been durable. */
   readonly logStartOffset: number;
 }
@@ -197,8 +199,9 @@ class Recovery {
   }
 
   #scan(segment: Segment): Problem | undefined {
-    const { indexIntervalBytes, now } = this.#context;
-    return scanBatches(segment, segment.sizeBytes, segment.nextOffset, this.#recoveryPoint, (batch) => {
+    const { indexIntervalBytes, leaderEpoch, now } = this.#context;
+    const limits = { gaplessFrom: this.#recoveryPoint, leaderEpoch };
+    return scanBatches(segment, segment.sizeBytes, segment.nextOffset, limits, (batch) => {
       segment.admit(batch, indexIntervalBytes);
       this.#epochs.assign(batch.leaderEpoch, batch.baseOffset);
       const completed = this.#producers.replay(batch, now);
@@ -238,28 +241,42 @@ interface Problem {
   readonly text: string;
 }
 
-/** Visits every batch from `start` on, each checked, up to the first that does not hold. Offsets follow one another
- * without gaps from `gaplessFrom` on; below, compaction may have left some. */
+interface ScanLimits {
+  /** Offsets follow one another without gaps from here on; below, compaction may have left some. */
+  readonly gaplessFrom: number;
+  /** The last one that there can be; they never fall. A batch's CRC does not cover its own. */
+  readonly leaderEpoch: number;
+}
+
+/** Visits every batch from `start` on, each checked, up to the first that does not hold. */
 function scanBatches(
   segment: Segment,
   start: number,
   expectedOffset: number,
-  gaplessFrom: number,
+  { gaplessFrom, leaderEpoch }: ScanLimits,
   visit: (batch: RecordBatch) => void,
 ): Problem | undefined {
   const sizeBytes = segment.log.size();
   const window = new BatchWindow(segment.log, sizeBytes, SCAN_WINDOW_BYTES);
   let expected = expectedOffset;
+  let lastEpoch = 0;
   for (let position = start; position < sizeBytes; ) {
     const batch = window.batchAt(position);
     if (!batch) return { position, text: window.problemAt(position) };
     if (!batch.hasValidCrc()) return { position, text: "the CRC does not match" };
+    if (batch.leaderEpoch < lastEpoch || batch.leaderEpoch > leaderEpoch) {
+      return {
+        position,
+        text: `a batch of leader epoch ${batch.leaderEpoch}, between ${lastEpoch} and ${leaderEpoch}`,
+      };
+    }
     const { baseOffset } = batch;
     if (baseOffset < expected || (baseOffset > expected && expected >= gaplessFrom)) {
       return { position, text: `a batch of offset ${baseOffset} in the place of ${expected}` };
     }
     position += batch.sizeBytes;
     expected = batch.nextOffset;
+    lastEpoch = batch.leaderEpoch;
     visit(batch);
   }
   return undefined;
@@ -309,13 +326,13 @@ export function rebuildIndexes(context: RecoveryContext, segments: readonly Segm
   context.logger.log("warn", "indexes missing or damaged: rebuilt from the batches", { path: damaged.path("log") });
   const { producers, from } = producersBefore(context, segments, index);
   for (const segment of segments.slice(from, index)) {
-    verified(segment, (batch) => void producers.replay(batch, context.now));
+    verified(segment, context, (batch) => void producers.replay(batch, context.now));
   }
   damaged.closeFiles();
   const rebuilt = Segment.open(context.disk, context.folder, baseOffset, nextOffset);
   rebuilt.resetIndexes();
   try {
-    verified(rebuilt, (batch) => {
+    verified(rebuilt, context, (batch) => {
       rebuilt.admit(batch, context.indexIntervalBytes);
       const completed = producers.replay(batch, context.now);
       if (completed?.isAborted) rebuilt.abortedIndex.append(completed);
@@ -351,8 +368,9 @@ function producersBefore(
   return { producers, from: 0 };
 }
 
-function verified(segment: Segment, visit: (batch: RecordBatch) => void): void {
-  const problem = scanBatches(segment, 0, segment.baseOffset, Number.POSITIVE_INFINITY, visit);
+function verified(segment: Segment, { leaderEpoch }: RecoveryContext, visit: (batch: RecordBatch) => void): void {
+  const limits = { gaplessFrom: Number.POSITIVE_INFINITY, leaderEpoch };
+  const problem = scanBatches(segment, 0, segment.baseOffset, limits, visit);
   if (problem) throw new LogCorruptionError(segment.path("log"), problem.position, problem.text);
 }
 
