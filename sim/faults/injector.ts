@@ -161,8 +161,9 @@ function stopped(machine: Machine, { durationMs }: Fault, world: World): Ending 
   world.scheduler.schedule(STOP_PATIENCE_MS, () => {
     if (!life.isAlive) return;
     world.coverage.hit("a process did not stop when told");
+    const { isWanted } = machine;
     machine.kill({ losesPower: false });
-    machine.start();
+    if (isWanted) machine.start();
   });
   machine.startLater(durationMs);
   return undefined;

@@ -152,11 +152,11 @@ class Run {
         return `not done ${PATIENCE_MS / 1000} s after the last fault: ${busy.map(({ name }) => name).join(", ")}`;
       },
     );
-    for (const machine of this.#world.machines.values()) if (machine !== this.#broker) machine.stop();
+    const clients = [...this.#world.machines.values()].filter((each) => each !== this.#broker);
+    for (const machine of clients) machine.stop();
     await this.#await(
-      () => [...this.#world.machines.values()].every((each) => each === this.#broker || !each.isRunning),
-      () =>
-        `these do not stop: ${[...this.#world.machines.values()].filter((each) => each.isRunning).map(({ host }) => host)}`,
+      () => clients.every((each) => !each.isRunning),
+      () => `these do not stop: ${clients.filter((each) => each.isRunning).map(({ host }) => host)}`,
     );
   }
 
