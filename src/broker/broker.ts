@@ -3,12 +3,13 @@
 import type { Timer } from "../platform/clock.ts";
 import type { FolderLock } from "../platform/disk.ts";
 import { type Logger, silentLogger } from "../platform/logger.ts";
-import { type Connection, type Listener, NetworkError } from "../platform/network.ts";
+import { type Listener, NetworkError } from "../platform/network.ts";
 import { nodePlatform } from "../platform/node/index.ts";
 import type { Platform } from "../platform/platform.ts";
 import { BrokerCore } from "./broker-core.ts";
 import { BrokerError } from "./broker-error.ts";
-import { ClientConnection, type ConnectionLimits, type RequestDispatcher } from "./connection.ts";
+import type { RequestDispatcher } from "./connection.ts";
+import { Connections } from "./connections.ts";
 import { takeDataFolder } from "./data-folder.ts";
 import { createHandlers } from "./handlers/index.ts";
 import { type BrokerConfig, type BrokerOptions, resolveOptions } from "./options.ts";
@@ -19,8 +20,6 @@ const MEMORY_FOLDER = "memory";
 const MAINTENANCE_MS = 30_000;
 /** How long clients have to take their last replies when the broker stops. */
 const FAREWELL_MS = 1000;
-const MAX_IN_FLIGHT_REQUESTS = 1000;
-const MAX_HELD_BYTES = 16 * 1024 * 1024;
 
 /**
  * A single broker that speaks Apache Kafka's protocol.
@@ -36,7 +35,7 @@ export class Broker {
   readonly #core: BrokerCore;
   readonly #lock: FolderLock;
   readonly #waitingFetches = new Set<() => void>();
-  readonly #connections = new Set<ClientConnection>();
+  readonly #connections: Connections;
   readonly #advertised = { host: "", port: 0 };
   #listener: Listener | undefined;
   #maintenance: Timer | undefined;
@@ -74,6 +73,7 @@ export class Broker {
     this.#logger = logger;
     this.#core = core;
     this.#lock = lock;
+    this.#connections = new Connections({ clock: platform.clock, logger, config });
   }
 
   /** Where clients connect to: "127.0.0.1:9092". */
@@ -97,7 +97,11 @@ export class Broker {
     const { host, port, advertisedHost, advertisedPort } = this.#config;
     const dispatch = this.#createDispatcher();
     const listener = await this.#platform.network
-      .listen({ host, port }, (connection) => this.#accept(connection, dispatch))
+      .listen(
+        { host, port },
+        (connection) => this.#connections.accept(connection, dispatch),
+        (error) => this.#connections.acceptFailed(error),
+      )
       .catch((error: unknown) => {
         throw asListenError(error, host, port);
       });
@@ -132,19 +136,6 @@ export class Broker {
     return createRouter(handlers, unknownVersion);
   }
 
-  #accept(connection: Connection, dispatch: RequestDispatcher): void {
-    const limits: ConnectionLimits = {
-      maxRequestBytes: this.#config.maxRequestBytes,
-      maxInFlightRequests: MAX_IN_FLIGHT_REQUESTS,
-      maxHeldBytes: MAX_HELD_BYTES,
-    };
-    const { clock } = this.#platform;
-    const client = new ClientConnection({ connection, dispatch, clock, logger: this.#logger, limits });
-    this.#connections.add(client);
-    client.onClosed.add(() => this.#connections.delete(client));
-    client.open();
-  }
-
   #maintain(): void {
     this.#maintenance = this.#platform.clock.setTimer(MAINTENANCE_MS, () => {
       this.#core.partitions.maintain();
@@ -155,24 +146,20 @@ export class Broker {
   async #stop(): Promise<void> {
     this.#maintenance?.cancel();
     await this.#listener?.close();
-    const connections = [...this.#connections];
-    const drained = connections.map((connection) => connection.drain());
+    const drained = this.#connections.drain();
     for (const answer of [...this.#waitingFetches]) answer();
     await this.#core.settle();
-    await Promise.all(drained);
-    await this.#sayFarewell(connections);
+    await drained;
+    await this.#sayFarewell();
     await this.#core.close();
     this.#lock.release();
     this.#logger.log("info", "broker stopped", this.#identity());
   }
 
   /** Ends the connections; one whose client does not end it too is cut. */
-  async #sayFarewell(connections: readonly ClientConnection[]): Promise<void> {
-    const closed = connections.map((connection) => connection.end());
-    const timer = this.#platform.clock.setTimer(FAREWELL_MS, () => {
-      for (const connection of connections) connection.destroy();
-    });
-    await Promise.all(closed);
+  async #sayFarewell(): Promise<void> {
+    const timer = this.#platform.clock.setTimer(FAREWELL_MS, () => this.#connections.destroy());
+    await this.#connections.end();
     timer.cancel();
   }
 }

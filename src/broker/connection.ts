@@ -4,14 +4,20 @@ import type { Logger } from "../platform/logger.ts";
 import type { Connection, ConnectionHandler, NetworkError } from "../platform/network.ts";
 import { ProtocolError } from "../protocol/protocol-error.ts";
 import { FrameReader } from "./frame-reader.ts";
+import type { LogLimiter } from "./log-limiter.ts";
+import type { MemoryBudget } from "./memory-budget.ts";
 
 /** What a connection may take up before it is not read any further. */
 export interface ConnectionLimits {
   readonly maxRequestBytes: number;
   /** Requests without a reply. */
   readonly maxInFlightRequests: number;
-  /** Replies that wait for an earlier one, or for this turn's end. */
+  /** Replies that the client has not taken, or that wait for an earlier one. */
   readonly maxHeldBytes: number;
+  /** Of all connections: requests that are being received or served. */
+  readonly requestMemory: MemoryBudget;
+  /** Of all connections: replies that the clients have not taken. */
+  readonly replyMemory: MemoryBudget;
 }
 
 /** The connection as the handlers of its requests see it. */
@@ -21,6 +27,8 @@ export interface Peer {
   readonly isClosed: boolean;
   /** Called once the connection is gone. A handler that waits puts its clean-up here, and takes it out when done. */
   readonly onClosed: Set<() => void>;
+  /** What a large reply should keep to, so that those that wait to be taken stay within bounds; 0: nothing more now. */
+  readonly replyRoomBytes: number;
   /** Sends what is ready and ends the connection. */
   end(): void;
 }
@@ -37,6 +45,7 @@ export type RequestDispatcher = (
 
 /** A request's place in the order of replies. */
 interface Slot {
+  readonly requestBytes: number;
   pieces: readonly Uint8Array[] | undefined;
 }
 
@@ -47,6 +56,7 @@ export class ClientConnection implements ConnectionHandler, Peer {
   readonly #dispatch: RequestDispatcher;
   readonly #clock: Clock;
   readonly #logger: Logger;
+  readonly #complaints: LogLimiter;
   readonly #limits: ConnectionLimits;
   readonly #frames: FrameReader;
   /** Requests without a sent reply, oldest first, from `#firstSlot` on. */
@@ -56,6 +66,13 @@ export class ClientConnection implements ConnectionHandler, Peer {
   #outgoing: Uint8Array[] = [];
   /** Bytes of replies that are not handed to the network yet. */
   #heldBytes = 0;
+  /** Bytes that the network has and the client does not take; 0 unless `#isSocketFull`. */
+  #queuedBytes = 0;
+  /** Taken from the request memory: frames without a reply, and the one that is being gathered. */
+  #requestBytes = 0;
+  #gatheringBytes = 0;
+  /** When something last came in or went out. */
+  #lastActiveMs: number;
   #isInTurn = false;
   #isFlushScheduled = false;
   #isSocketFull = false;
@@ -69,19 +86,34 @@ export class ClientConnection implements ConnectionHandler, Peer {
     readonly dispatch: RequestDispatcher;
     readonly clock: Clock;
     readonly logger: Logger;
+    /** Where lines about what the client did wrong go. */
+    readonly complaints: LogLimiter;
     readonly limits: ConnectionLimits;
   }) {
     this.#connection = options.connection;
     this.#dispatch = options.dispatch;
     this.#clock = options.clock;
     this.#logger = options.logger;
+    this.#complaints = options.complaints;
     this.#limits = options.limits;
     this.#frames = new FrameReader(options.limits.maxRequestBytes);
+    this.#lastActiveMs = options.clock.monotonic();
     this.address = options.connection.remoteAddress;
   }
 
   get isClosed(): boolean {
     return this.#isClosed;
+  }
+
+  get replyRoomBytes(): number {
+    if (this.#heldBytes + this.#queuedBytes > this.#limits.maxHeldBytes) return 0;
+    // A part of what is left to all, so that it lasts for others too; never nothing, so that everybody gets on.
+    return Math.max(1, Math.floor(this.#limits.replyMemory.freeBytes / 4));
+  }
+
+  /** Whether nothing came or went since then, and the client waits for no answer; or does not take the one it has. */
+  isIdleSince(timeMs: number): boolean {
+    return this.#lastActiveMs < timeMs && (this.#isSocketFull || this.#firstSlot === this.#slots.length);
   }
 
   /** Starts to read. */
@@ -91,12 +123,16 @@ export class ClientConnection implements ConnectionHandler, Peer {
 
   onData(chunk: Uint8Array): void {
     if (this.#isClosed || this.#onDrained) return;
+    this.#lastActiveMs = this.#clock.monotonic();
     this.#frames.push(chunk);
     this.#turn();
   }
 
   onDrain(): void {
+    this.#lastActiveMs = this.#clock.monotonic();
     this.#isSocketFull = false;
+    this.#limits.replyMemory.giveBack(this.#queuedBytes);
+    this.#queuedBytes = 0;
     this.#resumeIfPossible();
   }
 
@@ -107,6 +143,7 @@ export class ClientConnection implements ConnectionHandler, Peer {
     this.#slots = [];
     this.#firstSlot = 0;
     this.#outgoing = [];
+    this.#giveMemoryBack();
     const listeners = [...this.onClosed];
     this.onClosed.clear();
     for (const listener of listeners) listener();
@@ -156,17 +193,27 @@ export class ClientConnection implements ConnectionHandler, Peer {
       this.#fail(error);
     } finally {
       this.#isInTurn = false;
-      this.#frames.settle();
+      this.#settleFrames();
     }
     this.#flush();
-    if (!this.#isPaused && this.#isOverLimits()) {
-      this.#isPaused = true;
-      this.#connection.pause();
-    }
+    this.#pauseIfOverLimits();
+  }
+
+  #settleFrames(): void {
+    if (this.#isClosed) return;
+    const { requestMemory } = this.#limits;
+    this.#frames.settle(!requestMemory.isFull);
+    const { gatheringBytes } = this.#frames;
+    if (gatheringBytes === this.#gatheringBytes) return;
+    requestMemory.take(gatheringBytes);
+    requestMemory.giveBack(this.#gatheringBytes);
+    this.#gatheringBytes = gatheringBytes;
   }
 
   #take(frame: Buffer): void {
-    const slot: Slot = { pieces: undefined };
+    const slot: Slot = { requestBytes: frame.length, pieces: undefined };
+    this.#limits.requestMemory.take(frame.length);
+    this.#requestBytes += frame.length;
     this.#slots.push(slot);
     this.#dispatch(
       frame,
@@ -179,7 +226,11 @@ export class ClientConnection implements ConnectionHandler, Peer {
   #reply(slot: Slot, pieces: readonly Uint8Array[]): void {
     if (this.#isClosed) return;
     slot.pieces = pieces;
-    for (const piece of pieces) this.#heldBytes += piece.length;
+    this.#limits.requestMemory.giveBack(slot.requestBytes);
+    this.#requestBytes -= slot.requestBytes;
+    const replyBytes = sizeOf(pieces);
+    this.#limits.replyMemory.take(replyBytes);
+    this.#heldBytes += replyBytes;
     if (this.#slots[this.#firstSlot] !== slot) return;
     this.#collectReady();
     if (this.#isInTurn || this.#isFlushScheduled) return;
@@ -212,12 +263,21 @@ export class ClientConnection implements ConnectionHandler, Peer {
   #flush(): void {
     if (this.#isClosed) return;
     if (this.#outgoing.length > 0) {
-      for (const piece of this.#outgoing) this.#heldBytes -= piece.length;
-      const outgoing = this.#outgoing;
+      this.#write(this.#outgoing);
       this.#outgoing = [];
-      if (!this.#connection.write(outgoing)) this.#isSocketFull = true;
     }
     this.#checkDrained();
+  }
+
+  #write(pieces: readonly Uint8Array[]): void {
+    const bytes = sizeOf(pieces);
+    this.#lastActiveMs = this.#clock.monotonic();
+    this.#heldBytes -= bytes;
+    this.#queuedBytes += bytes;
+    if (!this.#connection.write(pieces)) this.#isSocketFull = true;
+    if (this.#isSocketFull) return;
+    this.#limits.replyMemory.giveBack(this.#queuedBytes);
+    this.#queuedBytes = 0;
   }
 
   #checkDrained(): void {
@@ -230,26 +290,60 @@ export class ClientConnection implements ConnectionHandler, Peer {
       this.#isClosed ||
       this.#onDrained !== undefined ||
       this.#heldBytes > this.#limits.maxHeldBytes ||
-      this.#slots.length - this.#firstSlot >= this.#limits.maxInFlightRequests
+      this.#slots.length - this.#firstSlot >= this.#limits.maxInFlightRequests ||
+      this.#lacksMemory()
     );
   }
 
-  #resumeIfPossible(): void {
-    if (!this.#isPaused || this.#isOverLimits()) return;
+  /** A frame that is being gathered has its memory already. */
+  #lacksMemory(): boolean {
+    return this.#limits.requestMemory.isFull && !this.#frames.isGathering;
+  }
+
+  #pauseIfOverLimits(): void {
+    if (!this.#isOverLimits()) return;
+    if (!this.#isPaused) this.#connection.pause();
+    this.#isPaused = true;
+    if (this.#lacksMemory() && !this.#isClosed) this.#limits.requestMemory.whenFree(this.#resumeIfPossible);
+  }
+
+  readonly #resumeIfPossible = (): void => {
+    if (!this.#isPaused) return;
     // Frames that arrived before the pause come first.
-    this.#turn();
-    if (this.#isOverLimits()) return;
+    if (!this.#isOverLimits()) this.#turn();
+    if (this.#isOverLimits()) {
+      this.#pauseIfOverLimits();
+      return;
+    }
     this.#isPaused = false;
     this.#connection.resume();
+  };
+
+  #giveMemoryBack(): void {
+    const { requestMemory, replyMemory } = this.#limits;
+    requestMemory.forget(this.#resumeIfPossible);
+    requestMemory.giveBack(this.#requestBytes + this.#gatheringBytes);
+    replyMemory.giveBack(this.#heldBytes + this.#queuedBytes);
+    this.#requestBytes = 0;
+    this.#gatheringBytes = 0;
+    this.#heldBytes = 0;
+    this.#queuedBytes = 0;
   }
 
   #fail(error: unknown): void {
     if (this.#isClosed) return;
     if (error instanceof ProtocolError) {
-      this.#logger.log("warn", "connection closed: malformed request", { client: this.address, error: error.message });
+      const message = "connection closed: malformed request";
+      this.#complaints.log("warn", message, { client: this.address, error: error.message });
     } else {
       this.#logger.log("error", "connection closed: a request failed", { client: this.address, error });
     }
     this.destroy();
   }
+}
+
+function sizeOf(pieces: readonly Uint8Array[]): number {
+  let bytes = 0;
+  for (const piece of pieces) bytes += piece.length;
+  return bytes;
 }

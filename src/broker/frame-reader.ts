@@ -42,13 +42,24 @@ export class FrameReader {
     return this.#chunk.subarray(body, end);
   }
 
-  /** Copies what must outlive the turn. */
-  settle(): void {
+  /** Whether part of a frame is there, and memory for all of it. */
+  get isGathering(): boolean {
+    return this.#partial !== undefined;
+  }
+
+  /** Memory taken for the frame that is being gathered. */
+  get gatheringBytes(): number {
+    return this.#partial?.length ?? 0;
+  }
+
+  /** Copies what must outlive the turn. Memory for a whole frame is only taken with `mayGather`; without it the turn is to
+   * come again before more bytes do. */
+  settle(mayGather = true): void {
     const rest = this.#chunk.subarray(this.#position);
     this.#position = 0;
     this.#chunk = EMPTY;
     if (rest.length === 0) return;
-    if (rest.length >= LENGTH_BYTES && !this.#partial) {
+    if (mayGather && rest.length >= LENGTH_BYTES && !this.#partial) {
       const length = rest.readInt32BE(0);
       if (length <= this.#maxFrameBytes && length > rest.length - LENGTH_BYTES) {
         this.#partial = Buffer.allocUnsafeSlow(length);

@@ -48,6 +48,17 @@ export interface BrokerOptions {
   readonly offsetsRetentionMs?: number;
   /** The largest request that is taken. Default 100 MiB. */
   readonly maxRequestBytes?: number;
+  /** Connections at a time, and those from one address; more are refused. Default: any number. */
+  readonly maxConnections?: number;
+  readonly maxConnectionsPerAddress?: number;
+  /** A connection on which nothing is sent, asked or answered for so long is closed, ms. Default 10 minutes. */
+  readonly connectionsMaxIdleMs?: number;
+  /** Once all connections' requests that are being received or served take up that much, no further one is read until
+   * some are answered. Default 256 MiB. */
+  readonly queuedMaxRequestBytes?: number;
+  /** The closer all replies that clients have not taken come to that much, the less a fetch returns; down to one batch.
+   * Default 512 MiB. */
+  readonly queuedMaxReplyBytes?: number;
   /** The most that one Fetch returns, whatever it asks for. Default 55 MiB. */
   readonly maxFetchBytes?: number;
   /** The world outside; Node's when absent. Without `dataDir` its disk is not touched. */
@@ -78,6 +89,11 @@ export interface BrokerConfig {
   readonly groupMaxSessionTimeoutMs: number;
   readonly offsetsRetentionMs: number;
   readonly maxRequestBytes: number;
+  readonly maxConnections: number;
+  readonly maxConnectionsPerAddress: number;
+  readonly connectionsMaxIdleMs: number;
+  readonly queuedMaxRequestBytes: number;
+  readonly queuedMaxReplyBytes: number;
   readonly maxFetchBytes: number;
 }
 
@@ -87,6 +103,7 @@ type OptionCheck = (name: OptionName, given: unknown) => unknown;
 
 const INT_MAX = 2 ** 31 - 1;
 const DAY_MS = 24 * 60 * 60 * 1000;
+const MIB = 1024 * 1024;
 
 const checks: { readonly [N in OptionName]-?: OptionCheck } = {
   dataDir: optional(text),
@@ -114,8 +131,13 @@ const checks: { readonly [N in OptionName]-?: OptionCheck } = {
   groupMinSessionTimeoutMs: withDefault(defaultGroupCoordinatorConfig.minSessionTimeoutMs, wholeNumber(1, INT_MAX)),
   groupMaxSessionTimeoutMs: withDefault(defaultGroupCoordinatorConfig.maxSessionTimeoutMs, wholeNumber(1, INT_MAX)),
   offsetsRetentionMs: withDefault(defaultGroupCoordinatorConfig.offsetsRetentionMs, wholeNumber(1, 2 ** 53 - 1)),
-  maxRequestBytes: withDefault(100 * 1024 * 1024, wholeNumber(1024, INT_MAX)),
-  maxFetchBytes: withDefault(55 * 1024 * 1024, wholeNumber(1024, INT_MAX)),
+  maxRequestBytes: withDefault(100 * MIB, wholeNumber(1024, INT_MAX)),
+  maxConnections: withDefault(INT_MAX, wholeNumber(1, INT_MAX)),
+  maxConnectionsPerAddress: withDefault(INT_MAX, wholeNumber(1, INT_MAX)),
+  connectionsMaxIdleMs: withDefault(10 * 60 * 1000, wholeNumber(1, INT_MAX)),
+  queuedMaxRequestBytes: withDefault(256 * MIB, wholeNumber(1024, Number.MAX_SAFE_INTEGER)),
+  queuedMaxReplyBytes: withDefault(512 * MIB, wholeNumber(1024, Number.MAX_SAFE_INTEGER)),
+  maxFetchBytes: withDefault(55 * MIB, wholeNumber(1024, INT_MAX)),
   platform: (_name, given) => given,
   logger: (_name, given) => given,
 };

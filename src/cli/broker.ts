@@ -15,6 +15,12 @@ interface Flags {
   readonly partitions: number;
   readonly autoCreateTopics: boolean;
   readonly topicDefault: Readonly<Record<string, string>>;
+  readonly maxRequestBytes?: number;
+  readonly maxConnections?: number;
+  readonly maxConnectionsPerAddress?: number;
+  readonly connectionsMaxIdleMs?: number;
+  readonly queuedMaxRequestBytes?: number;
+  readonly queuedMaxReplyBytes?: number;
   readonly logLevel: LogLevel;
 }
 
@@ -44,6 +50,12 @@ export function addBrokerCommand(program: Command): void {
       setting,
       {},
     )
+    .option("--max-request-bytes <n>", "larger requests end the connection (default: 100 MiB)", positive)
+    .option("--max-connections <n>", "connections at a time; more are refused (default: any number)", positive)
+    .option("--max-connections-per-address <n>", "those from one address (default: any number)", positive)
+    .option("--connections-max-idle-ms <n>", "when an idle connection is closed (default: 10 minutes)", positive)
+    .option("--queued-max-request-bytes <n>", "what requests may take up together (default: 256 MiB)", positive)
+    .option("--queued-max-reply-bytes <n>", "what replies may take up together (default: 512 MiB)", positive)
     .addOption(
       new Option("--log-level <level>", "the least important lines to log")
         .choices(["debug", "info", "warn", "error"])
@@ -76,19 +88,18 @@ async function runBroker(flags: Flags): Promise<void> {
   console.log(`oncilla broker listening on ${broker.address}`);
 }
 
-function optionsOf(flags: Flags): BrokerOptions {
-  const { dataDir, host, port, advertisedHost, advertisedPort, durability, autoCreateTopics } = flags;
+/** Flags that are not named here have the names of their options. */
+function optionsOf({ dataDir, partitions, topicDefault, logLevel: _, ...options }: Flags): BrokerOptions {
   return {
+    ...options,
     ...(dataDir === undefined ? {} : { dataDir: resolve(dataDir) }),
-    ...(advertisedHost === undefined ? {} : { advertisedHost }),
-    ...(advertisedPort === undefined ? {} : { advertisedPort }),
-    host,
-    port,
-    durability,
-    autoCreateTopics,
-    defaultPartitions: flags.partitions,
-    topicDefaults: flags.topicDefault,
+    defaultPartitions: partitions,
+    topicDefaults: topicDefault,
   };
+}
+
+function positive(text: string): number {
+  return wholeNumber(1, Number.MAX_SAFE_INTEGER)(text);
 }
 
 function setting(text: string, previous: Readonly<Record<string, string>>): Readonly<Record<string, string>> {

@@ -36,10 +36,12 @@ export interface Listener {
 
 /** TCP, as everything outside `platform/node` sees it. */
 export interface Network {
-  /** Rejects with a NetworkError (EADDRINUSE, EACCES …) when the address cannot be had. */
+  /** Rejects with a NetworkError (EADDRINUSE, EACCES …) when the address cannot be had. `onError` is told of connections
+   * that could not be taken (EMFILE …); the listener goes on. */
   listen(
     options: { readonly host: string; readonly port: number },
     onConnection: (connection: Connection) => void,
+    onError?: (error: NetworkError) => void,
   ): Promise<Listener>;
   /** Rejects with a NetworkError (ECONNREFUSED, ENOTFOUND, TIMEOUT …). */
   connect(options: { readonly host: string; readonly port: number; readonly timeoutMs: number }): Promise<Connection>;

@@ -96,6 +96,15 @@ function ownSettings(
       "How long offsets outlive their group.",
     ),
     number("socket.request.max.bytes", "int", config.maxRequestBytes, "The largest request."),
+    number("max.connections", "int", config.maxConnections, "Connections at a time."),
+    number("max.connections.per.ip", "int", config.maxConnectionsPerAddress, "Connections from one address."),
+    number("connections.max.idle.ms", "long", config.connectionsMaxIdleMs, "When an idle connection is closed."),
+    number(
+      "queued.max.request.bytes",
+      "long",
+      config.queuedMaxRequestBytes,
+      "How much of requests is taken in before some are answered.",
+    ),
     number("fetch.max.bytes", "int", config.maxFetchBytes, "The most that one fetch returns."),
   ];
 }

@@ -5,6 +5,7 @@ import type { RequestOf, ResponseBody } from "../../protocol/schema.ts";
 import type { BrokerServices } from "../broker-services.ts";
 import { leaderEpochProblem } from "../leader-epoch.ts";
 import type { Partition } from "../partition.ts";
+import type { RequestContext } from "../router.ts";
 
 type FetchRequest = RequestOf<typeof fetch>;
 type FetchPartition = FetchRequest["topics"][number]["partitions"][number];
@@ -25,22 +26,27 @@ const NO_RECORDS = new Uint8Array(0);
 export class FetchReader {
   readonly #services: BrokerServices;
   readonly #request: FetchRequest;
+  readonly #peer: RequestContext["peer"];
   readonly #isById: boolean;
   readonly #isolation: "read_committed" | "read_uncommitted";
   /** Of the read that is going on. */
+  #hasRoom = true;
   #bytesLeft = 0;
   #bytesRead = 0;
   #isUrgent = false;
 
-  constructor(services: BrokerServices, request: FetchRequest, apiVersion: number) {
+  constructor(services: BrokerServices, request: FetchRequest, context: RequestContext) {
     this.#services = services;
     this.#request = request;
-    this.#isById = apiVersion >= TOPIC_ID_VERSION;
+    this.#peer = context.peer;
+    this.#isById = context.apiVersion >= TOPIC_ID_VERSION;
     this.#isolation = request.isolationLevel === READ_COMMITTED ? "read_committed" : "read_uncommitted";
   }
 
   read(): FetchResult {
-    this.#bytesLeft = Math.min(this.#request.maxBytes, this.#services.config.maxFetchBytes);
+    const roomBytes = this.#peer.replyRoomBytes;
+    this.#hasRoom = roomBytes > 0;
+    this.#bytesLeft = Math.min(this.#request.maxBytes, this.#services.config.maxFetchBytes, roomBytes);
     this.#bytesRead = 0;
     this.#isUrgent = false;
     const responses = this.#request.topics.map(({ topic, topicId, partitions }) => ({
@@ -95,7 +101,7 @@ export class FetchReader {
       offset: asked.fetchOffset,
       maxBytes: Math.max(0, Math.min(asked.partitionMaxBytes, this.#bytesLeft)),
       isolation: this.#isolation,
-      minOneBatch: isFirst,
+      minOneBatch: isFirst && this.#hasRoom,
     });
     if (!outcome.ok) return this.#failed(asked.partition, outcome.error);
     const { records, highWatermark, lastStableOffset, logStartOffset, abortedTransactions } = outcome;

@@ -49,7 +49,7 @@ class FetchCall {
     this.#request = request;
     this.#context = context;
     this.#reply = reply;
-    this.#reader = new FetchReader(services, request, context.apiVersion);
+    this.#reader = new FetchReader(services, request, context);
   }
 
   run(): void {

@@ -75,12 +75,16 @@ function toNetworkError(error: NodeJS.ErrnoException, address: string): NetworkE
 }
 
 export const nodeNetwork: Network = {
-  listen({ host, port }, onConnection): Promise<Listener> {
+  listen({ host, port }, onConnection, onError): Promise<Listener> {
     return new Promise((resolve, reject) => {
       const server = createServer({ pauseOnConnect: false, noDelay: true }, (socket) =>
         onConnection(new NodeConnection(socket)),
       );
-      server.once("error", (error: NodeJS.ErrnoException) => reject(toNetworkError(error, `${host}:${port}`)));
+      server.on("error", (error: NodeJS.ErrnoException) => {
+        const problem = toNetworkError(error, `${host}:${port}`);
+        if (server.listening) onError?.(problem);
+        else reject(problem);
+      });
       server.listen({ host, port, backlog: 1024 }, () => {
         const address = server.address();
         const boundPort = typeof address === "object" && address ? address.port : port;

@@ -1,0 +1,122 @@
+/** All connections of a broker: who may come, what they may hold together, and who has to go. */
+import type { Clock, Timer } from "../platform/clock.ts";
+import type { Logger } from "../platform/logger.ts";
+import type { Connection, NetworkError } from "../platform/network.ts";
+import { ClientConnection, type ConnectionLimits, type RequestDispatcher } from "./connection.ts";
+import { LogLimiter } from "./log-limiter.ts";
+import { MemoryBudget } from "./memory-budget.ts";
+import type { BrokerConfig } from "./options.ts";
+
+const MAX_IN_FLIGHT_REQUESTS = 1000;
+const MAX_HELD_BYTES = 16 * 1024 * 1024;
+/** A connection is found idle that much later than allowed, as a part of the time allowed. */
+const IDLE_CHECK_PART = 0.1;
+
+export class Connections {
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #log: LogLimiter;
+  readonly #config: BrokerConfig;
+  readonly #limits: ConnectionLimits;
+  readonly #all = new Set<ClientConnection>();
+  readonly #countByAddress = new Map<string, number>();
+  #idleCheck: Timer | undefined;
+
+  constructor(options: { readonly clock: Clock; readonly logger: Logger; readonly config: BrokerConfig }) {
+    const { clock, logger, config } = options;
+    this.#clock = clock;
+    this.#logger = logger;
+    this.#log = new LogLimiter(clock, logger);
+    this.#config = config;
+    this.#limits = {
+      maxRequestBytes: config.maxRequestBytes,
+      maxInFlightRequests: MAX_IN_FLIGHT_REQUESTS,
+      maxHeldBytes: MAX_HELD_BYTES,
+      requestMemory: new MemoryBudget(clock, config.queuedMaxRequestBytes),
+      replyMemory: new MemoryBudget(clock, config.queuedMaxReplyBytes),
+    };
+  }
+
+  /** Takes a connection in, or ends it when there are too many. */
+  accept(connection: Connection, dispatch: RequestDispatcher): void {
+    const host = hostOf(connection.remoteAddress);
+    const fromHost = this.#countByAddress.get(host) ?? 0;
+    const refusal = this.#refusal(fromHost);
+    if (refusal) {
+      connection.destroy();
+      this.#log.log("warn", "connection refused", { client: connection.remoteAddress, reason: refusal });
+      return;
+    }
+    const client = new ClientConnection({
+      connection,
+      dispatch,
+      clock: this.#clock,
+      logger: this.#logger,
+      complaints: this.#log,
+      limits: this.#limits,
+    });
+    this.#all.add(client);
+    this.#countByAddress.set(host, fromHost + 1);
+    client.onClosed.add(() => this.#gone(client, host));
+    this.#scheduleIdleCheck();
+    client.open();
+  }
+
+  /** A connection that the system could not hand over, for want of file handles most likely. */
+  acceptFailed(error: NetworkError): void {
+    this.#log.log("error", "connection not accepted", { error: error.message });
+  }
+
+  /** Takes no further request; resolves when all that were taken are answered. */
+  async drain(): Promise<void> {
+    await Promise.all([...this.#all].map((client) => client.drain()));
+  }
+
+  /** Resolves when all are gone, which the clients have a say in. */
+  async end(): Promise<void> {
+    await Promise.all([...this.#all].map((client) => client.end()));
+  }
+
+  destroy(): void {
+    for (const client of [...this.#all]) client.destroy();
+  }
+
+  #refusal(fromHost: number): string | undefined {
+    const { maxConnections, maxConnectionsPerAddress } = this.#config;
+    if (this.#all.size >= maxConnections) return `there are ${maxConnections} connections already`;
+    if (fromHost < maxConnectionsPerAddress) return undefined;
+    return `there are ${maxConnectionsPerAddress} connections from this address already`;
+  }
+
+  #gone(client: ClientConnection, host: string): void {
+    this.#all.delete(client);
+    const left = (this.#countByAddress.get(host) ?? 0) - 1;
+    if (left > 0) this.#countByAddress.set(host, left);
+    else this.#countByAddress.delete(host);
+    if (this.#all.size > 0) return;
+    this.#idleCheck?.cancel();
+    this.#idleCheck = undefined;
+  }
+
+  #scheduleIdleCheck(): void {
+    const { connectionsMaxIdleMs } = this.#config;
+    this.#idleCheck ??= this.#clock.setTimer(connectionsMaxIdleMs * IDLE_CHECK_PART, () => {
+      this.#idleCheck = undefined;
+      this.#endIdle(this.#clock.monotonic() - connectionsMaxIdleMs);
+      if (this.#all.size > 0) this.#scheduleIdleCheck();
+    });
+  }
+
+  #endIdle(sinceMs: number): void {
+    for (const client of [...this.#all]) {
+      if (!client.isIdleSince(sinceMs)) continue;
+      this.#logger.log("debug", "connection closed: idle", { client: client.address });
+      client.destroy();
+    }
+  }
+}
+
+/** Of "127.0.0.1:54321". */
+function hostOf(address: string): string {
+  return address.slice(0, address.lastIndexOf(":"));
+}
