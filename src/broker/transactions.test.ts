@@ -268,10 +268,11 @@ describe("transactions v2", () => {
     reader.close();
   });
 
-  it("a transactional batch needs a transactional id", async () => {
+  it("a transactional batch needs a transactional id, also where the transaction is open already", async () => {
     const topic = await newTopic();
     const id = newId();
     const producer = await session.newTransactional(id);
+    await session.produce(topic, ["a"], { producer, transactionalId: id });
     const { responses } = await session.client.send(produce, 12, {
       transactionalId: null,
       acks: -1,
@@ -279,11 +280,13 @@ describe("transactions v2", () => {
       topicData: [
         {
           name: topic.name,
-          partitionData: [{ index: 0, records: batchOf(["a"], { producer, transactionalId: id }) }],
+          partitionData: [{ index: 0, records: batchOf(["b"], { producer, sequence: 1, transactionalId: id }) }],
         },
       ],
     });
-    expect(errorName(responses[0]?.partitionResponses[0]?.errorCode ?? -1)).toBe("INVALID_TXN_STATE");
+    const error = errorName(responses[0]?.partitionResponses[0]?.errorCode ?? -1);
+    expect(error).toBe("TRANSACTIONAL_ID_AUTHORIZATION_FAILED");
+    expect(await session.endOffset(topic, "read_uncommitted")).toBe(1);
   });
 });
 

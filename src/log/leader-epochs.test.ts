@@ -27,6 +27,7 @@ describe("assign", () => {
 });
 
 it.each([
+  [-1, undefined],
   [0, { leaderEpoch: 0, endOffset: 2 }],
   [1, { leaderEpoch: 1, endOffset: 5 }],
   [2, { leaderEpoch: 2, endOffset: 9 }],

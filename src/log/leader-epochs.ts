@@ -23,10 +23,10 @@ export class LeaderEpochs {
     return true;
   }
 
-  /** Where the highest epoch up to `leaderEpoch` ends. */
+  /** Where the highest epoch up to `leaderEpoch` ends; undefined for -1, which stands for no epoch. */
   endOffsetFor(leaderEpoch: number, logEndOffset: number): EpochEndOffset | undefined {
     const last = this.#starts.at(-1);
-    if (!last || leaderEpoch > last.leaderEpoch) return undefined;
+    if (!last || leaderEpoch < 0 || leaderEpoch > last.leaderEpoch) return undefined;
     if (leaderEpoch === last.leaderEpoch) return { leaderEpoch, endOffset: logEndOffset };
     const next = this.#starts.findIndex((each) => each.leaderEpoch > leaderEpoch);
     const floor = this.#starts[next - 1];

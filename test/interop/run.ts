@@ -23,6 +23,8 @@ dumper then reads that folder.
   --only TEXT          only scenarios whose client and name contain TEXT
   --brokers HOST:PORT  against a cluster that runs already
   --apache             against Apache Kafka itself, which proves the scenarios
+  --kafka HOST:PORT    for the differential suite: an Apache Kafka that runs already, with the settings that
+                       differential/brokers.ts gives its own
   --dump DIR           only lets the log dumper read a stopped broker's folder
   --list               the suites
   --help               this
@@ -34,6 +36,7 @@ const { values, positionals } = parseArgs({
     only: { type: "string", default: "" },
     brokers: { type: "string" },
     apache: { type: "boolean", default: false },
+    kafka: { type: "string" },
     dump: { type: "string" },
     list: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
@@ -68,7 +71,7 @@ async function checkFolder(dataDir: string, expected: ReadonlyMap<string, number
 
 async function runSuites(names: readonly string[]): Promise<Session> {
   const scratch = mkdtempSync(join(tmpdir(), "oncilla-interop-"));
-  const session = new Session(startTarget(scratch), values.only);
+  const session = new Session(startTarget(scratch), values.only, { kafka: values.kafka });
   for (const name of names) await suites.get(name)?.run(session);
   if (names.length > 0 && session.rows.length === 0) throw new Error(`--only ${values.only}: no such scenario`);
   const stopped = await session.stop();

@@ -30,14 +30,22 @@ export interface Target {
   stop(): Promise<void>;
 }
 
+/** What single suites want to know. */
+export interface SuiteOptions {
+  /** Of the differential suite: an Apache Kafka that runs already, instead of one of its own. */
+  readonly kafka?: string | undefined;
+}
+
 export class Session {
   readonly rows: Row[] = [];
+  readonly options: SuiteOptions;
   readonly #startTarget: () => Promise<Target>;
   readonly #only: string;
   #target: Promise<{ target: Target; context: RunContext }> | undefined;
 
   /** `only`: scenarios whose client and name do not contain this text are left out. */
-  constructor(startTarget: () => Promise<Target>, only: string) {
+  constructor(startTarget: () => Promise<Target>, only: string, options: SuiteOptions = {}) {
+    this.options = options;
     this.#startTarget = startTarget;
     this.#only = only;
   }

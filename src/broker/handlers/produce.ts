@@ -117,6 +117,10 @@ class ProduceCall {
     if (!batch || validated.batches.length > 1) {
       return refuse("INVALID_RECORD", "Produce requests must have exactly one record batch per partition");
     }
+    // Without its owner's name nobody could be asked whether the transaction is the producer's.
+    if (batch.isTransactional && this.#request.transactionalId === null) {
+      return refuse("TRANSACTIONAL_ID_AUTHORIZATION_FAILED", "a transactional batch without a transactional id");
+    }
     return { ok: true, partition, batch };
   }
 

@@ -1,0 +1,75 @@
+/** Runs one script against both brokers, and says where their answers differ. */
+import type { Canonical } from "./canonical.ts";
+import { type IntendedDifference, intendedDifferences } from "./intended-differences.ts";
+import { Side, type SideName, type Step } from "./side.ts";
+
+export interface Script {
+  readonly name: string;
+  run(side: Side): Promise<void>;
+}
+
+export interface Difference {
+  readonly script: string;
+  /** From 1. */
+  readonly step: number;
+  readonly question: string;
+  readonly oncilla: Canonical;
+  readonly apache: Canonical;
+  readonly intended: IntendedDifference | undefined;
+}
+
+export interface Comparison {
+  readonly script: string;
+  readonly steps: number;
+  readonly differences: readonly Difference[];
+}
+
+export interface Brokers {
+  readonly oncilla: string;
+  readonly apache: string;
+}
+
+const RECORDS_AGE_MS = 3_600_000;
+
+let runs = 0;
+
+export async function compare(script: Script, brokers: Brokers): Promise<Comparison> {
+  const prefix = `d${process.pid.toString(36)}${Date.now().toString(36)}${(runs++).toString(36)}-`;
+  // Not the present, so that a record's time and that of the brokers' clocks can be told apart.
+  const epochMs = Date.now() - RECORDS_AGE_MS;
+  const side = (name: SideName): Side => new Side(name, brokers[name], prefix, epochMs);
+  const [oncilla, apache] = await Promise.all([side("oncilla"), side("apache")].map((each) => play(script, each)));
+  return contrast(script.name, oncilla ?? [], apache ?? []);
+}
+
+/** An error ends the script there, and is the last line of its transcript. */
+async function play(script: Script, side: Side): Promise<readonly Step[]> {
+  try {
+    await script.run(side);
+  } catch (error) {
+    side.record("the script ends", String(error instanceof Error ? error.message : error));
+  } finally {
+    await side.close();
+  }
+  return side.transcript;
+}
+
+function contrast(script: string, oncilla: readonly Step[], apache: readonly Step[]): Comparison {
+  const differences: Difference[] = [];
+  const steps = Math.max(oncilla.length, apache.length);
+  for (let i = 0; i < steps; i++) {
+    const ours = oncilla[i];
+    const theirs = apache[i];
+    if (JSON.stringify(ours) === JSON.stringify(theirs)) continue;
+    const difference = {
+      script,
+      step: i + 1,
+      question: ours?.question ?? theirs?.question ?? "",
+      oncilla: ours?.answer ?? "no such step",
+      apache: theirs?.answer ?? "no such step",
+    };
+    const intended = intendedDifferences.find(({ matches }) => matches(difference));
+    differences.push({ ...difference, intended });
+  }
+  return { script, steps, differences };
+}

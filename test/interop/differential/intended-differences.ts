@@ -1,0 +1,103 @@
+/** Where our broker answers otherwise than Apache Kafka on purpose. */
+import { type Canonical, differingParts } from "./canonical.ts";
+
+export interface IntendedDifference {
+  readonly name: string;
+  readonly reason: string;
+  matches(difference: {
+    readonly script: string;
+    readonly question: string;
+    readonly oncilla: Canonical;
+    readonly apache: Canonical;
+  }): boolean;
+}
+
+export const intendedDifferences: readonly IntendedDifference[] = [
+  {
+    name: "the time in a duplicate's answer",
+    reason:
+      "Apache Kafka gives the batch's own time as the broker's log append time, also where topics keep the client's " +
+      "times. Ours gives -1 there, as with the original: clients take any other value for the time of each record",
+    matches: ({ question, oncilla, apache }) =>
+      question.startsWith("Produce") && areDifferentOnlyIn("logAppendTimeMs", oncilla, apache, [-1, "+0"]),
+  },
+  {
+    name: "the log start in the answer of a Produce that failed",
+    reason: "Apache Kafka tells it with some errors and not with others; clients read it with success only",
+    matches: ({ question, oncilla, apache }) =>
+      question.startsWith("Produce") && areDifferentOnlyIn("logStartOffset", oncilla, apache, [-1, 0]),
+  },
+  {
+    name: "a late question holds up nobody",
+    reason:
+      "Apache Kafka keeps the sequence of a batch whose transaction could not be verified, and then refuses the " +
+      "rightful producer's next batch as out of order. Ours knows that producer's next sequence from the log",
+    matches: ({ question, oncilla, apache }) =>
+      question === "Produce v12: of the present, behind one of the future" &&
+      mentions(oncilla, "NONE") &&
+      mentions(apache, "OUT_OF_ORDER_SEQUENCE_NUMBER"),
+  },
+  {
+    name: "no list of aborted transactions with an error",
+    reason: "Apache Kafka gives none (null) with some errors and an empty one with others; clients read neither",
+    matches: ({ question, oncilla, apache }) =>
+      question.startsWith("Fetch") && areDifferentOnlyIn("abortedTransactions", oncilla, apache, [null, []]),
+  },
+  {
+    name: "no more aborted transactions than the records have",
+    reason:
+      "Where a limit of bytes ends an answer, Apache Kafka also lists transactions that begin behind it, because its " +
+      "index does not say where exactly the answer ends. Ours lists those that overlap",
+    matches: ({ question, oncilla, apache }) =>
+      question.startsWith("Fetch") && question.includes("bytes") && listsMore(oncilla, apache),
+  },
+];
+
+/** Whether all that `apache` says more is aborted transactions that begin behind the records. */
+function listsMore(oncilla: Canonical, apache: Canonical): boolean {
+  const ours = fetchedPartition(oncilla);
+  const theirs = fetchedPartition(apache);
+  const end = Number.parseInt(ours.records.at(-1) ?? "", 10);
+  const listed = new Set(ours.abortedTransactions.map((each) => JSON.stringify(each)));
+  const more = theirs.abortedTransactions.filter((each) => !listed.has(JSON.stringify(each)));
+  return (
+    differingParts({ ...ours, abortedTransactions: [] }, { ...theirs, abortedTransactions: [] }).length === 0 &&
+    more.length === theirs.abortedTransactions.length - ours.abortedTransactions.length &&
+    more.every(({ firstOffset }) => firstOffset > end)
+  );
+}
+
+interface FetchedPartition {
+  readonly [key: string]: Canonical;
+  readonly records: readonly string[];
+  readonly abortedTransactions: readonly { readonly producerId: string; readonly firstOffset: number }[];
+}
+
+function fetchedPartition(answer: Canonical): FetchedPartition {
+  const { responses } = answer as {
+    readonly responses: readonly { readonly partitions: readonly FetchedPartition[] }[];
+  };
+  const partition = responses[0]?.partitions[0];
+  if (!partition) throw new Error("no partition in a Fetch answer");
+  return partition;
+}
+
+function mentions(answer: Canonical, text: string): boolean {
+  return JSON.stringify(answer).includes(JSON.stringify(text));
+}
+
+/** Whether all parts that differ are called `key`, with `ours` here and `theirs` there. */
+function areDifferentOnlyIn(
+  key: string,
+  oncilla: Canonical,
+  apache: Canonical,
+  [ours, theirs]: readonly [Canonical, Canonical],
+): boolean {
+  return differingParts(oncilla, apache).every(
+    (part) => part.path.endsWith(`.${key}`) && isSame(part.ours, ours) && isSame(part.theirs, theirs),
+  );
+}
+
+function isSame(a: Canonical | undefined, b: Canonical): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}

@@ -1,0 +1,7 @@
+import type { Script } from "../compare.ts";
+import { fetches } from "./fetches.ts";
+import { operators } from "./operators.ts";
+import { classicTransactions } from "./transactions-classic.ts";
+import { transactionsV2 } from "./transactions-v2.ts";
+
+export const scripts: readonly Script[] = [...transactionsV2, ...classicTransactions, ...operators, ...fetches];

@@ -1,0 +1,170 @@
+/** What a script says to one of the two brokers. Each call is a step, and its answer a line of the transcript. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { describeGroups } from "../../../src/protocol/apis/describe-groups.ts";
+import { describeTransactions } from "../../../src/protocol/apis/describe-transactions.ts";
+import type { ErrorName } from "../../../src/protocol/errors.ts";
+import type { Api, RequestBody, ResponseOf } from "../../../src/protocol/schema.ts";
+import { RawClient } from "../../support/raw-client.ts";
+import { RawSession, type RawTopic } from "../../support/raw-session.ts";
+import { type Canonical, Canonicalizer } from "./canonical.ts";
+
+export type SideName = "oncilla" | "apache";
+
+export interface Step {
+  /** What was asked: the API, its version, and what the script says about it. */
+  readonly question: string;
+  answer: Canonical;
+}
+
+export interface AskOptions {
+  /** Of its own for whoever waits for an answer: a broker takes the requests of one connection one by one. */
+  readonly connection?: string;
+  /** What makes the step different from others of its kind. */
+  readonly note?: string;
+  /** Errors that go away by themselves, for a while. */
+  readonly retry?: readonly ErrorName[];
+}
+
+/** A completion takes a broker some time, and how much is its own affair. */
+const passing: readonly ErrorName[] = [
+  "CONCURRENT_TRANSACTIONS",
+  "COORDINATOR_LOAD_IN_PROGRESS",
+  "COORDINATOR_NOT_AVAILABLE",
+  "NOT_COORDINATOR",
+  "NOT_ENOUGH_REPLICAS",
+];
+const PATIENCE_MS = 5_000;
+const PAUSE_MS = 10;
+
+export class Side {
+  readonly name: SideName;
+  readonly epochMs: number;
+  readonly transcript: Step[] = [];
+  readonly #address: string;
+  readonly #prefix: string;
+  readonly #canonicalizer: Canonicalizer;
+  readonly #connections = new Map<string, Promise<RawClient>>();
+
+  /** `prefix` keeps this script's names apart from those of all others, also of earlier runs. */
+  constructor(name: SideName, address: string, prefix: string, epochMs: number) {
+    this.name = name;
+    this.epochMs = epochMs;
+    this.#address = address;
+    this.#prefix = prefix;
+    this.#canonicalizer = new Canonicalizer(prefix, epochMs);
+  }
+
+  unique(name: string): string {
+    return `${this.#prefix}${name}`;
+  }
+
+  owns(name: string): boolean {
+    return name.startsWith(this.#prefix);
+  }
+
+  async createTopic(name: string, partitions = 1, configs: Readonly<Record<string, string>> = {}): Promise<RawTopic> {
+    const session = await RawSession.open(this.#address);
+    try {
+      const topic = await session.createTopic(this.unique(name), partitions, configs);
+      for (let partition = 0; partition < partitions; partition++) {
+        await this.until(`${name}-${partition} has a leader`, async () => {
+          const { error } = await session.listOffset(topic, -1, { partition });
+          return error === "NONE";
+        });
+      }
+      return topic;
+    } finally {
+      session.close();
+    }
+  }
+
+  /** One request, one answer, one line: what `select` takes from it. Throws when the broker closes the connection
+   * instead; that is a line too. */
+  async ask<A extends Api>(
+    api: A,
+    version: number,
+    body: RequestBody<A>,
+    options: AskOptions = {},
+    select: (response: ResponseOf<A>) => unknown = (response) => response,
+  ): Promise<ResponseOf<A>> {
+    const { connection = "main", note, retry = passing } = options;
+    // The place in the transcript is that of the question: answers of several connections come in any order.
+    const step: Step = { question: `${api.name} v${version}${note ? `: ${note}` : ""}`, answer: "no answer" };
+    this.transcript.push(step);
+    const patience = performance.now() + PATIENCE_MS;
+    for (;;) {
+      const response = await this.#request(api, version, body, connection).catch((error: unknown) => {
+        step.answer = "closed the connection";
+        this.#connections.delete(connection);
+        throw new Error(`${step.question}: ${error instanceof Error ? error.message : String(error)}`);
+      });
+      const canonical = this.#canonicalizer.canonical(select(response));
+      if (performance.now() > patience || !mentions(canonical, retry)) {
+        step.answer = canonical;
+        return response;
+      }
+      await sleep(PAUSE_MS);
+    }
+  }
+
+  /** A line that is no single answer. */
+  record(question: string, answer: Canonical): void {
+    this.transcript.push({ question, answer });
+  }
+
+  /** Waits until a transaction is complete, which is no step. */
+  async settled(transactionalId: string): Promise<void> {
+    await this.until(`${transactionalId} is settled`, async () => {
+      const body = { transactionalIds: [transactionalId] };
+      const [state] = (await this.#request(describeTransactions, 0, body, "watch")).transactionStates;
+      return !state?.transactionState.startsWith("Prepare");
+    });
+  }
+
+  async untilTransaction(transactionalId: string, state: string): Promise<void> {
+    await this.until(`${transactionalId} is ${state}`, async () => {
+      const body = { transactionalIds: [transactionalId] };
+      const answer = await this.#request(describeTransactions, 0, body, "watch");
+      return answer.transactionStates[0]?.transactionState === state;
+    });
+  }
+
+  async untilGroup(groupId: string, state: string, members: number): Promise<void> {
+    await this.until(`${groupId} is ${state} with ${members} members`, async () => {
+      const [group] = (await this.#request(describeGroups, 5, { groups: [groupId] }, "watch")).groups;
+      return group?.groupState === state && group.members.length === members;
+    });
+  }
+
+  async until(what: string, isTrue: () => Promise<boolean>): Promise<void> {
+    const patience = performance.now() + 2 * PATIENCE_MS;
+    while (!(await isTrue())) {
+      if (performance.now() > patience) throw new Error(`never came about: ${what}`);
+      await sleep(PAUSE_MS);
+    }
+  }
+
+  async close(): Promise<void> {
+    for (const connection of this.#connections.values()) (await connection).close();
+  }
+
+  async #request<A extends Api>(
+    api: A,
+    version: number,
+    body: RequestBody<A>,
+    connection: string,
+  ): Promise<ResponseOf<A>> {
+    let client = this.#connections.get(connection);
+    if (!client) {
+      client = RawClient.connect(this.#address);
+      this.#connections.set(connection, client);
+    }
+    return (await client).send(api, version, body);
+  }
+}
+
+function mentions(answer: Canonical, errors: readonly ErrorName[]): boolean {
+  if (typeof answer === "string") return errors.some((error) => error === answer);
+  if (Array.isArray(answer)) return answer.some((each) => mentions(each, errors));
+  return typeof answer === "object" && answer !== null && Object.values(answer).some((each) => mentions(each, errors));
+}
