@@ -4,6 +4,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { brokerOptionNames } from "../src/broker/options.ts";
 
 const main = join(import.meta.dirname, "../src/cli/main.ts");
 
@@ -101,6 +102,30 @@ describe("command line", () => {
     expectOneClearLine(await oncilla("broker", "--data-dir", folder, "--port", "0").outcome, /in use by another/);
     first.kill("SIGTERM");
     expect((await first.outcome).code).toBe(0);
+  });
+
+  it("broker: every option of Broker.start has a flag of its name", async () => {
+    const { stdout } = await oncilla("broker", "--help").outcome;
+    const flags = new Set(stdout.match(/(?<=^ +--(?:no-)?)(?!no-)[a-z-]+/gm));
+    const kebab = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+    const options = brokerOptionNames.filter((name) => name !== "platform" && name !== "logger").map(kebab);
+    expect([...flags].sort()).toEqual([...options, "advertised-listeners", "log-level"].sort());
+  });
+
+  it("broker: several listeners, in Kafka's notation", async () => {
+    const listeners = ["--listeners", "IN://127.0.0.1:0,OUT://[::1]:0"];
+    const broker = oncilla("broker", ...listeners, "--advertised-listeners", "OUT://broker.example:9093");
+    expect(await broker.firstLine()).toMatch(/^oncilla broker listening on 127\.0\.0\.1:\d+,broker\.example:9093$/);
+    broker.kill("SIGTERM");
+    expect((await broker.outcome).code).toBe(0);
+    for (const [args, complaint] of [
+      [[...listeners, "--port", "0"], /'--listeners.*cannot be used with option '--port/],
+      [[...listeners, "--advertised-listeners", "UP://a:1"], /no listener UP/],
+      [["--advertised-listeners", "UP://a:1"], /goes with --listeners/],
+      [["--listeners", "localhost:9092"], /NAME:\/\/host:port/],
+    ] as const) {
+      expectOneClearLine(await oncilla("broker", ...args).outcome, complaint);
+    }
   });
 
   it("an unknown command or option is refused", async () => {

@@ -6,6 +6,7 @@ import type { TransactionStep } from "../coordinator/transaction/turn.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Logger } from "../platform/logger.ts";
 import type { CoordinatorRuntime } from "./coordinator-runtime.ts";
+import type { Endpoint } from "./listeners.ts";
 import type { MarkerWriter } from "./marker-writer.ts";
 import type { MetadataImage } from "./metadata/image.ts";
 import type { ProducerIdAllocator } from "./metadata/producer-ids.ts";
@@ -17,8 +18,8 @@ export interface BrokerServices {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly config: BrokerConfig;
-  /** What clients are told to connect to. */
-  readonly advertised: { readonly host: string; readonly port: number };
+  /** What clients are told to connect to, listener by listener. */
+  readonly endpoints: readonly Endpoint[];
   readonly image: MetadataImage;
   readonly topics: Topics;
   /** Each answers a waiting fetch with what there is; for the broker that stops. */

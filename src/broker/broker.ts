@@ -1,9 +1,9 @@
 /** The broker as a whole: a core, a listener and connections. */
 
+import { defined } from "../platform/assert.ts";
 import type { Timer } from "../platform/clock.ts";
 import type { FolderLock } from "../platform/disk.ts";
 import { type Logger, silentLogger } from "../platform/logger.ts";
-import { type Listener, NetworkError } from "../platform/network.ts";
 import { nodePlatform } from "../platform/node/index.ts";
 import type { Platform } from "../platform/platform.ts";
 import { BrokerCore } from "./broker-core.ts";
@@ -12,6 +12,7 @@ import type { RequestDispatcher } from "./connection.ts";
 import { Connections } from "./connections.ts";
 import { takeDataFolder } from "./data-folder.ts";
 import { createHandlers } from "./handlers/index.ts";
+import { formatAddress, Listeners } from "./listeners.ts";
 import { type BrokerConfig, type BrokerOptions, resolveOptions } from "./options.ts";
 import { createRouter } from "./router.ts";
 
@@ -36,8 +37,7 @@ export class Broker {
   readonly #lock: FolderLock;
   readonly #waitingFetches = new Set<() => void>();
   readonly #connections: Connections;
-  readonly #advertised = { host: "", port: 0 };
-  #listener: Listener | undefined;
+  readonly #listeners = new Listeners();
   #maintenance: Timer | undefined;
   #stopped: Promise<void> | undefined;
 
@@ -76,9 +76,14 @@ export class Broker {
     this.#connections = new Connections({ clock: platform.clock, logger, config });
   }
 
-  /** Where clients connect to: "127.0.0.1:9092". */
+  /** Where clients connect to: "127.0.0.1:9092". With several listeners, through the first. */
   get address(): string {
-    return `${this.#advertised.host}:${this.#advertised.port}`;
+    return defined(this.addresses[0]);
+  }
+
+  /** Where clients connect to, listener by listener. */
+  get addresses(): readonly string[] {
+    return this.#listeners.endpoints.map(formatAddress);
   }
 
   /** Base64url. The same for as long as the folder lives. */
@@ -94,22 +99,13 @@ export class Broker {
   }
 
   async #listen(): Promise<void> {
-    const { host, port, advertisedHost, advertisedPort } = this.#config;
     const dispatch = this.#createDispatcher();
-    const listener = await this.#platform.network
-      .listen(
-        { host, port },
-        (connection) => this.#connections.accept(connection, dispatch),
-        (error) => this.#connections.acceptFailed(error),
-      )
-      .catch((error: unknown) => {
-        throw asListenError(error, host, port);
-      });
-    this.#listener = listener;
-    this.#advertised.host = advertisedHost ?? host;
-    this.#advertised.port = advertisedPort ?? listener.port;
+    await this.#listeners.open(this.#platform.network, this.#config.listeners, {
+      onConnection: (connection, endpoint) => this.#connections.accept(connection, endpoint, dispatch),
+      onAcceptError: (error) => this.#connections.acceptFailed(error),
+    });
     this.#maintain();
-    this.#logger.log("info", "broker started", { address: this.address, ...this.#identity() });
+    this.#logger.log("info", "broker started", { address: this.addresses.join(","), ...this.#identity() });
   }
 
   #identity(): Readonly<Record<string, unknown>> {
@@ -123,7 +119,7 @@ export class Broker {
       clock: this.#platform.clock,
       logger: this.#logger,
       config: this.#config,
-      advertised: this.#advertised,
+      endpoints: this.#listeners.endpoints,
       waitingFetches: this.#waitingFetches,
       image,
       topics,
@@ -145,7 +141,7 @@ export class Broker {
 
   async #stop(): Promise<void> {
     this.#maintenance?.cancel();
-    await this.#listener?.close();
+    await this.#listeners.close();
     const drained = this.#connections.drain();
     for (const answer of [...this.#waitingFetches]) answer();
     await this.#core.settle();
@@ -172,12 +168,4 @@ async function openCore(options: Parameters<typeof BrokerCore.open>[0]): Promise
     const message = `the data folder ${options.folder} cannot be opened: ${reason}`;
     throw new BrokerError("DATA_DIR_UNUSABLE", message, { cause: error });
   }
-}
-
-function asListenError(error: unknown, host: string, port: number): unknown {
-  if (!(error instanceof NetworkError)) return error;
-  if (error.code === "EADDRINUSE") {
-    return new BrokerError("PORT_IN_USE", `${host}:${port} is in use by another program`, { cause: error });
-  }
-  return new BrokerError("CANNOT_LISTEN", `cannot listen on ${error.message}`, { cause: error });
 }

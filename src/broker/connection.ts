@@ -4,6 +4,7 @@ import type { Logger } from "../platform/logger.ts";
 import type { Connection, ConnectionHandler, NetworkError } from "../platform/network.ts";
 import { ProtocolError } from "../protocol/protocol-error.ts";
 import { FrameReader } from "./frame-reader.ts";
+import type { Endpoint } from "./listeners.ts";
 import type { LogLimiter } from "./log-limiter.ts";
 import type { MemoryBudget } from "./memory-budget.ts";
 
@@ -24,6 +25,8 @@ export interface ConnectionLimits {
 export interface Peer {
   /** For messages: "127.0.0.1:54321". */
   readonly address: string;
+  /** Of the listener that the client came through: where it can reach this broker again. */
+  readonly endpoint: Endpoint;
   readonly isClosed: boolean;
   /** Called once the connection is gone. A handler that waits puts its clean-up here, and takes it out when done. */
   readonly onClosed: Set<() => void>;
@@ -51,6 +54,7 @@ interface Slot {
 
 export class ClientConnection implements ConnectionHandler, Peer {
   readonly address: string;
+  readonly endpoint: Endpoint;
   readonly onClosed: Set<() => void> = new Set();
   readonly #connection: Connection;
   readonly #dispatch: RequestDispatcher;
@@ -83,6 +87,7 @@ export class ClientConnection implements ConnectionHandler, Peer {
 
   constructor(options: {
     readonly connection: Connection;
+    readonly endpoint: Endpoint;
     readonly dispatch: RequestDispatcher;
     readonly clock: Clock;
     readonly logger: Logger;
@@ -91,6 +96,7 @@ export class ClientConnection implements ConnectionHandler, Peer {
     readonly limits: ConnectionLimits;
   }) {
     this.#connection = options.connection;
+    this.endpoint = options.endpoint;
     this.#dispatch = options.dispatch;
     this.#clock = options.clock;
     this.#logger = options.logger;

@@ -3,6 +3,7 @@ import type { Clock, Timer } from "../platform/clock.ts";
 import type { Logger } from "../platform/logger.ts";
 import type { Connection, NetworkError } from "../platform/network.ts";
 import { ClientConnection, type ConnectionLimits, type RequestDispatcher } from "./connection.ts";
+import type { Endpoint } from "./listeners.ts";
 import { LogLimiter } from "./log-limiter.ts";
 import { MemoryBudget } from "./memory-budget.ts";
 import type { BrokerConfig } from "./options.ts";
@@ -38,7 +39,7 @@ export class Connections {
   }
 
   /** Takes a connection in, or ends it when there are too many. */
-  accept(connection: Connection, dispatch: RequestDispatcher): void {
+  accept(connection: Connection, endpoint: Endpoint, dispatch: RequestDispatcher): void {
     const host = hostOf(connection.remoteAddress);
     const fromHost = this.#countByAddress.get(host) ?? 0;
     const refusal = this.#refusal(fromHost);
@@ -49,6 +50,7 @@ export class Connections {
     }
     const client = new ClientConnection({
       connection,
+      endpoint,
       dispatch,
       clock: this.#clock,
       logger: this.#logger,

@@ -5,6 +5,7 @@ import type { Logger } from "../platform/logger.ts";
 import type { Platform } from "../platform/platform.ts";
 import { BrokerError } from "./broker-error.ts";
 import { checkTopicConfigs } from "./configs/topic-configs.ts";
+import { type ListenerConfig, type ListenerOptions, listenersProblem } from "./listeners.ts";
 
 /** `fsync`: a record is acknowledged (acks=all) and shown to consumers once it survives a power loss. `os`: once the
  * operating system has it, which survives the end of the process only; as Apache Kafka does by default. */
@@ -20,6 +21,8 @@ export interface BrokerOptions {
   /** What clients are told to connect to, when that is another address than the one listened on. */
   readonly advertisedHost?: string;
   readonly advertisedPort?: number;
+  /** Several addresses to listen on, in place of the four options above. Default: one, with the name "PLAINTEXT". */
+  readonly listeners?: readonly ListenerOptions[];
   /** Default "fsync". */
   readonly durability?: Durability;
   /** The broker's id in the protocol. Default 1. */
@@ -70,10 +73,8 @@ export interface BrokerOptions {
 /** The options with every default filled in, but for the world outside. */
 export interface BrokerConfig {
   readonly dataDir: string | undefined;
-  readonly host: string;
-  readonly port: number;
-  readonly advertisedHost: string | undefined;
-  readonly advertisedPort: number | undefined;
+  /** One at least. */
+  readonly listeners: readonly ListenerConfig[];
   readonly durability: Durability;
   readonly nodeId: number;
   readonly autoCreateTopics: boolean;
@@ -97,25 +98,29 @@ export interface BrokerConfig {
   readonly maxFetchBytes: number;
 }
 
-type OptionName = keyof BrokerOptions;
 /** Gives the value to use, or throws; `undefined` stands for an option that was left out. */
-type OptionCheck = (name: OptionName, given: unknown) => unknown;
+type OptionCheck<T> = (name: string, given: unknown) => T;
+type Checks<T> = { readonly [N in keyof T]-?: OptionCheck<T[N]> };
 
 const INT_MAX = 2 ** 31 - 1;
 const DAY_MS = 24 * 60 * 60 * 1000;
 const MIB = 1024 * 1024;
 
-const checks: { readonly [N in OptionName]-?: OptionCheck } = {
-  dataDir: optional(text),
+/** The parts of a listener; those of the one and only can be given as options of the broker. */
+const addressChecks: Checks<Omit<ListenerConfig, "name">> = {
   host: withDefault("127.0.0.1", text),
   port: withDefault(0, wholeNumber(0, 65535)),
   advertisedHost: optional(text),
   advertisedPort: optional(wholeNumber(1, 65535)),
-  durability: withDefault("fsync", oneOf("fsync", "os")),
+};
+
+const checks: Checks<Omit<BrokerConfig, "listeners">> = {
+  dataDir: optional(text),
+  durability: withDefault("fsync", oneOf<Durability>("fsync", "os")),
   nodeId: withDefault(1, wholeNumber(0, INT_MAX)),
   autoCreateTopics: withDefault(true, flag),
   defaultPartitions: withDefault(1, wholeNumber(1, 100_000)),
-  topicDefaults: topicDefaults,
+  topicDefaults,
   offsetsTopicPartitions: withDefault(4, wholeNumber(1, 1000)),
   transactionTopicPartitions: withDefault(4, wholeNumber(1, 1000)),
   transactionMaxTimeoutMs: withDefault(
@@ -138,62 +143,128 @@ const checks: { readonly [N in OptionName]-?: OptionCheck } = {
   queuedMaxRequestBytes: withDefault(256 * MIB, wholeNumber(1024, Number.MAX_SAFE_INTEGER)),
   queuedMaxReplyBytes: withDefault(512 * MIB, wholeNumber(1024, Number.MAX_SAFE_INTEGER)),
   maxFetchBytes: withDefault(55 * MIB, wholeNumber(1024, INT_MAX)),
-  platform: (_name, given) => given,
-  logger: (_name, given) => given,
 };
+
+/** What is used as it is given, and what it must have. */
+const surroundings = { platform: ["clock", "disk", "network", "random"], logger: ["log"] } as const;
+
+/** Every option there is. */
+export const brokerOptionNames: readonly string[] = [
+  ...Object.keys(checks),
+  ...Object.keys(addressChecks),
+  "listeners",
+  ...Object.keys(surroundings),
+];
 
 /** Throws a BrokerError, INVALID_OPTION, that names the option. */
 export function resolveOptions(options: BrokerOptions): BrokerConfig {
   const given: Readonly<Record<string, unknown>> = { ...options };
-  for (const name of Object.keys(given)) {
-    if (!Object.hasOwn(checks, name)) throw invalid(`there is no broker option "${name}"`);
+  refuseUnknown(Object.keys(given), brokerOptionNames, "broker option");
+  for (const [name, members] of Object.entries(surroundings)) checkMembers(name, given[name], members);
+  const config: BrokerConfig = { ...checkAll(checks, given, quoted), listeners: listeners(given) };
+  if (config.groupMinSessionTimeoutMs > config.groupMaxSessionTimeoutMs) {
+    throw invalid('broker option "groupMinSessionTimeoutMs" must not be above "groupMaxSessionTimeoutMs"');
   }
-  const resolved = Object.fromEntries(
-    Object.entries(checks).map(([name, check]) => [name, check(name as OptionName, given[name])]),
-  );
-  return resolved as unknown as BrokerConfig;
+  return config;
+}
+
+function checkMembers(name: string, given: unknown, members: readonly string[]): void {
+  if (given === undefined) return;
+  const isWhole = typeof given === "object" && given !== null && members.every((member) => member in given);
+  if (!isWhole) throw invalid(`${quoted(name)} must be an object with ${members.join(", ")}`);
+}
+
+function listeners(given: Readonly<Record<string, unknown>>): ListenerConfig[] {
+  const resolved =
+    given.listeners === undefined
+      ? [{ name: "PLAINTEXT", ...checkAll(addressChecks, given, quoted) }]
+      : severalListeners(given);
+  const problem = listenersProblem(resolved);
+  if (problem !== undefined) throw invalid(problem);
+  return resolved;
+}
+
+function severalListeners(given: Readonly<Record<string, unknown>>): ListenerConfig[] {
+  const single = Object.keys(addressChecks).find((name) => given[name] !== undefined);
+  if (single !== undefined) throw invalid(`broker options "listeners" and "${single}" exclude each other`);
+  const list = given.listeners;
+  if (!Array.isArray(list) || list.length === 0) throw invalid('broker option "listeners" must be a list of listeners');
+  return list.map((listener: unknown, i) => {
+    const path = (name: string): string => `"listeners[${i}].${name}"`;
+    if (typeof listener !== "object" || listener === null) throw invalid(`"listeners[${i}]" must be an object`);
+    const parts: Readonly<Record<string, unknown>> = { ...listener };
+    const partChecks: Checks<ListenerConfig> = { name: listenerName, ...addressChecks };
+    refuseUnknown(Object.keys(parts), Object.keys(partChecks), "part of a listener");
+    return checkAll(partChecks, parts, path);
+  });
+}
+
+function checkAll<T>(
+  checksByName: Checks<T>,
+  given: Readonly<Record<string, unknown>>,
+  pathOf: (name: string) => string,
+): T {
+  const entries = Object.entries<OptionCheck<unknown>>(checksByName);
+  return Object.fromEntries(entries.map(([name, check]) => [name, check(pathOf(name), given[name])])) as T;
+}
+
+function refuseUnknown(names: readonly string[], known: readonly string[], what: string): void {
+  const unknown = names.find((name) => !known.includes(name));
+  if (unknown !== undefined) throw invalid(`there is no ${what} "${unknown}"`);
+}
+
+function quoted(name: string): string {
+  return `broker option "${name}"`;
 }
 
 function invalid(message: string): BrokerError {
   return new BrokerError("INVALID_OPTION", message);
 }
 
-function withDefault(value: string | number | boolean, check: OptionCheck): OptionCheck {
-  return (name, given) => (given === undefined ? value : check(name, given));
+function withDefault<T>(value: T, check: OptionCheck<T>): OptionCheck<T> {
+  return (path, given) => (given === undefined ? value : check(path, given));
 }
 
-function optional(check: OptionCheck): OptionCheck {
-  return (name, given) => (given === undefined ? undefined : check(name, given));
+function optional<T>(check: OptionCheck<T>): OptionCheck<T | undefined> {
+  return (path, given) => (given === undefined ? undefined : check(path, given));
 }
 
-function text(name: OptionName, given: unknown): unknown {
-  if (typeof given !== "string" || given === "") throw invalid(`broker option "${name}" must be a text`);
+function text(path: string, given: unknown): string {
+  if (typeof given !== "string" || given === "") throw invalid(`${path} must be a text`);
   return given;
 }
 
-function flag(name: OptionName, given: unknown): unknown {
-  if (typeof given !== "boolean") throw invalid(`broker option "${name}" must be true or false`);
+function listenerName(path: string, given: unknown): string {
+  if (typeof given !== "string" || !/^[\w.-]+$/.test(given)) {
+    throw invalid(`${path} must be a name of letters, digits, ".", "_" and "-"`);
+  }
   return given;
 }
 
-function wholeNumber(min: number, max: number): OptionCheck {
-  return (name, given) => {
+function flag(path: string, given: unknown): boolean {
+  if (typeof given !== "boolean") throw invalid(`${path} must be true or false`);
+  return given;
+}
+
+function wholeNumber(min: number, max: number): OptionCheck<number> {
+  return (path, given) => {
     if (typeof given === "number" && Number.isInteger(given) && given >= min && given <= max) return given;
-    throw invalid(`broker option "${name}" must be a whole number from ${min} to ${max}, not ${String(given)}`);
+    throw invalid(`${path} must be a whole number from ${min} to ${max}, not ${String(given)}`);
   };
 }
 
-function oneOf(...values: readonly string[]): OptionCheck {
-  return (name, given) => {
-    if (typeof given === "string" && values.includes(given)) return given;
-    throw invalid(`broker option "${name}" must be one of ${values.join(", ")}, not ${String(given)}`);
+function oneOf<T extends string>(...values: readonly T[]): OptionCheck<T> {
+  return (path, given) => {
+    const value = values.find((each) => each === given);
+    if (value !== undefined) return value;
+    throw invalid(`${path} must be one of ${values.join(", ")}, not ${String(given)}`);
   };
 }
 
-function topicDefaults(name: OptionName, given: unknown): unknown {
+function topicDefaults(path: string, given: unknown): ReadonlyMap<string, string> {
   if (given === undefined) return new Map();
-  if (typeof given !== "object" || given === null) throw invalid(`broker option "${name}" must be an object`);
+  if (typeof given !== "object" || given === null) throw invalid(`${path} must be an object`);
   const checked = checkTopicConfigs(Object.entries(given).map(([config, value]) => [config, String(value)]));
-  if (!checked.ok) throw invalid(`broker option "${name}": ${checked.message}`);
+  if (!checked.ok) throw invalid(`${path}: ${checked.message}`);
   return checked.configs;
 }

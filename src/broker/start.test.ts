@@ -26,6 +26,30 @@ describe("options", () => {
     ["an unknown durability", { durability: "none" }, /"durability" must be one of fsync, os, not none/],
     ["a switch that is none", { autoCreateTopics: "yes" }, /"autoCreateTopics" must be true or false/],
     ["an unknown topic setting", { topicDefaults: { "retention.mss": 1 } }, /"topicDefaults": .*retention.mss/],
+    ["a platform that is none", { platform: {} }, /"platform" must be an object with clock, disk, network, random/],
+    ["a logger that is none", { logger: () => {} }, /"logger" must be an object with log/],
+    [
+      "bounds that exclude each other",
+      { groupMinSessionTimeoutMs: 31 * 60_000 },
+      /"groupMinSessionTimeoutMs" must not be/,
+    ],
+    ["an address that nobody can connect to", { host: "0.0.0.0" }, /cannot connect to 0\.0\.0\.0/],
+    ["no listener", { listeners: [] }, /"listeners" must be a list/],
+    ["a listener without a name", { listeners: [{ port: 0 }] }, /"listeners\[0\]\.name" must be a name/],
+    ["an unknown part of a listener", { listeners: [{ name: "A", ports: 0 }] }, /no part of a listener "ports"/],
+    ["a listener's port that is none", { listeners: [{ name: "A", port: -1 }] }, /"listeners\[0\]\.port" must be/],
+    ["two listeners of one name", { listeners: [{ name: "A" }, { name: "a" }] }, /two listeners have the name a/],
+    [
+      "two listeners at one address",
+      {
+        listeners: [
+          { name: "A", port: 1 },
+          { name: "B", port: 1 },
+        ],
+      },
+      /two listeners have the address 127\.0\.0\.1:1/,
+    ],
+    ["listeners beside a port", { listeners: [{ name: "A" }], port: 0 }, /"listeners" and "port" exclude each other/],
     ["a topic setting without sense", { topicDefaults: { "retention.ms": "x" } }, /"topicDefaults": .*retention.ms/],
   ])("%s is refused by name", async (_what, options, message) => {
     const problem = await problemOf(options as BrokerOptions);

@@ -1,31 +1,47 @@
 import { resolve } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
-import type { BrokerOptions, Durability } from "../broker/index.ts";
+import type { BrokerOptions, ListenerOptions } from "../broker/index.ts";
 import type { LogLevel } from "../platform/logger.ts";
 import { wholeNumber } from "./arguments.ts";
 import { CliError } from "./cli-error.ts";
 
-interface Flags {
-  readonly dataDir?: string;
-  readonly host: string;
-  readonly port: number;
-  readonly advertisedHost?: string;
-  readonly advertisedPort?: number;
-  readonly durability: Durability;
-  readonly partitions: number;
-  readonly autoCreateTopics: boolean;
-  readonly topicDefault: Readonly<Record<string, string>>;
-  readonly maxRequestBytes?: number;
-  readonly maxConnections?: number;
-  readonly maxConnectionsPerAddress?: number;
-  readonly connectionsMaxIdleMs?: number;
-  readonly queuedMaxRequestBytes?: number;
-  readonly queuedMaxReplyBytes?: number;
+/** Flags are the options of `Broker.start` under their names, but for those that a command line writes otherwise. */
+interface Flags extends Omit<BrokerOptions, "listeners" | "platform" | "logger"> {
+  readonly listeners?: readonly NamedAddress[];
+  readonly advertisedListeners?: readonly NamedAddress[];
   readonly logLevel: LogLevel;
 }
 
+interface NamedAddress {
+  readonly name: string;
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Of `Broker.start`, whose defaults and limits hold. */
+const numbers: readonly (readonly [flag: string, description: string])[] = [
+  ["--node-id <n>", "the broker's id in the protocol (default: 1)"],
+  ["--default-partitions <n>", "partitions of a topic created without a number (default: 1)"],
+  ["--offsets-topic-partitions <n>", "partitions of __consumer_offsets, when it is created (default: 4)"],
+  ["--transaction-topic-partitions <n>", "partitions of __transaction_state, when it is created (default: 4)"],
+  ["--transaction-max-timeout-ms <ms>", "the longest transaction timeout (default: 15 minutes)"],
+  ["--transactional-id-expiration-ms <ms>", "how long an unused transactional id is remembered (default: 7 days)"],
+  ["--producer-id-expiration-ms <ms>", "how long the state of a silent producer is kept (default: 1 day)"],
+  ["--group-initial-rebalance-delay-ms <ms>", "how long a group's first member waits for others (default: 0)"],
+  ["--group-min-session-timeout-ms <ms>", "the shortest session timeout (default: 6 seconds)"],
+  ["--group-max-session-timeout-ms <ms>", "the longest session timeout (default: 30 minutes)"],
+  ["--offsets-retention-ms <ms>", "how long committed offsets outlive their group (default: 7 days)"],
+  ["--max-request-bytes <n>", "larger requests end the connection (default: 100 MiB)"],
+  ["--max-connections <n>", "connections at a time; more are refused (default: any number)"],
+  ["--max-connections-per-address <n>", "those from one address (default: any number)"],
+  ["--connections-max-idle-ms <ms>", "when an idle connection is closed (default: 10 minutes)"],
+  ["--queued-max-request-bytes <n>", "what requests may take up together (default: 256 MiB)"],
+  ["--queued-max-reply-bytes <n>", "what replies may take up together (default: 512 MiB)"],
+  ["--max-fetch-bytes <n>", "the most that one fetch returns (default: 55 MiB)"],
+];
+
 export function addBrokerCommand(program: Command): void {
-  program
+  const command = program
     .command("broker")
     .summary("run a broker that any Kafka client can use")
     .description(
@@ -33,29 +49,36 @@ export function addBrokerCommand(program: Command): void {
         "connect; its log goes to standard error.",
     )
     .option("--data-dir <folder>", "where the logs are kept, made when missing (default: in memory, gone at the end)")
-    .option("--host <address>", "the address to listen on", "127.0.0.1")
-    .option("--port <n>", "the port to listen on, 0 for any free one", wholeNumber(0, 65_535), 9092)
+    .option("--host <address>", "the address to listen on (default: 127.0.0.1)")
+    .option("--port <n>", "the port to listen on, 0 for any free one (default: 9092)", wholeNumber(0, 65_535))
     .option("--advertised-host <name>", "what clients are told to connect to (default: --host)")
     .option("--advertised-port <n>", "what clients are told to connect to (default: the port)", wholeNumber(1, 65_535))
+    .addOption(
+      new Option(
+        "--listeners <NAME://host:port,...>",
+        "several addresses to listen on, in place of the four flags above",
+      )
+        .argParser(addresses)
+        .conflicts(["host", "port", "advertisedHost", "advertisedPort"]),
+    )
+    .option(
+      "--advertised-listeners <NAME://host:port,...>",
+      "what clients of a listener are told to connect to, where that is another address",
+      addresses,
+    )
     .addOption(
       new Option("--durability <mode>", "fsync: acknowledged means on the disk; os: handed to the operating system")
         .choices(["fsync", "os"])
         .default("fsync"),
     )
-    .option("--partitions <n>", "partitions of a topic created without a number", wholeNumber(1, 100_000), 1)
     .option("--no-auto-create-topics", "do not create a topic because a client asks for it")
     .option(
-      "--topic-default <name=value>",
+      "--topic-defaults <name=value>",
       "a setting of topics that do not have their own; may be repeated",
       setting,
-      {},
-    )
-    .option("--max-request-bytes <n>", "larger requests end the connection (default: 100 MiB)", positive)
-    .option("--max-connections <n>", "connections at a time; more are refused (default: any number)", positive)
-    .option("--max-connections-per-address <n>", "those from one address (default: any number)", positive)
-    .option("--connections-max-idle-ms <n>", "when an idle connection is closed (default: 10 minutes)", positive)
-    .option("--queued-max-request-bytes <n>", "what requests may take up together (default: 256 MiB)", positive)
-    .option("--queued-max-reply-bytes <n>", "what replies may take up together (default: 512 MiB)", positive)
+    );
+  for (const [flag, description] of numbers) command.option(flag, description, wholeNumber(0));
+  command
     .addOption(
       new Option("--log-level <level>", "the least important lines to log")
         .choices(["debug", "info", "warn", "error"])
@@ -85,24 +108,38 @@ async function runBroker(flags: Flags): Promise<void> {
   // Started with a channel to its parent, it ends with it: nobody would know of it any more.
   process.once("disconnect", stop);
   process.once("SIGINT", stop);
-  console.log(`oncilla broker listening on ${broker.address}`);
+  console.log(`oncilla broker listening on ${broker.addresses.join(",")}`);
 }
 
-/** Flags that are not named here have the names of their options. */
-function optionsOf({ dataDir, partitions, topicDefault, logLevel: _, ...options }: Flags): BrokerOptions {
+function optionsOf({ listeners, advertisedListeners = [], logLevel: _, ...options }: Flags): BrokerOptions {
+  if (!listeners && advertisedListeners.length > 0) throw new CliError("--advertised-listeners goes with --listeners");
   return {
     ...options,
-    ...(dataDir === undefined ? {} : { dataDir: resolve(dataDir) }),
-    defaultPartitions: partitions,
-    topicDefaults: topicDefault,
+    ...(options.dataDir === undefined ? {} : { dataDir: resolve(options.dataDir) }),
+    ...(listeners ? { listeners: withAdvertised(listeners, advertisedListeners) } : { port: options.port ?? 9092 }),
   };
 }
 
-function positive(text: string): number {
-  return wholeNumber(1, Number.MAX_SAFE_INTEGER)(text);
+function withAdvertised(listeners: readonly NamedAddress[], advertised: readonly NamedAddress[]): ListenerOptions[] {
+  const strange = advertised.find(({ name }) => !listeners.some((listener) => listener.name === name));
+  if (strange) throw new CliError(`--advertised-listeners: there is no listener ${strange.name}`);
+  return listeners.map((listener) => {
+    const told = advertised.find(({ name }) => name === listener.name);
+    return told ? { ...listener, advertisedHost: told.host, advertisedPort: told.port } : listener;
+  });
 }
 
-function setting(text: string, previous: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+function addresses(text: string): NamedAddress[] {
+  return text.split(",").map((part) => {
+    const match = /^(?<name>[\w.-]+):\/\/(?:\[(?<v6>[^\]]+)\]|(?<v4>[^:\s]+)):(?<port>\d{1,5})$/.exec(part.trim());
+    const { name, v6, v4 = v6, port } = match?.groups ?? {};
+    if (name === undefined || v4 === undefined)
+      throw new InvalidArgumentError("It must be of the form NAME://host:port.");
+    return { name, host: v4, port: Number(port) };
+  });
+}
+
+function setting(text: string, previous: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> {
   const at = text.indexOf("=");
   if (at < 1) throw new InvalidArgumentError("It must be of the form name=value.");
   return { ...previous, [text.slice(0, at)]: text.slice(at + 1) };

@@ -1,4 +1,5 @@
 /** The broker's own settings under Kafka's names, for DescribeConfigs. They are given at the start and do not change. */
+import { type Endpoint, formatAddress } from "../listeners.ts";
 import type { BrokerConfig } from "../options.ts";
 import { type ConfigType, configTypeCodes } from "./definition.ts";
 import { configSources, type DescribedConfig } from "./describe.ts";
@@ -12,11 +13,8 @@ interface BrokerSetting {
   readonly documentation: string;
 }
 
-export function describeBrokerConfigs(
-  config: BrokerConfig,
-  advertised: { readonly host: string; readonly port: number },
-): DescribedConfig[] {
-  return [...ownSettings(config, advertised), ...topicDefaults(config)]
+export function describeBrokerConfigs(config: BrokerConfig, endpoints: readonly Endpoint[]): DescribedConfig[] {
+  return [...ownSettings(config, endpoints), ...topicDefaults(config)]
     .map(({ type, ...setting }) => ({
       ...setting,
       readOnly: true,
@@ -37,10 +35,7 @@ function topicDefaults(config: BrokerConfig): BrokerSetting[] {
   );
 }
 
-function ownSettings(
-  config: BrokerConfig,
-  advertised: { readonly host: string; readonly port: number },
-): BrokerSetting[] {
+function ownSettings(config: BrokerConfig, endpoints: readonly Endpoint[]): BrokerSetting[] {
   const text = (name: string, value: string, documentation: string): BrokerSetting => {
     return { name, type: "string", value, documentation };
   };
@@ -48,8 +43,21 @@ function ownSettings(
     return { name, type, value: String(value), documentation };
   };
   return [
-    text("advertised.listeners", `PLAINTEXT://${advertised.host}:${advertised.port}`, "Where clients connect to."),
-    text("listeners", `PLAINTEXT://${config.host}:${config.port}`, "Where the broker listens."),
+    text(
+      "advertised.listeners",
+      endpoints.map((endpoint) => `${endpoint.listener}://${formatAddress(endpoint)}`).join(","),
+      "Where clients connect to.",
+    ),
+    text(
+      "listeners",
+      config.listeners.map((listener) => `${listener.name}://${formatAddress(listener)}`).join(","),
+      "Where the broker listens.",
+    ),
+    text(
+      "listener.security.protocol.map",
+      config.listeners.map(({ name }) => `${name}:PLAINTEXT`).join(","),
+      "How clients of each listener are secured.",
+    ),
     text("log.dirs", config.dataDir ?? "", "Where the logs are; empty when they are in memory."),
     {
       name: "auto.create.topics.enable",

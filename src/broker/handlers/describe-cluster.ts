@@ -7,10 +7,11 @@ import { CLUSTER_OPERATIONS, OPERATIONS_NOT_ASKED } from "./authorized-operation
 
 const BROKERS = 1;
 
-export function describeClusterHandler({ config, image, advertised }: BrokerServices): Handler<typeof describeCluster> {
+export function describeClusterHandler({ config, image }: BrokerServices): Handler<typeof describeCluster> {
   return {
     api: describeCluster,
-    handle(request, _context, reply) {
+    handle(request, { peer }, reply) {
+      const { host, port } = peer.endpoint;
       const isBrokers = request.endpointType === BROKERS;
       reply({
         throttleTimeMs: 0,
@@ -20,7 +21,7 @@ export function describeClusterHandler({ config, image, advertised }: BrokerServ
           : "The request was sent to an endpoint of type BROKER, but we wanted an endpoint of type CONTROLLER",
         clusterId: image.clusterId,
         controllerId: config.nodeId,
-        brokers: isBrokers ? [{ brokerId: config.nodeId, ...advertised }] : [],
+        brokers: isBrokers ? [{ brokerId: config.nodeId, host, port }] : [],
         clusterAuthorizedOperations: request.includeClusterAuthorizedOperations
           ? CLUSTER_OPERATIONS
           : OPERATIONS_NOT_ASKED,

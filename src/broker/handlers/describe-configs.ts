@@ -48,7 +48,7 @@ function describe(services: BrokerServices, resource: Resource, request: Describ
 }
 
 function configsOf(services: BrokerServices, { resourceType, resourceName }: Resource): DescribedConfig[] | Refusal {
-  const { image, config, advertised } = services;
+  const { image, config, endpoints } = services;
   if (resourceType === TOPIC_RESOURCE) {
     const problem = topicNameProblem(resourceName);
     if (problem !== undefined) return refuse("INVALID_TOPIC_EXCEPTION", problem);
@@ -59,7 +59,7 @@ function configsOf(services: BrokerServices, { resourceType, resourceName }: Res
   if (resourceType === BROKER_RESOURCE) {
     // An empty name asks for what was changed for all brokers at run time: nothing.
     if (resourceName === "") return [];
-    if (resourceName === String(config.nodeId)) return describeBrokerConfigs(config, advertised);
+    if (resourceName === String(config.nodeId)) return describeBrokerConfigs(config, endpoints);
     return refuse(
       "INVALID_REQUEST",
       `Unexpected broker id, expected ${config.nodeId} or empty string, but received ${resourceName}`,

@@ -14,13 +14,14 @@ const NOWHERE = { nodeId: -1, host: "", port: -1 };
 const BATCHED_VERSION = 4;
 
 export function findCoordinatorHandler(services: BrokerServices): Handler<typeof findCoordinator> {
-  const { config, advertised } = services;
+  const { config } = services;
   return {
     api: findCoordinator,
-    async handle(request, { apiVersion }, reply) {
+    async handle(request, { apiVersion, peer }, reply) {
+      const { host, port } = peer.endpoint;
       const { error, message } = await prepare(services, request.keyType);
       const answer = {
-        ...(error === "NONE" ? { nodeId: config.nodeId, ...advertised } : NOWHERE),
+        ...(error === "NONE" ? { nodeId: config.nodeId, host, port } : NOWHERE),
         errorCode: errorCodes[error],
         errorMessage: message,
       };

@@ -7,7 +7,7 @@ import type { RequestOf, ResponseBody } from "../../protocol/schema.ts";
 import type { BrokerServices } from "../broker-services.ts";
 import type { Topic } from "../metadata/image.ts";
 import { isInternalTopic, topicNameProblem } from "../metadata/topic-name.ts";
-import type { Handler } from "../router.ts";
+import type { Handler, RequestContext } from "../router.ts";
 import { CLUSTER_OPERATIONS, OPERATIONS_NOT_ASKED, TOPIC_OPERATIONS } from "./authorized-operations.ts";
 
 type MetadataRequest = RequestOf<typeof metadata>;
@@ -18,14 +18,14 @@ type PartitionResponse = TopicResponse["partitions"][number];
 export function metadataHandler(services: BrokerServices): Handler<typeof metadata> {
   return {
     api: metadata,
-    handle(request, { apiVersion }, reply) {
+    handle(request, context, reply) {
       const missing = missingTopics(services, request);
       if (missing.length === 0) {
-        reply(response(services, request, apiVersion));
+        reply(response(services, request, context));
         return undefined;
       }
       return Promise.all(missing.map((name) => services.topics.ensure(name))).then(() =>
-        reply(response(services, request, apiVersion)),
+        reply(response(services, request, context)),
       );
     },
   };
@@ -39,12 +39,17 @@ function missingTopics({ config, image }: BrokerServices, request: MetadataReque
   );
 }
 
-function response(services: BrokerServices, request: MetadataRequest, apiVersion: number): MetadataResponse {
-  const { config, image, advertised } = services;
+function response(
+  services: BrokerServices,
+  request: MetadataRequest,
+  { apiVersion, peer }: RequestContext,
+): MetadataResponse {
+  const { config, image } = services;
+  const { host, port } = peer.endpoint;
   const operations = request.includeTopicAuthorizedOperations ? TOPIC_OPERATIONS : OPERATIONS_NOT_ASKED;
   return {
     throttleTimeMs: 0,
-    brokers: [{ nodeId: config.nodeId, ...advertised }],
+    brokers: [{ nodeId: config.nodeId, host, port }],
     clusterId: image.clusterId,
     controllerId: config.nodeId,
     topics: topicsAsked(services, request, apiVersion).map((topic) => ({
