@@ -1,12 +1,14 @@
 // What every scenario gets: the broker's address, and names and topics that no other run uses.
 
-import { Kafka, logLevel } from "kafkajs";
+import { Client } from "../../src/client/index.ts";
 
 /** The client id of what only prepares a scenario. */
 export const setupClientId = "interop-setup";
 
 export interface Context {
   bootstrap: string;
+  /** Our own client, which prepares scenarios and looks at what came of them. */
+  client: Client;
   /** Creates a topic with a name that no other run uses, and gives that name. */
   createTopic(partitions: number): Promise<string>;
   /** A name that no other run uses, for groups, transactional ids and topics that the scenario creates itself. */
@@ -23,10 +25,10 @@ export interface RunContext extends Context {
   close(): Promise<void>;
 }
 
-/** A context for one run. Topics are made by kafkajs, from this process, and not by a client that a machine may lack. */
+/** A context for one run. */
 export async function openContext(bootstrap: string): Promise<RunContext> {
-  const admin = new Kafka({ brokers: [bootstrap], clientId: setupClientId, logLevel: logLevel.NOTHING }).admin();
-  await admin.connect();
+  const client = new Client({ brokers: bootstrap, clientId: setupClientId });
+  const admin = client.admin();
   const run = Date.now().toString(36);
   const created: string[] = [];
   const expected = new Map<string, number>();
@@ -34,18 +36,19 @@ export async function openContext(bootstrap: string): Promise<RunContext> {
   const name = (kind: string): string => `interop-${run}-${kind}-${names++}`;
   return {
     bootstrap,
+    client,
     name,
-    async createTopic(numPartitions) {
+    async createTopic(partitions) {
       const topic = name("topic");
-      await admin.createTopics({ topics: [{ topic, numPartitions, replicationFactor: 1 }] });
+      await admin.createTopics([{ topic, partitions, replicationFactor: 1 }]);
       created.push(topic);
       return topic;
     },
     expectRecords: (topic, count) => expected.set(topic, count),
     expected,
     async cleanUp() {
-      if (created.length > 0) await admin.deleteTopics({ topics: created });
+      if (created.length > 0) await admin.deleteTopics(created);
     },
-    close: () => admin.disconnect(),
+    close: () => client.close(),
   };
 }

@@ -8,6 +8,7 @@ const programs = {
   java: { versionFlag: "-version", debianPackage: "default-jdk-headless" },
   mvn: { versionFlag: "-version", debianPackage: "maven" },
   kcat: { versionFlag: "-V", debianPackage: "kcat" },
+  python3: { versionFlag: "--version", debianPackage: "python3-venv" },
 } as const;
 
 export type Program = keyof typeof programs;

@@ -39,6 +39,8 @@ export interface SuiteOptions {
 export class Session {
   readonly rows: Row[] = [];
   readonly options: SuiteOptions;
+  /** Of the clients that said theirs. */
+  readonly versions: Map<string, string> = new Map();
   readonly #startTarget: () => Promise<Target>;
   readonly #only: string;
   #target: Promise<{ target: Target; context: RunContext }> | undefined;
@@ -76,7 +78,7 @@ export class Session {
       row.detail = row.result === "fail" || !(error instanceof Error) ? text : error.message;
     }
     const seconds = ((performance.now() - start) / 1000).toFixed(1);
-    const cells = [row.client.padEnd(22), row.scenario.padEnd(52), row.result.padEnd(12), `${seconds} s`.padStart(7)];
+    const cells = [row.client.padEnd(24), row.scenario.padEnd(52), row.result.padEnd(12), `${seconds} s`.padStart(7)];
     process.stdout.write(`${cells.join("")}  ${row.detail}\n`);
     this.rows.push(row);
   }

@@ -10,6 +10,8 @@ import { killGroup, start } from "./children.ts";
 
 const projectRoot: string = join(import.meta.dirname, "..", "..");
 export const javaDir: string = join(import.meta.dirname, "java");
+/** The programs of the clients that are driven, a folder for each. */
+export const clientsDir: string = join(import.meta.dirname, "clients");
 const pomFile: string = join(javaDir, "pom.xml");
 export const log4jConfig: string = join(javaDir, "log4j2.xml");
 

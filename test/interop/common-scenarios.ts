@@ -1,0 +1,279 @@
+// The scenarios that every client of others goes through as a driven program, each checked record by record.
+
+import { deepStrictEqual, ok } from "node:assert/strict";
+import { endTxn } from "../../src/protocol/apis/end-txn.ts";
+import { produce } from "../../src/protocol/apis/produce.ts";
+import { until } from "../support/until.ts";
+import type { Context } from "./context.ts";
+import { ClientError, type Driver, type ReadRecord, type TopicRecord } from "./driver.ts";
+import { openFaultyProxy } from "./faulty-proxy.ts";
+import { byPartition, type Codec, describeRecord, type InteropRecord, interopRecord } from "./records.ts";
+import { committedOffsets, readTopic, write } from "./truth.ts";
+
+export const partitions = 4;
+const valueSize = 700;
+
+export function recordsOf(topic: string, first: number, count: number, baseTime: number): TopicRecord[] {
+  return Array.from({ length: count }, (_, at) => ({
+    topic,
+    ...interopRecord(first + at, partitions, valueSize, baseTime),
+  }));
+}
+
+/** The same records, in the same order within each partition; with `offsets`, one behind the other. */
+export function same(actual: readonly InteropRecord[], expected: readonly InteropRecord[], what: string): void {
+  deepStrictEqual(byPartition(actual).map(describeRecord), byPartition(expected).map(describeRecord), what);
+}
+
+/** The value of what `markEnds` writes. */
+const endMark = "the end";
+
+/** Writes a last record to each partition, behind everything that a reader is to see. */
+async function markEnds(context: Context, topic: string): Promise<void> {
+  const marks = Array.from({ length: partitions }, (_, partition) => ({ topic, partition, value: endMark }));
+  await write(context.client, marks);
+}
+
+/** What the client shows of a topic up to its end marks, read from the beginning by a group of its own. */
+async function readToMarks(
+  driver: Driver,
+  context: Context,
+  topic: string,
+  isolation: "read_committed" | "read_uncommitted",
+): Promise<ReadRecord[]> {
+  await driver.open(context.bootstrap, { consumer: { group: context.name("group"), topics: [topic], isolation } });
+  const shown: ReadRecord[] = [];
+  let marks = 0;
+  const deadline = performance.now() + 30_000;
+  while (marks < partitions) {
+    ok(performance.now() < deadline, `read only ${shown.length} records and ${marks} end marks in 30 s`);
+    for (const record of (await driver.poll(200)).records) {
+      if (record.value?.toString() === endMark) marks++;
+      else shown.push(record);
+    }
+  }
+  await driver.close();
+  return shown;
+}
+
+/** Write in each codec and read back; read what our own client wrote in it. */
+export async function produceAndConsume(driver: Driver, context: Context, codecs: readonly Codec[]): Promise<string> {
+  const count = 200;
+  for (const compression of codecs) {
+    const topic = await context.createTopic(partitions);
+    const baseTime = Date.now();
+    const sent = recordsOf(topic, 0, count, baseTime);
+
+    await driver.open(context.bootstrap, { producer: { idempotent: false, compression } });
+    const offsets = await driver.send(sent);
+    deepStrictEqual(
+      offsets,
+      sent.map((_, index) => Math.floor(index / partitions)),
+      `${compression}: offsets`,
+    );
+    same(await readTopic(context.client, topic, "read_uncommitted"), sent, `${compression}: what is in the log`);
+    await markEnds(context, topic);
+    const shown = await readToMarks(driver, context, topic, "read_committed");
+    same(shown, sent, `${compression}: what it reads of its own`);
+    deepStrictEqual(
+      byPartition(shown).map(({ offset }) => offset),
+      byPartition(sent).map((_, at) => at % (count / partitions)),
+      `${compression}: offsets that it reads`,
+    );
+
+    const ours = await context.createTopic(partitions);
+    const written = recordsOf(ours, 0, count, baseTime);
+    await write(context.client, written, compression);
+    await markEnds(context, ours);
+    same(await readToMarks(driver, context, ours, "read_committed"), written, `${compression}: what it reads of ours`);
+    for (const each of [topic, ours]) context.expectRecords(each, count + partitions);
+  }
+  return codecs.join(", ");
+}
+
+/**
+ * Answers to Produce requests are lost, so that the client sends batches again that are in the log already. The same
+ * without idempotence must leave duplicates, or fail: or else the losses would prove nothing.
+ */
+export async function idempotence(driver: Driver, context: Context): Promise<string> {
+  const proxy = await openFaultyProxy(context.bootstrap);
+  const rounds = 6;
+  const perRound = 200;
+  try {
+    const topic = await context.createTopic(partitions);
+    await driver.open(proxy.address, { producer: { idempotent: true, batchBytes: 4096 } });
+    const sent: TopicRecord[] = [];
+    for (let round = 0; round < rounds; round++) {
+      const records = recordsOf(topic, round * perRound, perRound, Date.now());
+      // Once at the first request, once in the middle of many.
+      proxy.faults.at(produce, 1 + (round % 3), "lose answer");
+      await driver.send(records);
+      sent.push(...records);
+    }
+    deepStrictEqual(proxy.faults.hits, rounds, "answers lost");
+    same(await readTopic(context.client, topic, "read_uncommitted"), sent, "what is in the log");
+
+    const plain = await context.createTopic(partitions);
+    await driver.open(proxy.address, { producer: { idempotent: false, batchBytes: 4096 } });
+    proxy.faults.at(produce, 1, "lose answer");
+    const records = recordsOf(plain, 0, perRound, Date.now());
+    const failed = await driver.send(records).then(
+      () => false,
+      (error: unknown) => error instanceof ClientError,
+    );
+    await driver.close();
+    const stored = (await readTopic(context.client, plain, "read_uncommitted")).length;
+    ok(failed || stored > perRound, "the lost answer changed nothing without idempotence");
+    const without = failed ? "the send fails" : `${stored - perRound} duplicates`;
+    return `${sent.length} records, ${rounds} answers lost; without idempotence ${without}`;
+  } finally {
+    await proxy.close();
+  }
+}
+
+/** Commits two of three transactions over all partitions and aborts the third; on request, the answers get lost. */
+export async function transactions(driver: Driver, context: Context, loseAnswers: boolean): Promise<string> {
+  const proxy = await openFaultyProxy(context.bootstrap);
+  const rounds = 9;
+  try {
+    const topic = await context.createTopic(partitions);
+    const transactionalId = context.name("id");
+    await driver.open(loseAnswers ? proxy.address : context.bootstrap, { producer: { transactionalId } });
+    const all: TopicRecord[] = [];
+    const committed: TopicRecord[] = [];
+    for (let round = 0; round < rounds; round++) {
+      const records = recordsOf(topic, round * 20, 20, Date.now());
+      await driver.begin();
+      if (loseAnswers && round % 2 === 1) proxy.faults.at(produce, 1, "lose answer");
+      await driver.send(records);
+      all.push(...records);
+      if (loseAnswers) proxy.faults.at(endTxn, 1, "lose answer");
+      if (round % 3 === 1) {
+        await driver.abort();
+      } else {
+        await driver.commit();
+        committed.push(...records);
+      }
+    }
+    await driver.close();
+    if (loseAnswers) deepStrictEqual(proxy.faults.hits, rounds + Math.floor(rounds / 2), "answers lost");
+    await markEnds(context, topic);
+    for (const [isolation, expected] of [
+      ["read_committed", committed],
+      ["read_uncommitted", all],
+    ] as const) {
+      same(await readToMarks(driver, context, topic, isolation), expected, `${isolation}, as it reads`);
+      const stored = (await readTopic(context.client, topic, isolation)).filter(
+        ({ value }) => value?.toString() !== endMark,
+      );
+      same(stored, expected, `${isolation}, as we read`);
+    }
+    const lost = loseAnswers ? `, ${proxy.faults.hits} answers lost` : "";
+    return `${committed.length} committed, ${all.length - committed.length} aborted${lost}`;
+  } finally {
+    await proxy.close();
+  }
+}
+
+/** Consume, transform, produce: after an abort the group is where it was, and the same records are done again. */
+export async function offsetsInTransactions(driver: Driver, context: Context): Promise<string> {
+  const [input, output] = [await context.createTopic(partitions), await context.createTopic(partitions)];
+  const count = 80;
+  const baseTime = Date.now();
+  const source = recordsOf(input, 0, count, baseTime);
+  await write(context.client, source);
+  const group = context.name("group");
+  const clients = { producer: { transactionalId: context.name("id") }, consumer: { group, topics: [input] } };
+  const done = new Map<number, number>();
+  const total = (): number => [...done.values()].reduce((sum, offset) => sum + offset, 0);
+  let aborts = 0;
+  await driver.open(context.bootstrap, clients);
+  const deadline = performance.now() + 60_000;
+  for (let round = 0; total() < count; ) {
+    ok(performance.now() < deadline, `only ${total()} of ${count} records in 60 s`);
+    const { records } = await driver.poll(300, 15);
+    if (records.length === 0) continue;
+    for (const record of records) {
+      deepStrictEqual(record.offset, nextOf(done, records, record), `the next record of partition ${record.partition}`);
+    }
+    const offsets = nextOffsets(records);
+    await driver.begin();
+    await driver.send(records.map((record) => ({ ...record, topic: output })));
+    await driver.sendOffsets(offsets);
+    if (round++ % 2 === 0) {
+      await driver.abort();
+      aborts++;
+      await until(async () => sameOffsets(await committedOffsets(context.client, group), done));
+      // The member starts over from what the group knows.
+      await driver.open(context.bootstrap, clients);
+    } else {
+      await driver.commit();
+      for (const { partition, offset } of offsets) done.set(partition, offset);
+      await until(async () => sameOffsets(await committedOffsets(context.client, group), done));
+    }
+  }
+  await driver.close();
+  const written = await readTopic(context.client, output, "read_committed");
+  same(written, source, "the output, read_committed");
+  const stored = (await readTopic(context.client, output, "read_uncommitted")).length;
+  ok(aborts > 0 && stored > count, `${aborts} aborts, ${stored} records stored`);
+  return `${count} records once, ${stored - count} more aborted in ${aborts} transactions`;
+}
+
+/** A second producer of the same id takes over while the first has a transaction open. */
+export async function fencing(older: Driver, newer: Driver, context: Context): Promise<string> {
+  const topic = await context.createTopic(partitions);
+  const producer = { transactionalId: context.name("id") };
+  const [first, open, late, last] = [0, 20, 40, 60].map((at) => recordsOf(topic, at, 20, Date.now())) as [
+    TopicRecord[],
+    TopicRecord[],
+    TopicRecord[],
+    TopicRecord[],
+  ];
+  await older.open(context.bootstrap, { producer });
+  await older.begin();
+  await older.send(first);
+  await older.commit();
+  await older.begin();
+  await older.send(open);
+  await newer.open(context.bootstrap, { producer });
+  await newer.begin();
+  const errors = [await fenced(() => older.send(late)), await fenced(() => older.commit())];
+  await newer.send(last);
+  await newer.commit();
+  await newer.close();
+  await markEnds(context, topic);
+  const committed = [...first, ...last];
+  same(await readToMarks(newer, context, topic, "read_committed"), committed, "read_committed");
+  same(await readToMarks(newer, context, topic, "read_uncommitted"), [...first, ...open, ...last], "read_uncommitted");
+  return errors.join(", ");
+}
+
+async function fenced(act: () => Promise<unknown>): Promise<string> {
+  try {
+    await act();
+  } catch (error) {
+    if (!(error instanceof ClientError)) throw error;
+    const match = /\w*(fenced|invalid_?producer_?epoch|producer epoch)\w*/i.exec(error.message);
+    ok(match, `not a fencing error: ${error.message}`);
+    return match[0];
+  }
+  throw new Error("a fenced producer was not refused");
+}
+
+/** The offset at which a record must be: behind those before it in `records`, or where the group is. */
+function nextOf(done: ReadonlyMap<number, number>, records: readonly ReadRecord[], record: ReadRecord): number {
+  const before = records.slice(0, records.indexOf(record)).filter(({ partition }) => partition === record.partition);
+  return (done.get(record.partition) ?? 0) + before.length;
+}
+
+/** Behind the last record of each partition. */
+export function nextOffsets(records: readonly ReadRecord[]): { topic: string; partition: number; offset: number }[] {
+  const next = new Map<number, { topic: string; partition: number; offset: number }>();
+  for (const { topic, partition, offset } of records) next.set(partition, { topic, partition, offset: offset + 1 });
+  return [...next.values()];
+}
+
+function sameOffsets(left: ReadonlyMap<number, number>, right: ReadonlyMap<number, number>): boolean {
+  return left.size === right.size && [...left].every(([partition, offset]) => right.get(partition) === offset);
+}

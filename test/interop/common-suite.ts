@@ -1,0 +1,56 @@
+// The suite of a client that is driven as a program of its own.
+
+import { fencing, idempotence, offsetsInTransactions, produceAndConsume, transactions } from "./common-scenarios.ts";
+import type { Context } from "./context.ts";
+import { type ConsumerSettings, Driver, type Launch } from "./driver.ts";
+import { groupRebalance } from "./group-scenario.ts";
+import type { Codec } from "./records.ts";
+import type { Suite } from "./session.ts";
+
+export interface CommonClient {
+  name: string;
+  about: string;
+  /** Builds or installs what the program needs, once; throws `NotRun` where that is not to be had. */
+  prepare(): Promise<Launch>;
+  codecs: readonly Codec[];
+  /** How its groups rebalance, as the row says it. */
+  groups: Readonly<Record<string, Pick<ConsumerSettings, "protocol" | "assignor">>>;
+}
+
+export function commonSuite(client: CommonClient): Suite {
+  return {
+    about: client.about,
+    async run(session) {
+      let launch: Promise<Launch> | undefined;
+      const scenario = (name: string, drivers: number, body: (context: Context, ...all: Driver[]) => Promise<string>) =>
+        session.check(client.name, name, async () => {
+          launch ??= client.prepare();
+          const program = await launch;
+          const started: Driver[] = [];
+          try {
+            for (let i = 0; i < drivers; i++) started.push(await Driver.start(program));
+            for (const { version } of started) session.versions.set(client.name, version);
+            return await body(await session.context(), ...started);
+          } finally {
+            for (const driver of started) driver.kill();
+          }
+        });
+      const one = (name: string, body: (driver: Driver, context: Context) => Promise<string>) =>
+        scenario(name, 1, (context, driver) => body(driver as Driver, context));
+      const two = (name: string, body: (drivers: [Driver, Driver], context: Context) => Promise<string>) =>
+        scenario(name, 2, (context, ...both) => body(both as [Driver, Driver], context));
+
+      await one("produce and consume, each codec", (driver, context) =>
+        produceAndConsume(driver, context, client.codecs),
+      );
+      await one("idempotent produce, answers lost", idempotence);
+      await one("transactions, committed and aborted", (driver, context) => transactions(driver, context, false));
+      await one("transactions, answers lost", (driver, context) => transactions(driver, context, true));
+      await one("offsets in transactions", offsetsInTransactions);
+      await two("fencing of the older producer", ([older, newer], context) => fencing(older, newer, context));
+      for (const [name, how] of Object.entries(client.groups)) {
+        await two(`group rebalance, ${name}`, (drivers, context) => groupRebalance(drivers, context, how));
+      }
+    },
+  };
+}
