@@ -1,46 +1,10 @@
-import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { brokerOptionNames } from "../src/broker/options.ts";
-
-const main = join(import.meta.dirname, "../src/cli/main.ts");
-
-interface Outcome {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-function oncilla(...args: string[]): {
-  readonly outcome: Promise<Outcome>;
-  firstLine(): Promise<string>;
-  kill(signal: NodeJS.Signals): void;
-} {
-  const child = spawn(process.execPath, [main, ...args], { stdio: ["ignore", "pipe", "pipe"] });
-  let stdout = "";
-  let stderr = "";
-  child.stdout.on("data", (chunk: Buffer) => {
-    stdout += chunk;
-  });
-  child.stderr.on("data", (chunk: Buffer) => {
-    stderr += chunk;
-  });
-  return {
-    outcome: new Promise((resolve) => child.once("close", (code) => resolve({ code, stdout, stderr }))),
-    firstLine: () =>
-      new Promise((resolve) => {
-        const look = (): void => {
-          if (stdout.includes("\n")) resolve(stdout.slice(0, stdout.indexOf("\n")));
-        };
-        child.stdout.on("data", look);
-        look();
-      }),
-    kill: (signal) => child.kill(signal),
-  };
-}
+import { type Outcome, oncilla } from "./support/command.ts";
 
 describe("command line", () => {
   let folder: string;
@@ -109,7 +73,7 @@ describe("command line", () => {
     const flags = new Set(stdout.match(/(?<=^ +--(?:no-)?)(?!no-)[a-z-]+/gm));
     const kebab = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
     const options = brokerOptionNames.filter((name) => name !== "platform" && name !== "logger").map(kebab);
-    expect([...flags].sort()).toEqual([...options, "advertised-listeners", "log-level"].sort());
+    expect([...flags].sort()).toEqual([...options, "advertised-listeners", "log-format", "log-level", "stop-timeout-ms"].sort());
   });
 
   it("broker: several listeners, in Kafka's notation", async () => {

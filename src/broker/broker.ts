@@ -105,7 +105,11 @@ export class Broker {
       onAcceptError: (error) => this.#connections.acceptFailed(error),
     });
     this.#maintain();
-    this.#logger.log("info", "broker started", { address: this.addresses.join(","), ...this.#identity() });
+    this.#logger.log("info", "broker started", {
+      address: this.addresses.join(","),
+      ...this.#identity(),
+      ...this.#core.partitions.summary(),
+    });
   }
 
   #identity(): Readonly<Record<string, unknown>> {

@@ -97,16 +97,16 @@ describe("connections", () => {
   });
 
   it("one that is idle for connectionsMaxIdleMs is closed, also in the middle of a frame; one that waits is not", async () => {
-    await start({ connectionsMaxIdleMs: 100 });
+    await start({ connectionsMaxIdleMs: 300 });
     const session = await RawSession.open(broker.address);
     const topic = await session.createTopic("idle");
-    const waiting = session.fetch(topic, { maxWaitMs: 600 });
+    const waiting = session.fetch(topic, { maxWaitMs: 1_000 });
     const silent = await open();
     const stalled = await open();
     stalled.write(fetchRequest(topic, 0).subarray(0, 20));
     const startedAt = performance.now();
     await Promise.all([isEnded(silent), isEnded(stalled)]);
-    expect(performance.now() - startedAt).toBeGreaterThan(95);
+    expect(performance.now() - startedAt).toBeGreaterThan(290);
     // It was answered long after the others were closed.
     expect((await waiting).error).toBe("NONE");
     await session.client.closed;

@@ -52,11 +52,8 @@ export class Partition {
    * during the call unless the batch has to wait; then its bytes are copied.
    */
   append(batch: RecordBatch, verification: Verification | undefined, done: AppendDone): void {
-    const { offlineReason } = this.log;
     const queue = this.#waiting.size > 0 ? this.#waiting.get(batch.producerId) : undefined;
-    // Before the producer is looked at: behind a batch that the log could not take, its next one would look out of order.
-    if (offlineReason) done({ ok: false, error: "KAFKA_STORAGE_ERROR", message: offlineReason.message });
-    else if (queue) queue.push({ batch: copyOf(batch), verification, done });
+    if (queue) queue.push({ batch: copyOf(batch), verification, done });
     else if (verification) this.#verify(batch, verification, done);
     else done(this.log.append([batch], "client"));
   }

@@ -38,6 +38,12 @@ export class Partitions {
     this.#options = options;
   }
 
+  /** How many there are, and how much of their logs was read to check it when they were opened. */
+  summary(): { readonly partitions: number; readonly scannedBytes: number } {
+    const all = this.#all();
+    return { partitions: all.length, scannedBytes: all.reduce((sum, { log }) => sum + log.scannedBytes, 0) };
+  }
+
   /** Or why it cannot be used. */
   find(topic: string, index: number): Partition | ErrorName {
     const id = this.#image.topic(topic)?.id;

@@ -1,7 +1,8 @@
 import { resolve } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
-import type { BrokerOptions, ListenerOptions } from "../broker/index.ts";
+import type { Broker, BrokerOptions, ListenerOptions } from "../broker/index.ts";
 import type { LogLevel } from "../platform/logger.ts";
+import type { LogFormat } from "../platform/node/logger.ts";
 import { wholeNumber } from "./arguments.ts";
 import { CliError } from "./cli-error.ts";
 
@@ -9,7 +10,9 @@ import { CliError } from "./cli-error.ts";
 interface Flags extends Omit<BrokerOptions, "listeners" | "platform" | "logger"> {
   readonly listeners?: readonly NamedAddress[];
   readonly advertisedListeners?: readonly NamedAddress[];
+  readonly stopTimeoutMs: number;
   readonly logLevel: LogLevel;
+  readonly logFormat: LogFormat;
 }
 
 interface NamedAddress {
@@ -46,7 +49,8 @@ export function addBrokerCommand(program: Command): void {
     .summary("run a broker that any Kafka client can use")
     .description(
       "Runs a broker until it is told to stop (SIGTERM, Ctrl-C). It prints one line on standard output when clients can " +
-        "connect; its log goes to standard error.",
+        "connect; its log goes to standard error. A second signal, or --stop-timeout-ms, ends it at once with exit code 1: " +
+        "nothing acknowledged is lost, but the next start has more to check.",
     )
     .option("--data-dir <folder>", "where the logs are kept, made when missing (default: in memory, gone at the end)")
     .option("--host <address>", "the address to listen on (default: 127.0.0.1)")
@@ -79,10 +83,16 @@ export function addBrokerCommand(program: Command): void {
     );
   for (const [flag, description] of numbers) command.option(flag, description, wholeNumber(0));
   command
+    .option("--stop-timeout-ms <ms>", "how long a clean stop may take", wholeNumber(0), 25_000)
     .addOption(
       new Option("--log-level <level>", "the least important lines to log")
         .choices(["debug", "info", "warn", "error"])
         .default("info"),
+    )
+    .addOption(
+      new Option("--log-format <format>", "text: time, level, message, name=value; json: an object a line")
+        .choices(["text", "json"])
+        .default("text"),
     )
     .action(runBroker);
 }
@@ -93,25 +103,38 @@ async function runBroker(flags: Flags): Promise<void> {
     import("../broker/index.ts"),
     import("../platform/node/logger.ts"),
   ]);
-  const broker = await Broker.start({ ...optionsOf(flags), logger: stderrLogger(flags.logLevel) }).catch(
-    (error: unknown) => {
-      throw error instanceof BrokerError ? new CliError(error.message) : error;
-    },
-  );
-  const stop = (): void => {
-    broker.stop().catch((error: unknown) => {
-      console.error(`oncilla: the broker did not stop cleanly: ${error instanceof Error ? error.message : error}`);
-      process.exitCode = 1;
-    });
-  };
-  process.once("SIGTERM", stop);
-  // Started with a channel to its parent, it ends with it: nobody would know of it any more.
-  process.once("disconnect", stop);
-  process.once("SIGINT", stop);
+  const logger = stderrLogger(flags.logLevel, flags.logFormat);
+  const broker = await Broker.start({ ...optionsOf(flags), logger }).catch((error: unknown) => {
+    throw error instanceof BrokerError ? new CliError(error.message) : error;
+  });
+  stopOnSignals(broker, flags.stopTimeoutMs);
   console.log(`oncilla broker listening on ${broker.addresses.join(",")}`);
 }
 
-function optionsOf({ listeners, advertisedListeners = [], logLevel: _, ...options }: Flags): BrokerOptions {
+/** The first signal asks the broker to stop. A second one, or too long a wait, ends the process as it is. */
+function stopOnSignals(broker: Broker, timeoutMs: number): void {
+  let isStopping = false;
+  const giveUp = (reason: string): void => {
+    console.error(`oncilla: the broker did not stop cleanly: ${reason}`);
+    process.exit(1);
+  };
+  const stop = (): void => {
+    if (isStopping) giveUp("it was told to stop at once");
+    isStopping = true;
+    const timer = setTimeout(giveUp, timeoutMs, `it took longer than ${timeoutMs} ms`);
+    broker.stop().then(
+      () => clearTimeout(timer),
+      (error: unknown) => giveUp(error instanceof Error ? error.message : String(error)),
+    );
+  };
+  process.on("SIGTERM", stop);
+  process.on("SIGINT", stop);
+  // Started with a channel to its parent, it ends with it: nobody would know of it any more.
+  process.once("disconnect", stop);
+}
+
+function optionsOf(flags: Flags): BrokerOptions {
+  const { listeners, advertisedListeners = [], stopTimeoutMs: _, logLevel: __, logFormat: ___, ...options } = flags;
   if (!listeners && advertisedListeners.length > 0) throw new CliError("--advertised-listeners goes with --listeners");
   return {
     ...options,

@@ -81,6 +81,9 @@ function expectOffline(): void {
   const error = "KAFKA_STORAGE_ERROR";
   expect(log.offlineReason).toBeInstanceOf(DiskError);
   expect(tryAppend()).toBe(error);
+  // Also what would be refused for its producer's sake: the batches before it may be those that were not taken.
+  expect(log.append([batchOf({ producerId: 1, sequence: 99 })], "client")).toMatchObject({ error });
+  expect(log.startVerification(1, 0, 0, false)).toMatchObject({ error });
   expect(log.read({ offset: 0, maxBytes: 1, isolation: "read_uncommitted", minOneBatch: true })).toMatchObject({
     error,
   });

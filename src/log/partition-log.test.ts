@@ -443,6 +443,10 @@ describe("delete", () => {
     await log.delete();
     expect(fixture.disk.list("")).toEqual([]);
     expect(log.append([batchOf()], "client")).toMatchObject({ error: "KAFKA_STORAGE_ERROR" });
+    // Nothing that looks like a fault.
+    expect(fixture.lines.filter(({ level }) => level !== "warn")).toEqual([
+      { level: "info", message: "partition deleted", fields: { topicPartition: "topic-0" } },
+    ]);
     log = await fixture.open();
     expect(log.logEndOffset).toBe(0);
   });

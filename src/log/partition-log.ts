@@ -53,6 +53,8 @@ const WRITE_BACK_BYTES = 64 * 1024 * 1024;
  */
 export class PartitionLog {
   readonly leaderEpoch: number;
+  /** How much of the segments was read to check it when the log was opened: 0 after a clean stop. */
+  readonly scannedBytes: number;
   readonly #disk: Disk;
   readonly #clock: Clock;
   readonly #logger: Logger;
@@ -107,6 +109,7 @@ export class PartitionLog {
   private constructor(options: PartitionLogOptions, recovered: RecoveredLog, logStartOffset: number) {
     const { topic, partition } = options.topicPartition;
     this.leaderEpoch = options.leaderEpoch;
+    this.scannedBytes = recovered.scannedBytes;
     this.#disk = options.disk;
     this.#clock = options.clock;
     this.#logger = options.logger;
@@ -197,6 +200,9 @@ export class PartitionLog {
     const [first] = batches;
     assert(first);
     assert(batches.length === 1 || batches.every((batch) => !batch.hasProducerId));
+    // Before the producer is looked at: behind a batch that an offline log did not take, its next one is not out of order.
+    const unavailable = this.#unavailable();
+    if (unavailable) return unavailable;
     if (first.hasProducerId) {
       const decision = this.#producers.check(first, origin, guard);
       if (decision.kind === "duplicate") return this.#duplicate(decision.original);
@@ -215,7 +221,7 @@ export class PartitionLog {
    * Errors: INVALID_PRODUCER_EPOCH, TRANSACTION_COORDINATOR_FENCED, KAFKA_STORAGE_ERROR.
    */
   appendMarker(marker: MarkerOptions): AppendOutcome {
-    const refusal = this.#producers.checkMarker(marker);
+    const refusal = this.#unavailable() ?? this.#producers.checkMarker(marker);
     if (refusal) return refusal;
     const outcome = this.#write([new RecordBatch(buildMarker(marker))]);
     if (!outcome.ok) return outcome;
@@ -238,7 +244,9 @@ export class PartitionLog {
     isVersion2: boolean,
   ): VerificationOutcome {
     const now = this.#clock.now();
-    return this.#producers.startVerification(producerId, producerEpoch, baseSequence, isVersion2, now);
+    return (
+      this.#unavailable() ?? this.#producers.startVerification(producerId, producerEpoch, baseSequence, isVersion2, now)
+    );
   }
 
   /** Calls back once everything below `offset` is durable, or with the error that took the log offline. Calls back before
@@ -372,7 +380,8 @@ export class PartitionLog {
    * a crash such a folder is to be removed. */
   async delete(): Promise<void> {
     const aside = `${this.#folder}.${this.#topicId}-delete`;
-    this.#goOffline(new Error(`${this.#name} was deleted`), "info");
+    this.#logger.log("info", "partition deleted", { topicPartition: this.#name });
+    this.#end(new Error(`${this.#name} was deleted`));
     await this.#letGo();
     this.#disk.rename(this.#folder, aside);
     this.#disk.remove(aside);
@@ -386,8 +395,6 @@ export class PartitionLog {
   }
 
   #write(batches: readonly RecordBatch[]): AppendOutcome {
-    const unavailable = this.#unavailable();
-    if (unavailable) return unavailable;
     const { leaderEpoch } = this;
     const { messageTimestampType, indexIntervalBytes, durability } = this.#config;
     const logAppendTimeMs = messageTimestampType === "LogAppendTime" ? this.#clock.now() : -1;
@@ -573,10 +580,15 @@ export class PartitionLog {
     return refuse(error instanceof DiskError ? "KAFKA_STORAGE_ERROR" : "CORRUPT_MESSAGE", error.message);
   }
 
-  #goOffline(error: Error, level: "error" | "info" = "error"): void {
+  #goOffline(error: Error): void {
     if (this.#offlineReason) return;
-    this.#offlineReason = error;
-    this.#logger.log(level, "partition offline", { topicPartition: this.#name, error: error.message });
+    this.#logger.log("error", "partition offline", { topicPartition: this.#name, error: error.message });
+    this.#end(error);
+  }
+
+  /** From now on nothing is taken and nothing given; whoever waits is told. */
+  #end(error: Error): void {
+    this.#offlineReason ??= error;
     this.#commit.fail(error);
     this.#onAdvance();
   }

@@ -59,6 +59,8 @@ export interface RecoveredLog {
   readonly soundSnapshotOffset: number | undefined;
   readonly sealed: SealedSegment[];
   readonly snapshots: PendingSnapshot[];
+  /** So much of the segments was read to check it. */
+  readonly scannedBytes: number;
 }
 
 export function recoverLog(context: RecoveryContext): RecoveredLog {
@@ -94,6 +96,7 @@ function emptyLog({ disk, folder }: RecoveryContext, durableOffset: number): Rec
     soundSnapshotOffset: undefined,
     sealed: [],
     snapshots: [],
+    scannedBytes: 0,
   };
 }
 
@@ -122,6 +125,7 @@ class Recovery {
   readonly #sealed: SealedSegment[] = [];
   readonly #snapshots: PendingSnapshot[] = [];
   #soundSnapshotOffset: number | undefined;
+  #scannedBytes = 0;
   /** The newest snapshot's offset, be it readable or not, or the log's start: below it everything was durable. */
   readonly #recoveryPoint: number;
 
@@ -152,6 +156,7 @@ class Recovery {
       soundSnapshotOffset: this.#soundSnapshotOffset,
       sealed: this.#sealed,
       snapshots: this.#snapshots,
+      scannedBytes: this.#scannedBytes,
     };
   }
 
@@ -201,6 +206,7 @@ class Recovery {
   #scan(segment: Segment): Problem | undefined {
     const { indexIntervalBytes, leaderEpoch, now } = this.#context;
     const limits = { gaplessFrom: this.#recoveryPoint, leaderEpoch };
+    this.#scannedBytes += segment.log.size() - segment.sizeBytes;
     return scanBatches(segment, segment.sizeBytes, segment.nextOffset, limits, (batch) => {
       segment.admit(batch, indexIntervalBytes);
       this.#epochs.assign(batch.leaderEpoch, batch.baseOffset);

@@ -3,16 +3,37 @@ import type { Logger, LogLevel } from "../logger.ts";
 
 const levels: readonly LogLevel[] = ["debug", "info", "warn", "error"];
 
-/** Writes lines to standard error, from `lowest` on: time, level, message, then the fields as name=value. */
-export function stderrLogger(lowest: LogLevel): Logger {
+/** `text`: time, level, message, then the fields as name=value. `json`: all of that as one object. */
+export type LogFormat = "text" | "json";
+
+/** Writes lines to standard error, from `lowest` on. */
+export function stderrLogger(lowest: LogLevel, format: LogFormat = "text"): Logger {
   const threshold = levels.indexOf(lowest);
+  const lineOf = format === "json" ? jsonLine : textLine;
   return {
     log(level, message, fields = {}) {
       if (levels.indexOf(level) < threshold) return;
-      const details = Object.entries(fields).map(([name, value]) => ` ${name}=${show(value)}`);
-      process.stderr.write(`${new Date().toISOString()} ${level.toUpperCase()} ${message}${details.join("")}\n`);
+      process.stderr.write(`${lineOf(level, message, fields)}\n`);
     },
   };
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+function textLine(level: LogLevel, message: string, fields: Fields): string {
+  const details = Object.entries(fields).map(([name, value]) => ` ${name}=${show(value)}`);
+  return `${new Date().toISOString()} ${level.toUpperCase()} ${message}${details.join("")}`;
+}
+
+/** A field that is named like one of the line's own is not shown. */
+function jsonLine(level: LogLevel, message: string, fields: Fields): string {
+  const own = { time: new Date().toISOString(), level, message };
+  return JSON.stringify({ ...own, ...fields, ...own }, (_name, value) => plain(value));
+}
+
+function plain(value: unknown): unknown {
+  if (value instanceof Error) return { ...value, message: value.message, stack: value.stack };
+  return typeof value === "bigint" ? String(value) : value;
 }
 
 function show(value: unknown): string {

@@ -1,0 +1,49 @@
+/** The command line as a process of its own. */
+import { spawn } from "node:child_process";
+import { join } from "node:path";
+
+const main = join(import.meta.dirname, "../../src/cli/main.ts");
+
+export interface Outcome {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface RunningCommand {
+  readonly pid: number;
+  /** When it has ended. */
+  readonly outcome: Promise<Outcome>;
+  /** Of standard output. */
+  firstLine(): Promise<string>;
+  /** What it has written to standard error so far. */
+  stderr(): string;
+  kill(signal: NodeJS.Signals): void;
+}
+
+export function oncilla(...args: string[]): RunningCommand {
+  const child = spawn(process.execPath, [main, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  let stdout = "";
+  let stderr = "";
+  child.stdout.on("data", (chunk: Buffer) => {
+    stdout += chunk;
+  });
+  child.stderr.on("data", (chunk: Buffer) => {
+    stderr += chunk;
+  });
+  return {
+    pid: child.pid ?? 0,
+    outcome: new Promise((resolve) => child.once("close", (code) => resolve({ code, stdout, stderr }))),
+    firstLine: () =>
+      new Promise((resolve, reject) => {
+        const look = (): void => {
+          if (stdout.includes("\n")) resolve(stdout.slice(0, stdout.indexOf("\n")));
+        };
+        child.stdout.on("data", look);
+        child.once("close", () => reject(new Error(`it ended: ${stderr}`)));
+        look();
+      }),
+    stderr: () => stderr,
+    kill: (signal) => child.kill(signal),
+  };
+}
