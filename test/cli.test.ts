@@ -73,7 +73,9 @@ describe("command line", () => {
     const flags = new Set(stdout.match(/(?<=^ +--(?:no-)?)(?!no-)[a-z-]+/gm));
     const kebab = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
     const options = brokerOptionNames.filter((name) => name !== "platform" && name !== "logger").map(kebab);
-    expect([...flags].sort()).toEqual([...options, "advertised-listeners", "log-format", "log-level", "stop-timeout-ms"].sort());
+    expect([...flags].sort()).toEqual(
+      [...options, "advertised-listeners", "log-format", "log-level", "stop-timeout-ms"].sort(),
+    );
   });
 
   it("broker: several listeners, in Kafka's notation", async () => {

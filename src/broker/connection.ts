@@ -119,7 +119,9 @@ export class ClientConnection implements ConnectionHandler, Peer {
 
   /** Whether nothing came or went since then, and the client waits for no answer; or does not take the one it has. */
   isIdleSince(timeMs: number): boolean {
-    return this.#lastActiveMs < timeMs && (this.#isSocketFull || this.#firstSlot === this.#slots.length);
+    if (this.#lastActiveMs >= timeMs) return false;
+    // A reply may be on its way to the socket.
+    return this.#isSocketFull || (this.#firstSlot === this.#slots.length && this.#heldBytes === 0);
   }
 
   /** Starts to read. */
