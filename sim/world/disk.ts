@@ -38,7 +38,7 @@ export class SimulatedDisk {
   readonly #dice: Dice;
   readonly #trace: Trace | undefined;
   #platter: MemoryDisk;
-  /** A sync has failed: the page cache may hold what the disk never will, and later syncs say nothing of it. Only a reboot
+  /** A sync fails: the page cache may hold what the disk never will, and later syncs say nothing of it. Only a reboot
    * shows what is there. */
   needsReboot = false;
 
@@ -76,15 +76,15 @@ export class SimulatedDisk {
     const { conditions } = this;
     const durationMs = this.#dice.between(conditions.syncMsMin, conditions.syncMsMax);
     const isFailing = conditions.failingSyncs > 0;
-    if (isFailing) conditions.failingSyncs--;
+    if (isFailing) {
+      conditions.failingSyncs--;
+      // From now on: a process that is killed meanwhile is not told, and its next life could not know.
+      this.needsReboot = true;
+    }
     return new Promise((resolve, reject) => {
       this.#scheduler.schedule(durationMs, () => {
-        if (!isFailing) {
-          resolve();
-          return;
-        }
-        this.needsReboot = true;
-        reject(failure("EIO", this.#host, "sync failed"));
+        if (isFailing) reject(failure("EIO", this.#host, "sync failed"));
+        else resolve();
       });
     });
   }
