@@ -2,6 +2,7 @@
 import { calmDisk } from "../world/disk.ts";
 import type { Machine } from "../world/machine.ts";
 import { calmNetwork } from "../world/network.ts";
+import { TABLE_HOST } from "../world/table.ts";
 import type { World } from "../world/world.ts";
 import type { Fault, FaultKind } from "./schedule.ts";
 
@@ -73,8 +74,10 @@ const actions: Readonly<Record<FaultKind, (fault: Fault, scene: Scene) => Ending
     broker.disk.conditions.writesUntilKill = 1 + Math.floor(strength * 40);
     return undefined;
   },
+  "kill at step": (fault, { broker }) => killedAtStep(broker, fault),
   restart: (fault, { broker, world }) => stopped(broker, fault, world),
   stall: (fault, { broker }) => stalled(broker, fault),
+  "clock jump": (fault, { broker }) => clockMoved(broker, fault),
   "slow sync"({ strength }, { broker }) {
     const { conditions } = broker.disk;
     conditions.syncMsMin = 20;
@@ -108,17 +111,18 @@ const actions: Readonly<Record<FaultKind, (fault: Fault, scene: Scene) => Ending
     client.disk.conditions.writesUntilKill = 1 + Math.floor(strength * 5);
     return undefined;
   },
+  "client kill at step": (fault, { client }) => killedAtStep(client, fault),
   "client stall": (fault, { client }) =>
     stalled(client, { ...fault, durationMs: fault.durationMs * (1 + 3 * fault.strength) }),
   "client leave": (fault, { client, world }) => stopped(client, fault, world),
-  "client clock jump"({ strength }, { client }) {
-    if (!client.life) return "nothing";
-    client.life.moveClock((strength - 0.5) * 60_000);
-    return undefined;
-  },
+  "client clock jump": (fault, { client }) => clockMoved(client, fault),
   cut(_fault, { world, broker, client }) {
     world.network.cut(broker.host, client.host);
     return () => world.network.heal(broker.host, client.host);
+  },
+  "cut from the table"(_fault, { world, client }) {
+    world.network.cut(TABLE_HOST, client.host);
+    return () => world.network.heal(TABLE_HOST, client.host);
   },
   reset(_fault, { world, broker, client }) {
     world.network.reset(broker.host, client.host);
@@ -151,6 +155,20 @@ function killed(machine: Machine, { durationMs }: Fault, losesPower: boolean): E
   const { isWanted } = machine;
   machine.kill({ losesPower });
   if (isWanted) machine.startLater(durationMs);
+  return undefined;
+}
+
+/** Somewhere in the next steps: in the middle of a start, a commit, a roll. */
+function killedAtStep(machine: Machine, { durationMs, strength }: Fault): Ending {
+  if (!machine.isRunning) return "nothing";
+  const steps = Math.floor(strength * 400);
+  machine.killAfter(steps >> 1, durationMs, { losesPower: steps % 2 === 0 });
+  return undefined;
+}
+
+function clockMoved({ life }: Machine, { strength }: Fault): Ending {
+  if (!life) return "nothing";
+  life.moveClock((strength - 0.5) * 60_000);
   return undefined;
 }
 

@@ -7,8 +7,10 @@ export const brokerFaults = [
   "kill",
   "power loss",
   "kill in write",
+  "kill at step",
   "restart",
   "stall",
+  "clock jump",
   "slow sync",
   "sync error",
   "write error",
@@ -20,13 +22,21 @@ export const brokerFaults = [
 export const clientFaults = [
   "client kill",
   "client kill in write",
+  "client kill at step",
   "client stall",
   "client leave",
   "client clock jump",
 ] as const;
 
-/** What can be done to the network between a client and the broker, or to all of it. */
-export const networkFaults = ["cut", "reset", "lossy network", "slow network", "narrow network"] as const;
+/** What can be done to the network between a client and the broker or the sinks' table, or to all of it. */
+export const networkFaults = [
+  "cut",
+  "cut from the table",
+  "reset",
+  "lossy network",
+  "slow network",
+  "narrow network",
+] as const;
 
 export type FaultKind = (typeof brokerFaults | typeof clientFaults | typeof networkFaults)[number];
 

@@ -130,10 +130,14 @@ class Run {
       addObserver(world, this.#history, this.#topics),
     ];
     const machines = [...this.#workloads.flatMap((each) => each.machines), ...observers];
-    for (const machine of machines) machine.startLater(world.dice(machine.host).between(0, 1_000));
     const injector = new FaultInjector(world, this.#broker);
     const dice = world.dice("faults");
     const windowMs = dice.pick([3_000, 8_000, 8_000, 25_000]);
+    for (const machine of machines) {
+      const own = world.dice(machine.host);
+      // Some come when the others are at work for long.
+      machine.startLater(own.between(0, own.chance(0.8) ? 1_000 : windowMs));
+    }
     const { kinds = faultKinds, faults } = this.#options;
     this.#faults = faults ?? drawFaults(dice, { kinds, hosts: machines.map(({ host }) => host), windowMs });
     injector.schedule(this.#faults);

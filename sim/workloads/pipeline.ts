@@ -2,7 +2,7 @@
 
 import { ExactlyOncePipeline } from "../../src/cli/verify/check/pipeline-invariants.ts";
 import { type History, placeOf, type TransactionEntry } from "../../src/cli/verify/history.ts";
-import type { Consumer, ConsumerRecord, Producer, TopicPartitionOffset } from "../../src/client/index.ts";
+import type { Client, Consumer, ConsumerRecord, Producer, TopicPartitionOffset } from "../../src/client/index.ts";
 import type { Process } from "../world/machine.ts";
 import type { World } from "../world/world.ts";
 import { feeder } from "./feeder.ts";
@@ -28,8 +28,12 @@ export function pipeline({ world, history }: WorkloadContext): Workload {
   const feed = feeder(world, history, { topic: INPUT, partitions, goal: dice.int(20, 80) });
   const task: Task = { world, history, outputPartitions, isStatic: dice.chance(0.3) };
   const workers = Array.from({ length: dice.int(1, 3) }, (_, index) =>
-    world.addMachine(`billing-${index + 1}`, (process) => workForEver(process, task)),
+    world.addMachine(`billing-${index + 1}`, (process) => workForEver(process, task, process.host)),
   );
+  // Somebody thought that the first one was dead.
+  if (dice.chance(0.3)) {
+    workers.push(world.addMachine("billing-1-twin", (process) => workForEver(process, task, "billing-1")));
+  }
   return {
     name: "pipeline",
     topics: [
@@ -47,34 +51,37 @@ export function pipeline({ world, history }: WorkloadContext): Workload {
   };
 }
 
-async function workForEver(process: Process, task: Task): Promise<void> {
-  for (let number = 1; !process.stop.aborted; number++) {
+/** Who does not bear its own name is a twin, and goes when the world is to come to rest. */
+async function workForEver(process: Process, task: Task, name: string): Promise<void> {
+  const isTwin = process.host !== name;
+  const isOver = (): boolean => process.stop.aborted || (isTwin && task.world.isQuiet);
+  for (let number = 1; !isOver(); number++) {
     const client = connect(process);
     const producer = client.producer({
-      transactionalId: `${GROUP}-${process.host}`,
+      transactionalId: `${GROUP}-${name}`,
       transactionTimeoutMs: process.dice.pick([2_000, 5_000, 15_000]),
       maxBlockMs: process.dice.pick([2_000, 10_000]),
       lingerMs: process.dice.pick([0, 5]),
     });
-    const consumer = createConsumer(process, client, task);
+    const consumer = createConsumer(process, client, task, name);
     try {
       await producer.initTransactions();
-      await work(process, task, consumer, producer, new Session(process, task.history, `.${number}`));
+      await work(process, task, consumer, producer, new Session(process, task.history, `.${number}`), isOver);
     } catch (error) {
       task.world.coverage.hit(`pipeline: worker began anew after ${noteEnd(process, error).code}`);
     }
     await consumer.close({ timeoutMs: 500 });
     await producer.close({ timeoutMs: 500 });
     await client.close();
-    await pause(process, 10, 1_000);
+    await pause(process, 10, isTwin ? 4_000 : 1_000);
   }
 }
 
-function createConsumer(process: Process, client: ReturnType<typeof connect>, { isStatic }: Task): Consumer {
+function createConsumer(process: Process, client: Client, { isStatic }: Task, name: string): Consumer {
   const { dice } = process;
   return client.consumer({
     groupId: GROUP,
-    ...(isStatic ? { groupInstanceId: process.host } : {}),
+    ...(isStatic ? { groupInstanceId: name } : {}),
     sessionTimeoutMs: dice.pick([1_000, 3_000, 8_000]),
     heartbeatIntervalMs: 300,
     rebalanceTimeoutMs: dice.pick([2_000, 6_000]),
@@ -90,9 +97,10 @@ async function work(
   consumer: Consumer,
   producer: Producer,
   session: Session,
+  isOver: () => boolean,
 ): Promise<void> {
   consumer.subscribe([INPUT]);
-  while (!process.stop.aborted) {
+  while (!isOver()) {
     const orders = await consumer.poll({ timeoutMs: 200 });
     if (orders.length === 0) continue;
     if (process.dice.chance(0.1)) await pause(process, 1, 2_000);

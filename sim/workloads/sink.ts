@@ -14,7 +14,7 @@ export function sink({ world, history }: WorkloadContext): Workload {
   const dice = world.dice("workload sink");
   const partitions = dice.int(1, 3);
   const feed = feeder(world, history, { topic: TOPIC, partitions, goal: dice.int(20, 80) });
-  const table = new SimulatedTable(world.scheduler, world.dice("table"), world.coverage);
+  const table = new SimulatedTable(world);
   const workers = Array.from({ length: dice.int(1, 3) }, (_, index) => {
     const machine: Machine = world.addMachine(`sink-${index + 1}`, (process) => write(process, table, machine));
     return machine;

@@ -113,7 +113,7 @@ class DiskPort implements Disk {
     const isNew = options?.create === true && !this.#disk.exists(path);
     if (isNew) {
       // What a dead process makes goes nowhere.
-      if (!this.#life.isAlive) return new MemoryDisk().open("nowhere", { create: true });
+      if (!this.#life.step()) return new MemoryDisk().open("nowhere", { create: true });
       if (this.#around.conditions.isFull && this.#around.dice.chance(0.5))
         throw failure("ENOSPC", path, "no space left");
       this.#around.note(`disk create ${path}`);
@@ -135,23 +135,23 @@ class DiskPort implements Disk {
   }
 
   makeFolder(path: string): void {
-    if (this.#life.isAlive) this.#disk.makeFolder(path);
+    if (this.#life.step()) this.#disk.makeFolder(path);
   }
 
   remove(path: string): void {
-    if (!this.#life.isAlive) return;
+    if (!this.#life.step()) return;
     this.#around.note(`disk remove ${path}`);
     this.#disk.remove(path);
   }
 
   rename(from: string, to: string): void {
-    if (!this.#life.isAlive) return;
+    if (!this.#life.step()) return;
     this.#around.note(`disk rename ${from} ${to}`);
     this.#disk.rename(from, to);
   }
 
   syncFolder(path: string): Promise<void> {
-    if (!this.#life.isAlive) return new Promise(() => {});
+    if (!this.#life.step()) return new Promise(() => {});
     this.#around.note(`disk sync ${path}/`);
     return this.#life.hear(this.#disk.syncFolder(path));
   }
@@ -194,7 +194,7 @@ class FilePort implements DiskFile {
   }
 
   write(chunks: readonly Uint8Array[], position: number): void {
-    if (!this.#life.isAlive) return;
+    if (!this.#life.step()) return;
     const { conditions, dice, note } = this.#around;
     if (conditions.writesUntilKill > 0 && --conditions.writesUntilKill === 0) {
       const written = this.#writeSome(chunks, position);
@@ -216,13 +216,13 @@ class FilePort implements DiskFile {
   }
 
   sync(): Promise<void> {
-    if (!this.#life.isAlive) return new Promise(() => {});
+    if (!this.#life.step()) return new Promise(() => {});
     this.#around.note(`disk sync ${this.path}`);
     return this.#life.hear(this.#file.sync());
   }
 
   truncate(size: number): void {
-    if (!this.#life.isAlive) return;
+    if (!this.#life.step()) return;
     this.#around.note(`disk truncate ${this.path} to ${size}`);
     this.#file.truncate(size);
   }

@@ -16,6 +16,8 @@ export interface Wire {
   readonly trace: Trace | undefined;
   delayMs(): number;
   isCut(hostA: string, hostB: string): boolean;
+  /** Whether the host's machine is without power: its kernel answers nothing. */
+  isDark(host: string): boolean;
   ended(endpoint: Endpoint): void;
 }
 
@@ -71,7 +73,7 @@ export class Endpoint implements Connection {
   }
 
   write(chunks: readonly Uint8Array[]): boolean {
-    if (this.#state !== "open" || !this.life.isAlive) return true;
+    if (this.#state !== "open" || !this.life.step()) return true;
     const bytes = Buffer.concat(chunks);
     this.#outstandingBytes += bytes.length;
     this.#send(bytes);
@@ -146,7 +148,7 @@ export class Endpoint implements Connection {
 
   #arrive(bytes: Uint8Array): void {
     if (this.#state !== "open") {
-      this.#refuse();
+      this.#tellPeer();
       return;
     }
     this.#arrived.push(bytes);
@@ -154,13 +156,10 @@ export class Endpoint implements Connection {
     else this.life.run(() => this.#deliver());
   }
 
-  /** Nobody is there for these bytes: the kernel says so, unless its machine is gone too. */
-  #refuse(): void {
-    this.#tellPeer();
-  }
-
+  /** Nobody is there any more: the kernel says so, unless its machine has no power. */
   #tellPeer(): void {
-    if (this.#isCut || this.#wire.dice.chance(this.#wire.conditions.halfOpenProbability)) return;
+    if (this.#isCut || this.#wire.isDark(this.life.host)) return;
+    if (this.#wire.dice.chance(this.#wire.conditions.halfOpenProbability)) return;
     this.#arriveLater(() => this.#other.#lose());
   }
 
@@ -208,7 +207,7 @@ export class Endpoint implements Connection {
     this.#scheduleDelivery();
   }
 
-  /** The process is gone: the other side is told by its kernel, unless the machine went with it. */
+  /** The process is gone. When the machine went with it, the other side finds out by what it sends, or never. */
   #die(): void {
     if (this.#state !== "open") return;
     this.#state = "closed";

@@ -24,6 +24,8 @@ export interface Process {
 export type Program = (process: Process) => Promise<void>;
 
 export interface MachineEvents {
+  /** Before the program runs. */
+  started(process: Process): void;
   logged(host: string, level: LogLevel, message: string, fields: Readonly<Record<string, unknown>>): void;
   /** The program ended by itself. */
   exited(machine: Machine, error: unknown): void;
@@ -83,10 +85,12 @@ export class Machine {
   start(): void {
     this.#isWanted = true;
     if (this.#life) return;
+    this.#around.network.powerBack(this.host);
     const life = this.#newLife();
     this.#around.trace?.note(this.host, `starts, life ${life.number}`);
     const { stop, process } = this.#processOf(life);
     this.#stopping = stop;
+    this.#around.events.started(process);
     this.#program(process).then(
       () => this.#exited(life, undefined),
       (error: unknown) => this.#exited(life, error),
@@ -110,10 +114,20 @@ export class Machine {
 
   #end(life: Life, losesPower: boolean): void {
     this.#life = undefined;
+    const isReboot = losesPower || this.disk.needsReboot;
+    if (isReboot) this.#around.network.powerLost(this.host);
     life.kill();
-    if (!losesPower && !this.disk.needsReboot) return;
+    if (!isReboot) return;
     this.disk.losePower(this.#dice.random);
     for (const lose of this.onPowerLoss) lose(this.#dice);
+  }
+
+  /** Kills the process before one of its next steps, and starts it again. */
+  killAfter(steps: number, downMs: number, { losesPower }: { readonly losesPower: boolean }): void {
+    this.#life?.killAfter(steps, () => {
+      this.kill({ losesPower });
+      if (this.#isWanted) this.startLater(downMs);
+    });
   }
 
   /** A write that does not go to the disk: to a store, a database. It counts for those who wait to kill in one. */

@@ -30,6 +30,7 @@ export const calmNetwork: Readonly<NetworkConditions> = {
 
 interface OpenListener {
   readonly life: Life;
+  isOpen: boolean;
   readonly onConnection: (connection: Connection) => void;
 }
 
@@ -41,6 +42,8 @@ export class SimulatedNetwork {
   readonly #listeners = new Map<string, OpenListener>();
   readonly #endpoints = new Set<Endpoint>();
   readonly #cuts = new Set<string>();
+  /** Hosts without power. */
+  readonly #dark = new Set<string>();
   readonly #wire: Wire;
   #nextPort = 40_000;
 
@@ -56,6 +59,7 @@ export class SimulatedNetwork {
       trace,
       delayMs: () => this.#delayMs(),
       isCut: (hostA, hostB) => this.isCut(hostA, hostB),
+      isDark: (host) => this.#dark.has(host),
       ended: (endpoint) => this.#endpoints.delete(endpoint),
     };
   }
@@ -82,6 +86,15 @@ export class SimulatedNetwork {
     return this.#cuts.size > 0 && this.#cuts.has(pair(hostA, hostB));
   }
 
+  /** The host falls silent: its connections stay half open on the other side. */
+  powerLost(host: string): void {
+    this.#dark.add(host);
+  }
+
+  powerBack(host: string): void {
+    this.#dark.delete(host);
+  }
+
   /** Ends every connection between the two hosts. */
   reset(hostA: string, hostB: string): void {
     for (const endpoint of [...this.#endpoints]) {
@@ -97,9 +110,10 @@ export class SimulatedNetwork {
   #listen(life: Life, host: string, port: number, onConnection: (connection: Connection) => void): Promise<Listener> {
     const name = `${life.host}:${port}`;
     if (this.#listeners.has(name)) return Promise.reject(new NetworkError("EADDRINUSE", `${name}: address in use`));
-    const listener: OpenListener = { life, onConnection };
+    const listener: OpenListener = { life, isOpen: true, onConnection };
     this.#listeners.set(name, listener);
     const stop = (): void => {
+      listener.isOpen = false;
       if (this.#listeners.get(name) === listener) this.#listeners.delete(name);
     };
     life.onDeath(stop);
@@ -117,7 +131,7 @@ export class SimulatedNetwork {
         this.#trace?.note(life.host, `connect to ${name}: ${code}`);
         life.later(delayMs, () => reject(new NetworkError(code, `${name}: ${code}`)));
       };
-      if (this.isCut(life.host, host)) {
+      if (this.isCut(life.host, host) || this.#dark.has(host)) {
         fail("TIMEOUT", timeoutMs);
         return;
       }
@@ -136,8 +150,14 @@ export class SimulatedNetwork {
     const server = new Endpoint(this.#wire, listener.life, life.host, here);
     client.join(server);
     for (const endpoint of [client, server]) this.#endpoints.add(endpoint);
+    // Whoever listened may be gone, or may have closed, before it gets to take the connection.
     if (!listener.life.isAlive) client.fail();
-    else listener.life.later(0, () => listener.onConnection(server));
+    else {
+      listener.life.later(0, () => {
+        if (listener.isOpen) listener.onConnection(server);
+        else server.fail();
+      });
+    }
     this.#trace?.note(life.host, `connected to ${name} as ${here}`);
     return client;
   }

@@ -21,6 +21,8 @@ export class Life {
   #clockSkewMs: number;
   #isAlive = true;
   #stalledUntilMs = 0;
+  #stepsUntilKill = 0;
+  #killAtStep = (): void => {};
   readonly #onDeath = new Set<() => void>();
 
   /** `onUncaught` is told what a callback of the process throws: it has crashed then. */
@@ -90,6 +92,19 @@ export class Life {
   /** Nothing runs in the process for so long, as in a long garbage collection; what was due runs afterwards. */
   stall(durationMs: number): void {
     this.#stalledUntilMs = Math.max(this.#stalledUntilMs, this.#scheduler.nowMs + durationMs);
+  }
+
+  /** Lets `kill` end the process before the step that comes after `count` others. What it awaits then never comes: to whoever
+   * looks at it from outside, a crash at any `await` is one between two steps. */
+  killAfter(count: number, kill: () => void): void {
+    this.#stepsUntilKill = count + 1;
+    this.#killAtStep = kill;
+  }
+
+  /** To be called by a port before each effect of the process on the world; false when the process is dead. */
+  step(): boolean {
+    if (this.#isAlive && this.#stepsUntilKill > 0 && --this.#stepsUntilKill === 0) this.#killAtStep();
+    return this.#isAlive;
   }
 
   /** Sets the wall clock of the process forward or back. */

@@ -5,23 +5,36 @@ import type { TopicPartition } from "../../src/client/index.ts";
 import { ConnectError, type Sink, type SinkBatch, type SinkOutcome } from "../../src/connect/index.ts";
 import type { Dice } from "../../src/platform/dice.ts";
 import type { Coverage } from "../coverage.ts";
+import type { SimulatedNetwork } from "./network.ts";
 import type { Life } from "./process.ts";
 import type { Scheduler } from "./scheduler.ts";
+import type { World } from "./world.ts";
+
+/** The machine of the table. It never fails; the way to it does. */
+export const TABLE_HOST = "table";
+
+/** How long a client of the table waits for it. */
+const TIMEOUT_MS = 2_000;
+/** How likely a request is refused for now, and how likely the answer to one that was carried out is lost. */
+const REFUSAL_PROBABILITY = 0.02;
+const LOSS_PROBABILITY = 0.02;
 
 export class SimulatedTable {
   readonly rows: TableRow[] = [];
   /** Next offsets, by "topic-partition". */
   readonly positions: Map<string, number> = new Map();
   readonly #scheduler: Scheduler;
+  readonly #network: SimulatedNetwork;
   readonly #dice: Dice;
   readonly #coverage: Coverage;
-  /** How likely a request is refused for now. */
-  refusalProbability = 0.02;
+  readonly #latencyMsMax: number;
 
-  constructor(scheduler: Scheduler, dice: Dice, coverage: Coverage) {
-    this.#coverage = coverage;
-    this.#scheduler = scheduler;
-    this.#dice = dice;
+  constructor(world: World) {
+    this.#scheduler = world.scheduler;
+    this.#network = world.network;
+    this.#coverage = world.coverage;
+    this.#dice = world.dice("table");
+    this.#latencyMsMax = this.#dice.pick([30, 30, 3_000]);
   }
 
   /** The table as one process sees it. What the process has sent off is carried out even when it is dead by then. */
@@ -42,9 +55,14 @@ export class SimulatedTable {
   #request<T>(life: Life, execute: () => T): Promise<T> {
     if (!life.isAlive) return new Promise(() => {});
     const answer = new Promise<T>((resolve, reject) => {
-      this.#scheduler.schedule(this.#dice.between(0.2, 30), () => {
+      const isCut = this.#network.isCut(life.host, TABLE_HOST);
+      this.#scheduler.schedule(isCut ? TIMEOUT_MS : this.#dice.between(0.2, this.#latencyMsMax), () => {
         try {
-          resolve(execute());
+          if (isCut) throw failure("the table cannot be reached");
+          if (this.#dice.chance(REFUSAL_PROBABILITY)) throw failure("the table is locked");
+          const result = execute();
+          if (this.#dice.chance(LOSS_PROBABILITY)) throw failure("the connection was lost");
+          resolve(result);
         } catch (error) {
           reject(error);
         }
@@ -54,9 +72,6 @@ export class SimulatedTable {
   }
 
   #write(batches: readonly SinkBatch[]): SinkOutcome[] {
-    if (this.#dice.chance(this.refusalProbability)) {
-      throw new ConnectError("TARGET_FAILED", "the table is locked", { retriable: true });
-    }
     return batches.map((batch) => this.#writeBatch(batch));
   }
 
@@ -72,6 +87,10 @@ export class SimulatedTable {
     this.positions.set(key, nextOffset);
     return { applied: true };
   }
+}
+
+function failure(message: string): ConnectError {
+  return new ConnectError("TARGET_FAILED", message, { retriable: true });
 }
 
 function keyOf({ topic, partition }: TopicPartition): string {

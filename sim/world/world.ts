@@ -2,8 +2,9 @@
 
 import { Dice } from "../../src/platform/dice.ts";
 import type { LogLevel } from "../../src/platform/logger.ts";
+import { speakClassically } from "../classic-protocol.ts";
 import { Coverage } from "../coverage.ts";
-import { Machine, type MachineSurroundings, type Program } from "./machine.ts";
+import { Machine, type MachineSurroundings, type Process, type Program } from "./machine.ts";
 import { SimulatedNetwork } from "./network.ts";
 import { Scheduler } from "./scheduler.ts";
 import { Trace, type TraceOptions } from "./trace.ts";
@@ -41,12 +42,15 @@ export class World {
   /** No fault comes any more. */
   isQuiet = false;
   readonly #dice: Dice;
+  /** How likely a process speaks the first transaction protocol: an id that goes from life to life may change between both. */
+  readonly #classicProbability: number;
 
   constructor(seed: number, trace?: TraceOptions) {
     this.seed = seed;
     this.trace = trace && new Trace(() => this.scheduler.nowMs, trace);
     this.network = new SimulatedNetwork(this.scheduler, Dice.of(seed, "network"), this.trace);
     this.#dice = Dice.of(seed, "world");
+    this.#classicProbability = this.#dice.pick([0, 0, 0.5, 1]);
   }
 
   get nowMs(): number {
@@ -65,6 +69,7 @@ export class World {
       network: this.network,
       trace: this.trace,
       events: {
+        started: (process) => this.#started(process),
         logged: (from, level, message, fields) => this.#logged({ host: from, level, message, fields }),
         exited: (machine, error) => this.#exited(machine, error),
         killedInWrite: () => this.coverage.hit("a process was killed in a write"),
@@ -78,6 +83,10 @@ export class World {
   report(problem: string): void {
     this.trace?.note("world", `problem: ${problem}`);
     this.problems.push(problem);
+  }
+
+  #started({ platform, dice }: Process): void {
+    if (dice.chance(this.#classicProbability)) speakClassically(platform);
   }
 
   #exited(machine: Machine, error: unknown): void {
