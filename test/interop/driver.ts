@@ -28,7 +28,7 @@ export interface ConsumerSettings {
   topics: readonly string[];
   isolation: "read_committed" | "read_uncommitted";
   protocol: "classic" | "consumer";
-  assignor: "range" | "cooperative-sticky";
+  assignor: "range" | "roundrobin" | "sticky" | "cooperative-sticky";
 }
 
 export interface Position {

@@ -44,3 +44,14 @@ export const confluentKafkaSuite: Suite = commonSuite({
     "cooperative assignor": { protocol: "classic", assignor: "cooperative-sticky" },
   },
 });
+
+export const aiokafkaSuite: Suite = commonSuite({
+  name: "aiokafka",
+  about: "the asyncio client for Python",
+  prepare: () => prepare("aiokafka"),
+  codecs,
+  groups: {
+    "range assignor": { protocol: "classic", assignor: "range" },
+    "sticky assignor": { protocol: "classic", assignor: "sticky" },
+  },
+});

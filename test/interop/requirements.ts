@@ -8,6 +8,10 @@ const programs = {
   java: { versionFlag: "-version", debianPackage: "default-jdk-headless" },
   mvn: { versionFlag: "-version", debianPackage: "maven" },
   kcat: { versionFlag: "-V", debianPackage: "kcat" },
+  go: { versionFlag: "version", debianPackage: "golang-go" },
+  cargo: { versionFlag: "--version", debianPackage: "cargo" },
+  cc: { versionFlag: "--version", debianPackage: "gcc" },
+  make: { versionFlag: "--version", debianPackage: "make" },
   python3: { versionFlag: "--version", debianPackage: "python3-venv" },
 } as const;
 

@@ -1,7 +1,8 @@
 // Every suite of `npm run interop`, by the name that it takes on the command line, in the order in which they run.
 
 import { differentialSuite } from "./differential/suite.ts";
-import { confluentKafkaSuite } from "./python-clients.ts";
+import { franzGoSuite, rdkafkaSuite } from "./native-clients.ts";
+import { aiokafkaSuite, confluentKafkaSuite } from "./python-clients.ts";
 import { javaSuite, kcatSuite } from "./scenarios.ts";
 import type { Suite } from "./session.ts";
 
@@ -9,5 +10,8 @@ export const suites: ReadonlyMap<string, Suite> = new Map([
   ["java", javaSuite],
   ["kcat", kcatSuite],
   ["confluent-kafka-python", confluentKafkaSuite],
+  ["aiokafka", aiokafkaSuite],
+  ["franz-go", franzGoSuite],
+  ["rdkafka", rdkafkaSuite],
   ["differential", differentialSuite],
 ]);

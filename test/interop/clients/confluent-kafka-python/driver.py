@@ -26,7 +26,12 @@ class Driver:
 
     def open(self, bootstrap, producer, consumer):
         self.close()
-        common = {"bootstrap.servers": bootstrap, "socket.timeout.ms": 15_000, "log_level": 3}
+        common = {
+            "bootstrap.servers": bootstrap,
+            "socket.timeout.ms": 15_000,
+            "reconnect.backoff.max.ms": 500,
+            "log_level": 3,
+        }
         if producer is not None:
             settings = {
                 "enable.idempotence": producer["idempotent"],
