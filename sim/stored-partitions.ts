@@ -7,9 +7,19 @@ export function readStoredPartitions(disk: Disk, dataDir: string): StoredPartiti
   return disk.list(dataDir).flatMap((name) => {
     const match = /^(?<topic>.+)-(?<partition>\d+)\/$/.exec(name)?.groups;
     if (!match || match.topic === "__cluster_metadata") return [];
-    const reader = new StoredPartitionReader({ topic: match.topic ?? "", partition: Number(match.partition) });
     const folder = `${dataDir}/${name.slice(0, -1)}`;
-    for (const file of disk.list(folder)) if (file.endsWith(".log")) reader.add(disk.readFile(`${folder}/${file}`));
+    const files = disk.list(folder).filter((file) => file.endsWith(".log"));
+    const firstOffset = Number(files[0]?.slice(0, -".log".length) ?? 0);
+    const partition = { topic: match.topic ?? "", partition: Number(match.partition) };
+    const reader = new StoredPartitionReader(partition, Math.max(firstOffset, checkpointedStart(disk, folder)));
+    for (const file of files) reader.add(disk.readFile(`${folder}/${file}`));
     return [reader.result()];
   });
+}
+
+/** "0", the count, then "topic partition offset" a line. */
+function checkpointedStart(disk: Disk, folder: string): number {
+  const path = `${folder}/log-start-offset-checkpoint`;
+  const text = disk.exists(path) ? Buffer.from(disk.readFile(path)).toString() : "";
+  return Number(/ (\d+)\n$/.exec(text)?.[1] ?? 0);
 }

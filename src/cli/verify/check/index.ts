@@ -1,13 +1,23 @@
 import type { Evidence, Invariant } from "./invariant.ts";
-import { Agreement, Integrity, NothingGoesBack, TotalOrder, Validity } from "./log-invariants.ts";
+import {
+  AcknowledgedSurvives,
+  Agreement,
+  Integrity,
+  NothingGoesBack,
+  ShownStays,
+  TotalOrder,
+  Validity,
+} from "./log-invariants.ts";
 import { Atomicity, Isolation, NoHangingTransaction } from "./transaction-invariants.ts";
 
 export const invariants: readonly Invariant[] = [
   new Validity(),
+  new AcknowledgedSurvives(),
   new Integrity(),
   new TotalOrder(),
   new Agreement(),
   new NothingGoesBack(),
+  new ShownStays(),
   new Atomicity(),
   new Isolation(),
   new NoHangingTransaction(),

@@ -1,5 +1,5 @@
 import type { TopicPartition } from "../../../client/index.ts";
-import type { History } from "../history.ts";
+import type { History, SentRecord } from "../history.ts";
 import type { StoredPartition, StoredRecord } from "./stored-partition.ts";
 
 /** What a world leaves behind once it has come to rest. */
@@ -26,6 +26,12 @@ export function nameOf({ topic, partition }: TopicPartition): string {
 export function visible(stored: StoredPartition, isolation: "read_committed" | "read_uncommitted"): StoredRecord[] {
   if (isolation === "read_uncommitted") return [...stored.records];
   return stored.records.filter(({ fate }) => fate === "plain" || fate === "committed");
+}
+
+/** Whether the record may have been deleted with the log's start. */
+export function isTrimmed({ stored }: Evidence, sent: SentRecord): boolean {
+  const startOffset = stored.get(nameOf(sent))?.startOffset ?? 0;
+  return startOffset > 0 && sent.offset < startOffset;
 }
 
 /** The partitions that the workloads sent records to themselves. Elsewhere (in Streams' topics) a record may carry the name of

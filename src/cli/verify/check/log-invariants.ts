@@ -1,16 +1,36 @@
 /** Atomic broadcast, partition by partition: what producers were told and what readers saw, against the log. */
 import type { Moment, Observation, PartitionReads, SentRecord } from "../history.ts";
-import { type Evidence, type Invariant, namedPartitions, nameOf, visible } from "./invariant.ts";
+import { type Evidence, type Invariant, isTrimmed, namedPartitions, nameOf, visible } from "./invariant.ts";
 import type { StoredRecord } from "./stored-partition.ts";
 
-/** What a producer was acknowledged is in the log, where it was said to be, also after the last power loss. */
+/** What a producer was acknowledged is read by those who read to the end, unless its transaction was not committed. */
 export class Validity implements Invariant {
   readonly name = "validity";
 
   *violations(evidence: Evidence): Iterable<string> {
+    const sent = Map.groupBy(evidence.history.sent.values(), nameOf);
+    for (const reads of evidence.history.reads) {
+      if (!reads.isFromStart || reads.readTo === 0) continue;
+      const read = new Set(reads.records.map(({ id }) => id));
+      for (const record of sent.get(nameOf(reads)) ?? []) {
+        if (record.outcome !== "acknowledged" || read.has(record.id) || isTrimmed(evidence, record)) continue;
+        const counts = record.transaction === undefined || record.transaction.outcome === "committed";
+        if (counts || reads.isolation === "read_uncommitted") {
+          yield `${record.id} was acknowledged at ${nameOf(record)} offset ${record.offset}, and ${reads.reader} did not read it`;
+        }
+      }
+    }
+  }
+}
+
+/** What a producer was acknowledged is in the log, where it was said to be, also after the last power loss. */
+export class AcknowledgedSurvives implements Invariant {
+  readonly name = "acknowledged survives power loss";
+
+  *violations(evidence: Evidence): Iterable<string> {
     const byId = recordsById(evidence);
     for (const sent of evidence.history.sent.values()) {
-      if (sent.outcome !== "acknowledged") continue;
+      if (sent.outcome !== "acknowledged" || isTrimmed(evidence, sent)) continue;
       const found = byId.get(sent.id);
       if (!found) yield `${sent.id} was acknowledged at ${nameOf(sent)} offset ${sent.offset} and is not in the log`;
       else if (sent.offset >= 0 && sent.offset !== found.offset) {
@@ -95,7 +115,7 @@ export class Agreement implements Invariant {
   *violations({ history, stored }: Evidence): Iterable<string> {
     for (const reads of history.reads) {
       const partition = stored.get(nameOf(reads));
-      const range = rangeOf(reads);
+      const range = rangeOf(reads, partition?.startOffset ?? 0);
       if (!partition || !range) continue;
       const expected = visible(partition, reads.isolation).filter(
         ({ offset }) => offset >= range.from && offset < range.to,
@@ -107,7 +127,7 @@ export class Agreement implements Invariant {
       }
       const known = new Set(expected.map(({ offset }) => offset));
       for (const { offset, id } of reads.records) {
-        if (!known.has(offset)) {
+        if (!known.has(offset) && offset >= partition.startOffset) {
           yield `${reads.reader} (${reads.isolation}) read ${nameOf(reads)} offset ${offset}, which it should not see: ${id}`;
         }
       }
@@ -153,6 +173,24 @@ export class NothingGoesBack implements Invariant {
   }
 }
 
+/** What was shown of a log is there in the end: it has no earlier start and no earlier end, also after the last power loss. */
+export class ShownStays implements Invariant {
+  readonly name = "what was shown stays";
+
+  *violations({ history, stored }: Evidence): Iterable<string> {
+    for (const observation of history.observations) {
+      const partition = stored.get(nameOf(observation));
+      if (!partition) continue;
+      const { kind, offset } = observation;
+      const isStart = kind === "earliest";
+      const left = isStart ? partition.startOffset : partition.endOffset;
+      if (left < offset) {
+        yield `${nameOf(observation)} was seen with the ${kind} ${offset}, and ${isStart ? "starts" : "ends"} at ${left}`;
+      }
+    }
+  }
+}
+
 interface Sighting {
   readonly offset: number;
   readonly at: Moment;
@@ -163,10 +201,13 @@ function asSighting({ offset, answeredAt }: Observation): Sighting {
 }
 
 /** Behind each part that a reader read in full stands its end; otherwise only what lies between its records is sure. */
-function rangeOf(reads: PartitionReads): { readonly from: number; readonly to: number } | undefined {
+function rangeOf(
+  reads: PartitionReads,
+  startOffset: number,
+): { readonly from: number; readonly to: number } | undefined {
   const from = reads.isFromStart ? 0 : reads.records[0]?.offset;
   const to = Math.max(reads.readTo, (reads.records.at(-1)?.offset ?? -1) + 1);
-  return from === undefined ? undefined : { from, to };
+  return from === undefined ? undefined : { from: Math.max(from, startOffset), to };
 }
 
 function recordsById(evidence: Evidence): Map<string, StoredRecord> {

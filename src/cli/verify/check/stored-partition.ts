@@ -18,6 +18,9 @@ export interface StoredRecord {
 }
 
 export interface StoredPartition extends TopicPartition {
+  /** What lies below was deleted. */
+  readonly startOffset: number;
+  /** From `startOffset` on. */
   readonly records: readonly StoredRecord[];
   /** Behind the last batch. */
   readonly endOffset: number;
@@ -26,13 +29,16 @@ export interface StoredPartition extends TopicPartition {
 /** Takes in a partition's batches from the log's start on, and knows what became of their transactions. */
 export class StoredPartitionReader {
   readonly #partition: TopicPartition;
+  readonly #startOffset: number;
   readonly #records: StoredRecord[] = [];
   /** By producer. */
   readonly #undecided = new Map<number, StoredRecord[]>();
   #endOffset = 0;
 
-  constructor({ topic, partition }: TopicPartition) {
+  /** `startOffset`: the log's start, which may lie within what is added. */
+  constructor({ topic, partition }: TopicPartition, startOffset = 0) {
     this.#partition = { topic, partition };
+    this.#startOffset = startOffset;
   }
 
   /** Behind the last batch. */
@@ -50,7 +56,9 @@ export class StoredPartitionReader {
   }
 
   result(): StoredPartition {
-    return { ...this.#partition, records: this.#records, endOffset: this.#endOffset };
+    const startOffset = this.#startOffset;
+    const records = this.#records.filter(({ offset }) => offset >= startOffset);
+    return { ...this.#partition, startOffset, records, endOffset: this.#endOffset };
   }
 
   #takeIn(batch: RecordBatch): void {

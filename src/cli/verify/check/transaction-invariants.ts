@@ -1,6 +1,6 @@
 /** What transactions add: all or nothing, and nothing before it is decided. */
 import type { TransactionEntry } from "../history.ts";
-import { type Evidence, type Invariant, namedPartitions, nameOf } from "./invariant.ts";
+import { type Evidence, type Invariant, isTrimmed, namedPartitions, nameOf } from "./invariant.ts";
 
 /** A committed transaction's records are all there and count, an aborted one's do not; of an unknown one it is all or none. */
 export class Atomicity implements Invariant {
@@ -11,7 +11,10 @@ export class Atomicity implements Invariant {
     for (const { records } of namedPartitions(evidence)) {
       for (const { id, fate } of records) if (id !== undefined) fates.set(id, fate);
     }
-    for (const transaction of evidence.history.transactions) yield* this.#check(transaction, fates);
+    for (const transaction of evidence.history.transactions) {
+      const records = transaction.records.filter((record) => !isTrimmed(evidence, record));
+      yield* this.#check({ ...transaction, records }, fates);
+    }
   }
 
   *#check(transaction: TransactionEntry, fates: ReadonlyMap<string, string>): Iterable<string> {
