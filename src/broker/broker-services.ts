@@ -6,6 +6,7 @@ import type { TransactionStep } from "../coordinator/transaction/turn.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Logger } from "../platform/logger.ts";
 import type { CoordinatorRuntime } from "./coordinator-runtime.ts";
+import type { FetchSessions } from "./handlers/fetch-sessions.ts";
 import type { Endpoint } from "./listeners.ts";
 import type { MarkerWriter } from "./marker-writer.ts";
 import type { MetadataImage } from "./metadata/image.ts";
@@ -24,6 +25,7 @@ export interface BrokerServices {
   readonly topics: Topics;
   /** Each answers a waiting fetch with what there is; for the broker that stops. */
   readonly waitingFetches: Set<() => void>;
+  readonly fetchSessions: FetchSessions;
   readonly partitions: Partitions;
   readonly producerIds: ProducerIdAllocator;
   readonly markers: MarkerWriter;

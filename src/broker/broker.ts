@@ -11,6 +11,7 @@ import { BrokerError } from "./broker-error.ts";
 import type { RequestDispatcher } from "./connection.ts";
 import { Connections } from "./connections.ts";
 import { takeDataFolder } from "./data-folder.ts";
+import { FetchSessions } from "./handlers/fetch-sessions.ts";
 import { createHandlers } from "./handlers/index.ts";
 import { formatAddress, Listeners } from "./listeners.ts";
 import { type BrokerConfig, type BrokerOptions, resolveOptions } from "./options.ts";
@@ -119,12 +120,14 @@ export class Broker {
 
   #createDispatcher(): RequestDispatcher {
     const { image, topics, partitions, producerIds, markers, groups, transactions } = this.#core;
+    const { clock, random } = this.#platform;
     const { handlers, unknownVersion } = createHandlers({
-      clock: this.#platform.clock,
+      clock,
       logger: this.#logger,
       config: this.#config,
       endpoints: this.#listeners.endpoints,
       waitingFetches: this.#waitingFetches,
+      fetchSessions: new FetchSessions({ maxSessions: this.#config.maxFetchSessions, clock, random }),
       image,
       topics,
       partitions,

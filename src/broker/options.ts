@@ -64,6 +64,8 @@ export interface BrokerOptions {
   readonly queuedMaxReplyBytes?: number;
   /** The most that one Fetch returns, whatever it asks for. Default 55 MiB. */
   readonly maxFetchBytes?: number;
+  /** Clients whose fetches the broker remembers, so that they need name only what changes (KIP-227). Default 1000. */
+  readonly maxFetchSessions?: number;
   /** The world outside; Node's when absent. Without `dataDir` its disk is not touched. */
   readonly platform?: Platform;
   /** Default: nothing is logged. */
@@ -96,6 +98,7 @@ export interface BrokerConfig {
   readonly queuedMaxRequestBytes: number;
   readonly queuedMaxReplyBytes: number;
   readonly maxFetchBytes: number;
+  readonly maxFetchSessions: number;
 }
 
 /** Gives the value to use, or throws; `undefined` stands for an option that was left out. */
@@ -143,6 +146,7 @@ const checks: Checks<Omit<BrokerConfig, "listeners">> = {
   queuedMaxRequestBytes: withDefault(256 * MIB, wholeNumber(1024, Number.MAX_SAFE_INTEGER)),
   queuedMaxReplyBytes: withDefault(512 * MIB, wholeNumber(1024, Number.MAX_SAFE_INTEGER)),
   maxFetchBytes: withDefault(55 * MIB, wholeNumber(1024, INT_MAX)),
+  maxFetchSessions: withDefault(1000, wholeNumber(0, INT_MAX)),
 };
 
 /** What is used as it is given, and what it must have. */

@@ -262,14 +262,6 @@ describe("fetch", () => {
     const lengths = responses[0]?.partitions.map(({ records }) => records?.length);
     expect(lengths).toEqual([batchOf(["2"]).length, 0, 0]);
   });
-
-  it("a session is neither given nor known", async () => {
-    const request = { maxWaitMs: 0, minBytes: 1, isolationLevel: 0, topics: [] };
-    const first = await session.client.send(fetch, 12, { ...request, sessionEpoch: 0 });
-    expect(first.sessionId).toBe(0);
-    const next = await session.client.send(fetch, 12, { ...request, sessionId: 7, sessionEpoch: 1 });
-    expect(errorName(next.errorCode)).toBe("FETCH_SESSION_ID_NOT_FOUND");
-  });
 });
 
 describe("offsets", () => {

@@ -41,6 +41,7 @@ const numbers: readonly (readonly [flag: string, description: string])[] = [
   ["--queued-max-request-bytes <n>", "what requests may take up together (default: 256 MiB)"],
   ["--queued-max-reply-bytes <n>", "what replies may take up together (default: 512 MiB)"],
   ["--max-fetch-bytes <n>", "the most that one fetch returns (default: 55 MiB)"],
+  ["--max-fetch-sessions <n>", "clients whose fetches the broker remembers (default: 1000)"],
 ];
 
 export function addBrokerCommand(program: Command): void {

@@ -113,6 +113,12 @@ function ownSettings(config: BrokerConfig, endpoints: readonly Endpoint[]): Brok
       config.queuedMaxRequestBytes,
       "How much of requests is taken in before some are answered.",
     ),
+    number(
+      "max.incremental.fetch.session.cache.slots",
+      "int",
+      config.maxFetchSessions,
+      "Clients whose fetches the broker remembers.",
+    ),
     number("fetch.max.bytes", "int", config.maxFetchBytes, "The most that one fetch returns."),
   ];
 }

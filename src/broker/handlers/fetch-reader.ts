@@ -1,19 +1,14 @@
 /** Reads what one Fetch asks for, as often as it takes until there is enough. */
-import type { fetch } from "../../protocol/apis/fetch.ts";
 import { type ErrorName, errorCodes } from "../../protocol/errors.ts";
-import type { RequestOf, ResponseBody } from "../../protocol/schema.ts";
 import type { BrokerServices } from "../broker-services.ts";
 import { leaderEpochProblem } from "../leader-epoch.ts";
 import type { Partition } from "../partition.ts";
 import type { RequestContext } from "../router.ts";
-
-type FetchRequest = RequestOf<typeof fetch>;
-type FetchPartition = FetchRequest["topics"][number]["partitions"][number];
-type FetchResponse = ResponseBody<typeof fetch>;
-type PartitionResponse = FetchResponse["responses"][number]["partitions"][number];
+import type { FetchRequest, FetchTarget, PartitionResponse } from "./fetch-context.ts";
 
 export interface FetchResult {
-  readonly response: FetchResponse;
+  /** In the order of the targets. */
+  readonly read: readonly PartitionResponse[];
   /** Whether the reply can go out before the request's waiting time is over. */
   readonly isEnough: boolean;
 }
@@ -26,6 +21,7 @@ const NO_RECORDS = new Uint8Array(0);
 export class FetchReader {
   readonly #services: BrokerServices;
   readonly #request: FetchRequest;
+  readonly #targets: readonly FetchTarget[];
   readonly #peer: RequestContext["peer"];
   readonly #isById: boolean;
   readonly #isolation: "read_committed" | "read_uncommitted";
@@ -35,11 +31,17 @@ export class FetchReader {
   #bytesRead = 0;
   #isUrgent = false;
 
-  constructor(services: BrokerServices, request: FetchRequest, context: RequestContext) {
+  constructor(
+    services: BrokerServices,
+    request: FetchRequest,
+    targets: readonly FetchTarget[],
+    { peer, apiVersion }: RequestContext,
+  ) {
     this.#services = services;
     this.#request = request;
-    this.#peer = context.peer;
-    this.#isById = context.apiVersion >= TOPIC_ID_VERSION;
+    this.#targets = targets;
+    this.#peer = peer;
+    this.#isById = apiVersion >= TOPIC_ID_VERSION;
     this.#isolation = request.isolationLevel === READ_COMMITTED ? "read_committed" : "read_uncommitted";
   }
 
@@ -49,47 +51,34 @@ export class FetchReader {
     this.#bytesLeft = Math.min(this.#request.maxBytes, this.#services.config.maxFetchBytes, roomBytes);
     this.#bytesRead = 0;
     this.#isUrgent = false;
-    const responses = this.#request.topics.map(({ topic, topicId, partitions }) => ({
-      topic,
-      topicId,
-      partitions: partitions.map((asked) => this.#readPartition(this.#find(topic, topicId, asked.partition), asked)),
-    }));
-    return {
-      response: { throttleTimeMs: 0, errorCode: errorCodes.NONE, sessionId: 0, responses },
-      isEnough: this.#isUrgent || this.#bytesRead >= this.#request.minBytes,
-    };
+    const read = this.#targets.map((target) => this.#readPartition(this.#find(target), target));
+    return { read, isEnough: this.#isUrgent || this.#bytesRead >= this.#request.minBytes };
   }
 
   /** The partitions whose advance could matter. */
   partitions(): Partition[] {
-    return this.#request.topics
-      .flatMap(({ topic, topicId, partitions }) =>
-        partitions.map(({ partition }) => this.#find(topic, topicId, partition)),
-      )
-      .filter((found) => typeof found !== "string");
+    return this.#targets.map((target) => this.#find(target)).filter((found) => typeof found !== "string");
   }
 
   /** Whether another read can give more than nothing: cheaper than the read. */
   hasNews(): boolean {
-    return this.#request.topics.some(({ topic, topicId, partitions }) =>
-      partitions.some(({ partition: index, fetchOffset }) => {
-        const partition = this.#find(topic, topicId, index);
-        return typeof partition === "string" || this.#endOf(partition) > fetchOffset;
-      }),
-    );
+    return this.#targets.some((target) => {
+      const partition = this.#find(target);
+      return typeof partition === "string" || this.#endOf(partition) > target.fetchOffset;
+    });
   }
 
   #endOf({ log }: Partition): number {
     return this.#isolation === "read_committed" ? log.lastStableOffset : log.highWatermark;
   }
 
-  #find(topic: string, topicId: string, index: number): Partition | ErrorName {
+  #find({ topic, topicId, partition }: FetchTarget): Partition | ErrorName {
     const { partitions, image } = this.#services;
-    if (!this.#isById) return partitions.find(topic, index);
-    return image.topicById(topicId) ? partitions.findById(topicId, index) : "UNKNOWN_TOPIC_ID";
+    if (!this.#isById) return partitions.find(topic, partition);
+    return image.topicById(topicId) ? partitions.findById(topicId, partition) : "UNKNOWN_TOPIC_ID";
   }
 
-  #readPartition(partition: Partition | ErrorName, asked: FetchPartition): PartitionResponse {
+  #readPartition(partition: Partition | ErrorName, asked: FetchTarget): PartitionResponse {
     if (typeof partition === "string") return this.#failed(asked.partition, partition);
     const { log } = partition;
     const epochProblem = leaderEpochProblem(asked.currentLeaderEpoch, log.leaderEpoch);
@@ -119,7 +108,7 @@ export class FetchReader {
   }
 
   /** A reader whose last batch is not in this log must go back to where the two agree (KIP-595). */
-  #divergence({ log }: Partition, asked: FetchPartition): PartitionResponse | undefined {
+  #divergence({ log }: Partition, asked: FetchTarget): PartitionResponse | undefined {
     if (asked.lastFetchedEpoch < 0) return undefined;
     const end = log.offsetForLeaderEpoch(asked.lastFetchedEpoch);
     if (!end) return this.#failed(asked.partition, "OFFSET_OUT_OF_RANGE");

@@ -1,41 +1,30 @@
 /** Fetch: reads batches, at once or when there are enough of them. */
 import type { Timer } from "../../platform/clock.ts";
 import { fetch } from "../../protocol/apis/fetch.ts";
-import { type ErrorName, errorCodes } from "../../protocol/errors.ts";
-import type { RequestOf, ResponseBody } from "../../protocol/schema.ts";
 import type { BrokerServices } from "../broker-services.ts";
 import type { Partition } from "../partition.ts";
 import type { Handler, Reply, RequestContext } from "../router.ts";
-import { FetchReader } from "./fetch-reader.ts";
-
-type FetchRequest = RequestOf<typeof fetch>;
-type FetchResponse = ResponseBody<typeof fetch>;
-
-const NO_SESSION = 0;
+import type { FetchContext, FetchRequest } from "./fetch-context.ts";
+import { FetchReader, type FetchResult } from "./fetch-reader.ts";
+import { sessionError } from "./fetch-sessions.ts";
 
 export function fetchHandler(services: BrokerServices): Handler<typeof fetch> {
   return {
     api: fetch,
     readsInPlace: true,
     handle(request, context, reply) {
-      if (request.sessionId !== NO_SESSION) {
-        reply(emptyResponse("FETCH_SESSION_ID_NOT_FOUND"));
-        return;
-      }
-      new FetchCall(services, request, context, reply).run();
+      const opened = services.fetchSessions.open(request, context.apiVersion);
+      if (typeof opened === "string") reply(sessionError(opened));
+      else new FetchCall(services, request, opened, context, reply).run();
     },
   };
-}
-
-/** A client that asks for a session gets a full answer and no session, which is as good (KIP-227). */
-function emptyResponse(error: ErrorName): FetchResponse {
-  return { throttleTimeMs: 0, errorCode: errorCodes[error], sessionId: NO_SESSION, responses: [] };
 }
 
 /** One request, from the first look to the reply. */
 class FetchCall {
   readonly #services: BrokerServices;
   readonly #request: FetchRequest;
+  readonly #fetchContext: FetchContext;
   readonly #context: RequestContext;
   readonly #reply: Reply<typeof fetch>;
   readonly #reader: FetchReader;
@@ -44,19 +33,26 @@ class FetchCall {
   #isLookScheduled = false;
   #isDone = false;
 
-  constructor(services: BrokerServices, request: FetchRequest, context: RequestContext, reply: Reply<typeof fetch>) {
+  constructor(
+    services: BrokerServices,
+    request: FetchRequest,
+    fetchContext: FetchContext,
+    context: RequestContext,
+    reply: Reply<typeof fetch>,
+  ) {
     this.#services = services;
     this.#request = request;
+    this.#fetchContext = fetchContext;
     this.#context = context;
     this.#reply = reply;
-    this.#reader = new FetchReader(services, request, context);
+    this.#reader = new FetchReader(services, request, fetchContext.targets, context);
   }
 
   run(): void {
-    const { maxWaitMs, topics } = this.#request;
-    const isPatient = maxWaitMs > 0 && topics.length > 0;
+    const { maxWaitMs } = this.#request;
+    const isPatient = maxWaitMs > 0 && this.#fetchContext.targets.length > 0;
     const result = this.#reader.read();
-    if (!isPatient || result.isEnough) this.#finish(result.response);
+    if (!isPatient || result.isEnough) this.#finish(result);
     else this.#wait(maxWaitMs);
   }
 
@@ -77,12 +73,12 @@ class FetchCall {
       this.#isLookScheduled = false;
       if (this.#isDone || !this.#reader.hasNews()) return;
       const result = this.#reader.read();
-      if (result.isEnough) this.#finish(result.response);
+      if (result.isEnough) this.#finish(result);
     });
   };
 
   /** Answers with what there is. */
-  readonly #giveUp = (): void => this.#finish(this.#reader.read().response);
+  readonly #giveUp = (): void => this.#finish(this.#reader.read());
 
   readonly #abandon = (): void => {
     this.#isDone = true;
@@ -92,9 +88,9 @@ class FetchCall {
     this.#services.waitingFetches.delete(this.#giveUp);
   };
 
-  #finish(response: FetchResponse): void {
+  #finish({ read }: FetchResult): void {
     if (this.#timer) this.#abandon();
     this.#isDone = true;
-    this.#reply(response);
+    this.#reply(this.#fetchContext.respond(read));
   }
 }

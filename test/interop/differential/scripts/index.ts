@@ -1,7 +1,14 @@
 import type { Script } from "../compare.ts";
+import { fetchSessions } from "./fetch-sessions.ts";
 import { fetches } from "./fetches.ts";
 import { operators } from "./operators.ts";
 import { classicTransactions } from "./transactions-classic.ts";
 import { transactionsV2 } from "./transactions-v2.ts";
 
-export const scripts: readonly Script[] = [...transactionsV2, ...classicTransactions, ...operators, ...fetches];
+export const scripts: readonly Script[] = [
+  ...transactionsV2,
+  ...classicTransactions,
+  ...operators,
+  ...fetches,
+  ...fetchSessions,
+];
