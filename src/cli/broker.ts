@@ -137,6 +137,8 @@ function stopOnSignals(broker: Broker, timeoutMs: number): void {
   process.on("SIGINT", stop);
   // Started with a channel to its parent, it ends with it: nobody would know of it any more.
   process.once("disconnect", stop);
+  // The channel alone does not keep a stopped broker alive.
+  process.channel?.unref();
 }
 
 function optionsOf(flags: Flags): BrokerOptions {

@@ -19,6 +19,8 @@ const COMMIT_INTERVAL_MS = 1_000;
 const POLL_MS = 100;
 const RETRY_MS = 50;
 const MAX_RETRY_MS = 1_000;
+/** How long a start waits for a target that cannot be had at the moment. */
+const OPEN_TIMEOUT_MS = 30_000;
 
 export type SinkConsumer = Pick<
   Consumer,
@@ -121,12 +123,13 @@ export class SinkRuntime {
     return { ...this.#metrics };
   }
 
-  /** Opens the sink and begins; resolves when it is about to join its group. Throws the sink's ConnectError. */
+  /** Opens the sink and begins; resolves when it is about to join its group. Throws the sink's ConnectError, one with `retriable`
+   * only after 30 s of trying. */
   async start(): Promise<void> {
     if (this.#state !== "created")
       throw new ConnectError("INVALID_STATE", `the sink is ${this.#state}: make a new one`);
     this.#state = "running";
-    await this.#sink.open();
+    await this.#open();
     const { brokers, groupId, groupInstanceId, sessionTimeoutMs = 10_000, maxBatchRecords = 2_000 } = this.#options;
     const { clientId = groupId, connect = (options) => new Client(options) } = this.#options;
     this.#client = connect({ brokers, clientId, platform: this.#platform, logger: this.#logger });
@@ -151,6 +154,36 @@ export class SinkRuntime {
     this.#consumer?.wakeup();
     await this.#finished;
     if (this.#state === "created") this.#state = "closed";
+  }
+
+  async #open(): Promise<void> {
+    const deadline = this.#platform.clock.monotonic() + OPEN_TIMEOUT_MS;
+    await this.#patiently(deadline, async () => {
+      try {
+        await this.#sink.open();
+      } catch (error) {
+        await this.#sink.close();
+        throw error;
+      }
+    });
+  }
+
+  /** Tries again while the sink says that it may work later. */
+  async #patiently<T>(deadline: number, operation: () => T | Promise<T>): Promise<T> {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await operation();
+      } catch (error) {
+        const isOver = this.#isStopping || this.#platform.clock.monotonic() >= deadline;
+        if (!(error instanceof ConnectError) || !error.retriable || isOver) throw error;
+        this.#logger.log("warn", `the sink refused, and is asked again: ${error.message}`);
+        await this.#backOff(attempt);
+      }
+    }
+  }
+
+  #backOff(attempt: number): Promise<void> {
+    return sleep(this.#platform.clock, Math.min(MAX_RETRY_MS, RETRY_MS * 2 ** Math.min(attempt, 10)));
   }
 
   async #run(consumer: SinkConsumer, client: SinkClient): Promise<void> {
@@ -195,7 +228,7 @@ export class SinkRuntime {
 
   async #onAssigned(consumer: SinkConsumer, partitions: readonly TopicPartition[]): Promise<void> {
     if (partitions.length === 0) return;
-    const ofSink = await this.#sink.positions(partitions);
+    const ofSink = await this.#patiently(Number.POSITIVE_INFINITY, () => this.#sink.positions(partitions));
     const unknown = partitions.filter((_, index) => ofSink[index] === undefined);
     const starts = new Map(
       (await this.#startOffsets(consumer, unknown)).map((each) => [keyOf(each), each.offset] as const),
@@ -272,7 +305,7 @@ export class SinkRuntime {
 
   /** Waits as a member of its group, without new records: the partitions may move meanwhile. */
   async #waitForRetry(consumer: SinkConsumer, attempt: number): Promise<void> {
-    await sleep(this.#platform.clock, Math.min(MAX_RETRY_MS, RETRY_MS * 2 ** Math.min(attempt, 10)));
+    await this.#backOff(attempt);
     consumer.pause(consumer.assignment());
     const records = await consumer.poll({ timeoutMs: 0 });
     // Partitions that have just come were not paused yet.

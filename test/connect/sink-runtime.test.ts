@@ -237,6 +237,29 @@ describe("sink runtime", () => {
     expect(refusals).toBeGreaterThan(3);
   });
 
+  it("waits for a target that cannot be had at first, when it starts and when it asks for positions", async () => {
+    const table = numbersSink();
+    let refusals = 0;
+    const refuseTwice = (): void => {
+      if (refusals++ % 3 < 2) throw new ConnectError("TARGET_FAILED", "locked", { retriable: true });
+    };
+    await start({
+      ...around(table, (real) => real),
+      open() {
+        refuseTwice();
+        return table.open();
+      },
+      positions(partitions) {
+        refuseTwice();
+        return table.positions(partitions);
+      },
+    });
+    await produce(0, 10);
+    await untilRows(10);
+    expect(rows()).toEqual(upTo(10));
+    expect(refusals).toBeGreaterThanOrEqual(6);
+  });
+
   it("ends with the record's coordinates when it cannot be written", async () => {
     const producer = cluster.client.producer();
     await producer.send({ topic, partition: 1, value: "not an int64" });

@@ -29,7 +29,7 @@ export interface TransactionEntry {
   outcome: "open" | "committed" | "aborted" | "unknown";
 }
 
-interface ReadRecord {
+export interface ReadRecord {
   readonly offset: number;
   /** Of a record with an id. */
   readonly id: string | undefined;

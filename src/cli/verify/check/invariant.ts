@@ -1,5 +1,5 @@
 import type { TopicPartition } from "../../../client/index.ts";
-import type { History, SentRecord } from "../history.ts";
+import type { History, PartitionReads, SentRecord } from "../history.ts";
 import type { StoredPartition, StoredRecord } from "./stored-partition.ts";
 
 /** What a world leaves behind once it has come to rest. */
@@ -14,6 +14,10 @@ export interface Evidence {
 /** Something that must hold in every world. */
 export interface Invariant {
   readonly name: string;
+  /** What holds, in a sentence. */
+  readonly promise: string;
+  /** How much there was that could have broken it: of nothing, everything is true. */
+  examined(evidence: Evidence): number;
   /** Each violation in a sentence; none when it holds. */
   violations(evidence: Evidence): Iterable<string>;
 }
@@ -32,6 +36,10 @@ export function visible(stored: StoredPartition, isolation: "read_committed" | "
 export function isTrimmed({ stored }: Evidence, sent: SentRecord): boolean {
   const startOffset = stored.get(nameOf(sent))?.startOffset ?? 0;
   return startOffset > 0 && sent.offset < startOffset;
+}
+
+export function readCount(reads: readonly PartitionReads[]): number {
+  return reads.reduce((sum, { records }) => sum + records.length, 0);
 }
 
 /** The partitions that the workloads sent records to themselves. Elsewhere (in Streams' topics) a record may carry the name of

@@ -1,11 +1,16 @@
 /** Atomic broadcast, partition by partition: what producers were told and what readers saw, against the log. */
-import type { Moment, Observation, PartitionReads, SentRecord } from "../history.ts";
-import { type Evidence, type Invariant, isTrimmed, namedPartitions, nameOf, visible } from "./invariant.ts";
+import type { History, Moment, Observation, PartitionReads, SentRecord } from "../history.ts";
+import { type Evidence, type Invariant, isTrimmed, namedPartitions, nameOf, readCount, visible } from "./invariant.ts";
 import type { StoredRecord } from "./stored-partition.ts";
 
 /** What a producer was acknowledged is read by those who read to the end, unless its transaction was not committed. */
 export class Validity implements Invariant {
   readonly name = "validity";
+  readonly promise = "what was acknowledged is read by everyone who reads to the end, unless it was aborted";
+
+  examined({ history }: Evidence): number {
+    return acknowledgedCount(history);
+  }
 
   *violations(evidence: Evidence): Iterable<string> {
     const sent = Map.groupBy(evidence.history.sent.values(), nameOf);
@@ -25,7 +30,12 @@ export class Validity implements Invariant {
 
 /** What a producer was acknowledged is in the log, where it was said to be, also after the last power loss. */
 export class AcknowledgedSurvives implements Invariant {
-  readonly name = "acknowledged survives power loss";
+  readonly name = "acknowledged survives";
+  readonly promise = "what was acknowledged is in the log, where it was said to be, through every crash";
+
+  examined({ history }: Evidence): number {
+    return acknowledgedCount(history);
+  }
 
   *violations(evidence: Evidence): Iterable<string> {
     const byId = recordsById(evidence);
@@ -43,6 +53,11 @@ export class AcknowledgedSurvives implements Invariant {
 /** Every record is in one place, and was sent there; no offset ever holds two records. */
 export class Integrity implements Invariant {
   readonly name = "integrity";
+  readonly promise = "every record is in the log once, and was sent there; no offset ever holds two records";
+
+  examined(evidence: Evidence): number {
+    return recordCount(evidence);
+  }
 
   *violations(evidence: Evidence): Iterable<string> {
     const { history, stored } = evidence;
@@ -82,6 +97,11 @@ export class Integrity implements Invariant {
 /** Readers read on, never back; a producer's records stand in the order in which it sent them. */
 export class TotalOrder implements Invariant {
   readonly name = "total order";
+  readonly promise = "readers read on, never back; a producer's records stand in the order in which it sent them";
+
+  examined(evidence: Evidence): number {
+    return recordCount(evidence);
+  }
 
   *violations(evidence: Evidence): Iterable<string> {
     const { history } = evidence;
@@ -111,6 +131,11 @@ export class TotalOrder implements Invariant {
 /** What a reader has seen between its first record and its last is what the log holds there: no more, no less. */
 export class Agreement implements Invariant {
   readonly name = "agreement";
+  readonly promise = "what a reader saw is what the log holds for its isolation: nothing missing, nothing more";
+
+  examined({ history }: Evidence): number {
+    return readCount(history.reads);
+  }
 
   *violations({ history, stored }: Evidence): Iterable<string> {
     for (const reads of history.reads) {
@@ -138,6 +163,11 @@ export class Agreement implements Invariant {
 /** The high watermark, the last stable offset and the log's start never go back, and lie behind what was read. */
 export class NothingGoesBack implements Invariant {
   readonly name = "offsets never go back";
+  readonly promise = "high watermark, last stable offset and log start only grow, and lie behind what was read";
+
+  examined({ history }: Evidence): number {
+    return history.observations.length;
+  }
 
   *violations({ history }: Evidence): Iterable<string> {
     const observed = Map.groupBy(history.observations, (each) => `${nameOf(each)} ${each.kind}`);
@@ -176,6 +206,11 @@ export class NothingGoesBack implements Invariant {
 /** What was shown of a log is there in the end: it has no earlier start and no earlier end, also after the last power loss. */
 export class ShownStays implements Invariant {
   readonly name = "what was shown stays";
+  readonly promise = "the log has no earlier start and no earlier end than was once told, through every crash";
+
+  examined({ history }: Evidence): number {
+    return history.observations.length;
+  }
 
   *violations({ history, stored }: Evidence): Iterable<string> {
     for (const observation of history.observations) {
@@ -189,6 +224,16 @@ export class ShownStays implements Invariant {
       }
     }
   }
+}
+
+function recordCount(evidence: Evidence): number {
+  return namedPartitions(evidence).reduce((sum, { records }) => sum + records.length, 0);
+}
+
+function acknowledgedCount({ sent }: History): number {
+  let count = 0;
+  for (const { outcome } of sent.values()) if (outcome === "acknowledged") count++;
+  return count;
 }
 
 interface Sighting {

@@ -12,10 +12,16 @@ export interface PipelinePlan {
 /** Progress with output. */
 export class ExactlyOncePipeline implements Invariant {
   readonly name = "progress with output";
+  readonly promise =
+    "committed positions and committed output tell of the same input, each record of it once, in order";
   readonly #plan: PipelinePlan;
 
   constructor(plan: PipelinePlan) {
     this.#plan = plan;
+  }
+
+  examined({ stored }: Evidence): number {
+    return visibleCount(stored, this.#plan.input);
   }
 
   *violations({ stored, committed }: Evidence): Iterable<string> {
@@ -59,6 +65,11 @@ function outputsByInput(partitions: readonly StoredPartition[]): Map<string, Sto
 
 export function partitionsOf(stored: ReadonlyMap<string, StoredPartition>, topic: string): StoredPartition[] {
   return [...stored.values()].filter((partition) => partition.topic === topic);
+}
+
+/** Records of the topic that count. */
+export function visibleCount(stored: ReadonlyMap<string, StoredPartition>, topic: string): number {
+  return partitionsOf(stored, topic).reduce((sum, each) => sum + visible(each, "read_committed").length, 0);
 }
 
 export function keyText(key: Uint8Array | null): string {

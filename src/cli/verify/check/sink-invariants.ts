@@ -1,6 +1,6 @@
 import type { TopicPartition } from "../../../client/index.ts";
 import { type Evidence, type Invariant, nameOf, visible } from "./invariant.ts";
-import { keyText, partitionsOf } from "./pipeline-invariants.ts";
+import { keyText, partitionsOf, visibleCount } from "./pipeline-invariants.ts";
 import type { StoredPartition } from "./stored-partition.ts";
 
 /** What a sink made of one record. */
@@ -18,10 +18,15 @@ export interface SinkPlan {
 /** The table has every record that counts once, in the order of the log. */
 export class TableEqualsLog implements Invariant {
   readonly name = "table equals log";
+  readonly promise = "the table has every record that counts once, in the order of the log";
   readonly #plan: SinkPlan;
 
   constructor(plan: SinkPlan) {
     this.#plan = plan;
+  }
+
+  examined({ stored }: Evidence): number {
+    return visibleCount(stored, this.#plan.topic);
   }
 
   *violations({ stored }: Evidence): Iterable<string> {

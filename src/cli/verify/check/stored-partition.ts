@@ -33,12 +33,13 @@ export class StoredPartitionReader {
   readonly #records: StoredRecord[] = [];
   /** By producer. */
   readonly #undecided = new Map<number, StoredRecord[]>();
-  #endOffset = 0;
+  #endOffset: number;
 
   /** `startOffset`: the log's start, which may lie within what is added. */
   constructor({ topic, partition }: TopicPartition, startOffset = 0) {
     this.#partition = { topic, partition };
     this.#startOffset = startOffset;
+    this.#endOffset = startOffset;
   }
 
   /** Behind the last batch. */

@@ -4,7 +4,7 @@ import { serdes } from "../../../client/index.ts";
 import type { ChangelogPosition, StoreChange } from "../../../streams/index.ts";
 import { encodeStored } from "../../../streams/stores/stored-value.ts";
 import { type Evidence, type Invariant, nameOf, visible } from "./invariant.ts";
-import { keyText, partitionsOf } from "./pipeline-invariants.ts";
+import { keyText, partitionsOf, visibleCount } from "./pipeline-invariants.ts";
 import type { StoredPartition } from "./stored-partition.ts";
 
 export interface WordCountPlan {
@@ -17,10 +17,16 @@ export interface WordCountPlan {
  * several changes within a commit the last one may stand for all. */
 export class WordCounts implements Invariant {
   readonly name = "exact counts";
+  readonly promise =
+    "each word of each line that counts was counted once: counts only go up, to their number in the lines";
   readonly #plan: WordCountPlan;
 
   constructor(plan: WordCountPlan) {
     this.#plan = plan;
+  }
+
+  examined({ stored }: Evidence): number {
+    return visibleCount(stored, this.#plan.lines);
   }
 
   *violations({ stored, committed }: Evidence): Iterable<string> {
@@ -77,10 +83,16 @@ export interface StorePlan {
 /** A store's contents at each commit of its life are those of the committed changelog below the position that it states. */
 export class StoreEqualsChangelog implements Invariant {
   readonly name = "store equals changelog";
+  readonly promise =
+    "what a store held, whenever its worker died, is the committed changelog below the position it states";
   readonly #plan: StorePlan;
 
   constructor(plan: StorePlan) {
     this.#plan = plan;
+  }
+
+  examined(): number {
+    return this.#plan.commits().length;
   }
 
   *violations({ stored }: Evidence): Iterable<string> {

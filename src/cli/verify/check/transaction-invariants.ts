@@ -1,10 +1,15 @@
 /** What transactions add: all or nothing, and nothing before it is decided. */
 import type { TransactionEntry } from "../history.ts";
-import { type Evidence, type Invariant, isTrimmed, namedPartitions, nameOf } from "./invariant.ts";
+import { type Evidence, type Invariant, isTrimmed, namedPartitions, nameOf, readCount } from "./invariant.ts";
 
 /** A committed transaction's records are all there and count, an aborted one's do not; of an unknown one it is all or none. */
 export class Atomicity implements Invariant {
   readonly name = "atomicity";
+  readonly promise = "of a transaction all records count or none, as its producer was told";
+
+  examined({ history }: Evidence): number {
+    return history.transactions.length;
+  }
 
   *violations(evidence: Evidence): Iterable<string> {
     const fates = new Map<string, string>();
@@ -38,6 +43,11 @@ export class Atomicity implements Invariant {
  * all: that is part of agreement. */
 export class Isolation implements Invariant {
   readonly name = "isolation";
+  readonly promise = "a reader of committed records sees none before its transaction's commit was asked for";
+
+  examined({ history }: Evidence): number {
+    return readCount(history.reads.filter(({ isolation }) => isolation === "read_committed"));
+  }
 
   *violations({ history }: Evidence): Iterable<string> {
     for (const reads of history.reads) {
@@ -56,6 +66,11 @@ export class Isolation implements Invariant {
 /** Once the faults are over, every transaction is ended. */
 export class NoHangingTransaction implements Invariant {
   readonly name = "no transaction hangs";
+  readonly promise = "once the faults are over, every transaction is ended";
+
+  examined({ stored }: Evidence): number {
+    return [...stored.values()].filter(({ records }) => records.some(({ fate }) => fate !== "plain")).length;
+  }
 
   *violations({ stored }: Evidence): Iterable<string> {
     for (const partition of stored.values()) {

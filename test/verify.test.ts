@@ -1,0 +1,50 @@
+import { spawn } from "node:child_process";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+
+const main = join(import.meta.dirname, "../src/cli/main.ts");
+
+interface Outcome {
+  readonly code: number | null;
+  readonly stdout: string;
+}
+
+/** A few seconds of faults. */
+function verify(...args: string[]): Promise<Outcome> {
+  const child = spawn(process.execPath, [main, "verify", "--minutes", "0.04", "--seed", "3", ...args], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  let stdout = "";
+  child.stdout.on("data", (chunk: Buffer) => {
+    stdout += chunk;
+  });
+  return new Promise((resolve) => child.once("close", (code) => resolve({ code, stdout })));
+}
+
+describe.concurrent("oncilla verify", () => {
+  it("says of each invariant that it holds, through kills of producers and broker", async () => {
+    const { code, stdout } = await verify("--workloads", "idempotent,transactions");
+    expect(stdout).toContain("Everything holds.");
+    for (const invariant of [
+      "validity",
+      "integrity",
+      "total order",
+      "agreement",
+      "atomicity",
+      "isolation",
+      "comes to rest",
+    ]) {
+      expect(stdout).toMatch(new RegExp(`${invariant} +holds +[1-9]`));
+    }
+    expect(stdout).toMatch(/SIGKILL/);
+    expect(code).toBe(0);
+  });
+
+  it("notices a reader that shows what is not committed", async () => {
+    const { code, stdout } = await verify("--workloads", "transactions", "--flaw", "dirty-reads");
+    expect(stdout).toMatch(/isolation +BROKEN/);
+    expect(stdout).toMatch(/agreement +BROKEN/);
+    expect(stdout).toMatch(/atomicity +holds +[1-9]/);
+    expect(code).toBe(1);
+  });
+});
