@@ -132,6 +132,20 @@ describe("membership", () => {
     for (const member of [a, b]) member.session.close();
   });
 
+  it.each([
+    [null, "range", "INCONSISTENT_GROUP_PROTOCOL"],
+    ["consumer", null, "INCONSISTENT_GROUP_PROTOCOL"],
+    ["consumer", "range", "NONE"],
+  ] as const)("SyncGroup 5 names the protocol: type %s, name %s", async (protocolType, protocolName, expected) => {
+    const member = await Member.open(await newGroup());
+    await member.join();
+    const { group: groupId, generationId, memberId } = member;
+    const request = { groupId, generationId, memberId, protocolType, protocolName, assignments: [] };
+    const { errorCode } = await member.session.client.send(syncGroup, 5, request);
+    expect(errorName(errorCode)).toBe(expected);
+    member.session.close();
+  });
+
   it("a member that is not heard of any more is dropped", async () => {
     const group = await newGroup();
     const [silent, lively] = [await Member.open(group), await Member.open(group)];

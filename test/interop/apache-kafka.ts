@@ -16,6 +16,8 @@ export interface ApacheKafkaOptions {
   overrides?: Readonly<Record<string, string>>;
   /** Maximum and initial heap; 1G is what Apache Kafka's own start script uses. */
   heap?: string;
+  /** Takes what the broker logs once it is ready: warnings and errors. Default: to the error output. */
+  onLog?: (text: string) => void;
 }
 
 export interface ApacheKafka {
@@ -87,7 +89,7 @@ export async function startApacheKafka(options: ApacheKafkaOptions): Promise<Apa
     }
   }
 
-  const heap = options.heap ?? "1G";
+  const { heap = "1G", onLog = (text) => process.stderr.write(text) } = options;
   const spawnedAtMs = performance.now();
   const child = spawn(
     "java",
@@ -117,7 +119,7 @@ export async function startApacheKafka(options: ApacheKafkaOptions): Promise<Apa
     child.stderr.on("data", (chunk: Buffer) => {
       const text = chunk.toString("utf8");
       if (ready) {
-        process.stderr.write(text);
+        onLog(text);
         return;
       }
       log += text;

@@ -3,7 +3,8 @@ import { heartbeat } from "../../protocol/apis/heartbeat.ts";
 import { joinGroup } from "../../protocol/apis/join-group.ts";
 import { leaveGroup } from "../../protocol/apis/leave-group.ts";
 import { syncGroup } from "../../protocol/apis/sync-group.ts";
-import { errorCodes } from "../../protocol/errors.ts";
+import { type ErrorName, errorCodes } from "../../protocol/errors.ts";
+import type { ResponseBody } from "../../protocol/schema.ts";
 import type { BrokerServices } from "../broker-services.ts";
 import type { Handler } from "../router.ts";
 
@@ -30,18 +31,30 @@ export function joinGroupHandler({ groups }: BrokerServices): Handler<typeof joi
   };
 }
 
+/** From this version on, members say which protocol they agreed on. */
+const PROTOCOL_VERSION = 5;
+
 export function syncGroupHandler({ groups }: BrokerServices): Handler<typeof syncGroup> {
   return {
     api: syncGroup,
-    handle(request, _context, reply) {
+    handle(request, { apiVersion }, reply) {
+      const isProtocolNamed = request.protocolType !== null && request.protocolName !== null;
+      if (apiVersion >= PROTOCOL_VERSION && !isProtocolNamed) {
+        reply(syncError("INCONSISTENT_GROUP_PROTOCOL"));
+        return;
+      }
       groups.request(
         request.groupId,
         (machine, now, answer) => machine.syncGroup(request, now, answer),
         reply,
-        (error) => ({ throttleTimeMs: 0, errorCode: errorCodes[error], assignment: new Uint8Array(0) }),
+        syncError,
       );
     },
   };
+}
+
+function syncError(error: ErrorName): ResponseBody<typeof syncGroup> {
+  return { throttleTimeMs: 0, errorCode: errorCodes[error], assignment: new Uint8Array(0) };
 }
 
 export function heartbeatHandler({ groups }: BrokerServices): Handler<typeof heartbeat> {

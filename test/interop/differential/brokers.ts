@@ -1,6 +1,7 @@
 /** Both brokers, with equal settings. */
 import { Broker } from "../../../src/broker/index.ts";
 import { RawSession } from "../../support/raw-session.ts";
+import { until } from "../../support/until.ts";
 import { startApacheKafka } from "../apache-kafka.ts";
 import { freePort } from "../toolchain.ts";
 import type { Brokers } from "./compare.ts";
@@ -20,7 +21,13 @@ const apacheSettings: Readonly<Record<string, string>> = {
 export async function startBrokers(apache: string | undefined): Promise<Brokers & { stop(): Promise<void> }> {
   const kafka =
     apache === undefined
-      ? await startApacheKafka({ port: await freePort(), heap: "512M", overrides: apacheSettings })
+      ? await startApacheKafka({
+          port: await freePort(),
+          heap: "512M",
+          overrides: apacheSettings,
+          // It says loudly what it refuses, which is what the scripts are about.
+          onLog: () => {},
+        })
       : undefined;
   const broker = await Broker.start({
     offsetsTopicPartitions: INTERNAL_PARTITIONS,
@@ -30,7 +37,7 @@ export async function startBrokers(apache: string | undefined): Promise<Brokers 
   const addresses = { oncilla: broker.address, apache: apache ?? kafka?.bootstrap ?? "" };
   // Apache Kafka's first producer id is 0, which is also what its answers hold where there is none.
   const session = await RawSession.open(addresses.apache);
-  await session.initProducer(null);
+  await until(async () => (await session.initProducer(null)).error === "NONE");
   session.close();
   return {
     ...addresses,

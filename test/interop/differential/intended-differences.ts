@@ -38,6 +38,17 @@ export const intendedDifferences: readonly IntendedDifference[] = [
       mentions(apache, "OUT_OF_ORDER_SEQUENCE_NUMBER"),
   },
   {
+    name: "a zombie's InitProducerId aborts nothing",
+    reason:
+      "Apache Kafka aborts the rightful producer's open transaction first, and then finds that the one who asked is " +
+      "fenced. Ours turns the zombie away before it can do harm",
+    matches: ({ script, question, oncilla, apache }) =>
+      script.startsWith("init: a zombie asks") &&
+      question.startsWith("DescribeTransactions") &&
+      mentions(oncilla, "Ongoing") &&
+      mentions(apache, "CompleteAbort"),
+  },
+  {
     name: "no list of aborted transactions with an error",
     reason: "Apache Kafka gives none (null) with some errors and an empty one with others; clients read neither",
     matches: ({ question, oncilla, apache }) =>

@@ -1,14 +1,20 @@
 import type { Script } from "../compare.ts";
 import { fetchSessions } from "./fetch-sessions.ts";
 import { fetches } from "./fetches.ts";
+import { groups } from "./groups.ts";
+import { offsets } from "./offsets.ts";
 import { operators } from "./operators.ts";
+import { producerScripts } from "./producers.ts";
 import { classicTransactions } from "./transactions-classic.ts";
 import { transactionsV2 } from "./transactions-v2.ts";
 
 export const scripts: readonly Script[] = [
   ...transactionsV2,
   ...classicTransactions,
+  ...producerScripts,
   ...operators,
   ...fetches,
   ...fetchSessions,
+  ...groups,
+  ...offsets,
 ];
