@@ -106,7 +106,7 @@ export const groups: readonly Script[] = [
       await sync(side, "", member, [], { note: "no group" });
       await leave(side, "", [member], { note: "no group" });
       await leave(side, "g", [], { note: "nobody" });
-      await describeGroup(side, ["", "g"]);
+      await describeGroup(side, ["g"]);
       await leave(side, "g", [{ memberId: "who" }, member, member]);
     },
   },
