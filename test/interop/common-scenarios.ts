@@ -20,9 +20,26 @@ export function recordsOf(topic: string, first: number, count: number, baseTime:
   }));
 }
 
-/** The same records, in the same order within each partition; with `offsets`, one behind the other. */
+/** The same records, in the same order within each partition. What a difference throws says where, and not all of both. */
 export function same(actual: readonly InteropRecord[], expected: readonly InteropRecord[], what: string): void {
-  deepStrictEqual(byPartition(actual).map(describeRecord), byPartition(expected).map(describeRecord), what);
+  const [has, wants] = [actual, expected].map((records) => byPartition(records).map(describeRecord)) as [
+    string[],
+    string[],
+  ];
+  const at = wants.findIndex((record, index) => record !== has[index]);
+  if (at < 0 && has.length === wants.length) return;
+  const index = at < 0 ? wants.length : at;
+  const [is, should] = [has[index], wants[index]].map((record) => record?.slice(0, 60) ?? "nothing");
+  throw new Error(`${what}: ${has.length} records, not ${wants.length}; first ${is} in the place of ${should}`);
+}
+
+/** As `same`, of what the client shows: a difference is the client's doing once the log was found to be right. */
+export function shows(actual: readonly ReadRecord[], expected: readonly InteropRecord[], what: string): void {
+  try {
+    same(actual, expected, what);
+  } catch (error) {
+    throw new ClientError(`it shows something else: ${(error as Error).message}`);
+  }
 }
 
 /** The value of what `markEnds` writes. */
@@ -62,7 +79,7 @@ export async function produceAndConsume(driver: Driver, context: Context, codecs
   for (const compression of codecs) {
     const topic = await context.createTopic(partitions);
     const baseTime = Date.now();
-    const sent = recordsOf(topic, 0, count, baseTime);
+    const sent = driver.writable(recordsOf(topic, 0, count, baseTime));
 
     await driver.open(context.bootstrap, { producer: { idempotent: false, compression } });
     const offsets = await driver.send(sent);
@@ -74,7 +91,7 @@ export async function produceAndConsume(driver: Driver, context: Context, codecs
     same(await readTopic(context.client, topic, "read_uncommitted"), sent, `${compression}: what is in the log`);
     await markEnds(context, topic);
     const shown = await readToMarks(driver, context, topic, "read_committed");
-    same(shown, sent, `${compression}: what it reads of its own`);
+    shows(shown, sent, `${compression}: what it reads of its own`);
     deepStrictEqual(
       byPartition(shown).map(({ offset }) => offset),
       byPartition(sent).map((_, at) => at % (count / partitions)),
@@ -85,7 +102,7 @@ export async function produceAndConsume(driver: Driver, context: Context, codecs
     const written = recordsOf(ours, 0, count, baseTime);
     await write(context.client, written, compression);
     await markEnds(context, ours);
-    same(await readToMarks(driver, context, ours, "read_committed"), written, `${compression}: what it reads of ours`);
+    shows(await readToMarks(driver, context, ours, "read_committed"), written, `${compression}: what it reads of ours`);
     for (const each of [topic, ours]) context.expectRecords(each, count + partitions);
   }
   return codecs.join(", ");
@@ -103,20 +120,22 @@ export async function idempotence(driver: Driver, context: Context): Promise<str
     const topic = await context.createTopic(partitions);
     await driver.open(proxy.address, { producer: { idempotent: true, batchBytes: 4096 } });
     const sent: TopicRecord[] = [];
+    let armed = 0;
     for (let round = 0; round < rounds; round++) {
-      const records = recordsOf(topic, round * perRound, perRound, Date.now());
-      // Once at the first request, once in the middle of many.
-      proxy.faults.at(produce, 1 + (round % 3), "lose answer");
+      const records = driver.writable(recordsOf(topic, round * perRound, perRound, Date.now()));
+      // The first request that comes, or one in the middle of many; some clients send only one a round.
+      if (proxy.faults.hits === armed) proxy.faults.at(produce, 1 + (armed++ % 3), "lose answer");
       await driver.send(records);
       sent.push(...records);
     }
-    deepStrictEqual(proxy.faults.hits, rounds, "answers lost");
+    ok(proxy.faults.hits >= rounds / 2, `only ${proxy.faults.hits} answers were lost`);
+    const lost = proxy.faults.hits;
     same(await readTopic(context.client, topic, "read_uncommitted"), sent, "what is in the log");
 
     const plain = await context.createTopic(partitions);
     await driver.open(proxy.address, { producer: { idempotent: false, batchBytes: 4096 } });
     proxy.faults.at(produce, 1, "lose answer");
-    const records = recordsOf(plain, 0, perRound, Date.now());
+    const records = driver.writable(recordsOf(plain, 0, perRound, Date.now()));
     const failed = await driver.send(records).then(
       () => false,
       (error: unknown) => error instanceof ClientError,
@@ -125,7 +144,7 @@ export async function idempotence(driver: Driver, context: Context): Promise<str
     const stored = (await readTopic(context.client, plain, "read_uncommitted")).length;
     ok(failed || stored > perRound, "the lost answer changed nothing without idempotence");
     const without = failed ? "the send fails" : `${stored - perRound} duplicates`;
-    return `${sent.length} records, ${rounds} answers lost; without idempotence ${without}`;
+    return `${sent.length} records, ${lost} answers lost; without idempotence ${without}`;
   } finally {
     await proxy.close();
   }
@@ -142,7 +161,7 @@ export async function transactions(driver: Driver, context: Context, loseAnswers
     const all: TopicRecord[] = [];
     const committed: TopicRecord[] = [];
     for (let round = 0; round < rounds; round++) {
-      const records = recordsOf(topic, round * 20, 20, Date.now());
+      const records = driver.writable(recordsOf(topic, round * 20, 20, Date.now()));
       await driver.begin();
       if (loseAnswers && round % 2 === 1) proxy.faults.at(produce, 1, "lose answer");
       await driver.send(records);
@@ -162,11 +181,11 @@ export async function transactions(driver: Driver, context: Context, loseAnswers
       ["read_committed", committed],
       ["read_uncommitted", all],
     ] as const) {
-      same(await readToMarks(driver, context, topic, isolation), expected, `${isolation}, as it reads`);
       const stored = (await readTopic(context.client, topic, isolation)).filter(
         ({ value }) => value?.toString() !== endMark,
       );
       same(stored, expected, `${isolation}, as we read`);
+      shows(await readToMarks(driver, context, topic, isolation), expected, isolation);
     }
     const lost = loseAnswers ? `, ${proxy.faults.hits} answers lost` : "";
     return `${committed.length} committed, ${all.length - committed.length} aborted${lost}`;
@@ -180,7 +199,7 @@ export async function offsetsInTransactions(driver: Driver, context: Context): P
   const [input, output] = [await context.createTopic(partitions), await context.createTopic(partitions)];
   const count = 80;
   const baseTime = Date.now();
-  const source = recordsOf(input, 0, count, baseTime);
+  const source = driver.writable(recordsOf(input, 0, count, baseTime));
   await write(context.client, source);
   const group = context.name("group");
   const clients = { producer: { transactionalId: context.name("id") }, consumer: { group, topics: [input] } };
@@ -224,12 +243,8 @@ export async function offsetsInTransactions(driver: Driver, context: Context): P
 export async function fencing(older: Driver, newer: Driver, context: Context): Promise<string> {
   const topic = await context.createTopic(partitions);
   const producer = { transactionalId: context.name("id") };
-  const [first, open, late, last] = [0, 20, 40, 60].map((at) => recordsOf(topic, at, 20, Date.now())) as [
-    TopicRecord[],
-    TopicRecord[],
-    TopicRecord[],
-    TopicRecord[],
-  ];
+  const some = (at: number): readonly TopicRecord[] => older.writable(recordsOf(topic, at, 20, Date.now()));
+  const [first, open, late, last] = [some(0), some(20), some(40), some(60)];
   await older.open(context.bootstrap, { producer });
   await older.begin();
   await older.send(first);
@@ -248,9 +263,12 @@ export async function fencing(older: Driver, newer: Driver, context: Context): P
   await newer.commit();
   await newer.close();
   await markEnds(context, topic);
-  const committed = [...first, ...last];
-  same(await readToMarks(newer, context, topic, "read_committed"), committed, "read_committed");
-  same(await readToMarks(newer, context, topic, "read_uncommitted"), [...first, ...open, ...last], "read_uncommitted");
+  for (const [isolation, expected] of [
+    ["read_committed", [...first, ...last]],
+    ["read_uncommitted", [...first, ...open, ...last]],
+  ] as const) {
+    shows(await readToMarks(newer, context, topic, isolation), expected, isolation);
+  }
   return errors.join(", ");
 }
 

@@ -2,10 +2,10 @@
 
 import { fencing, idempotence, offsetsInTransactions, produceAndConsume, transactions } from "./common-scenarios.ts";
 import type { Context } from "./context.ts";
-import { type ConsumerSettings, Driver, type Launch } from "./driver.ts";
+import { ClientError, type ConsumerSettings, Driver, type Launch } from "./driver.ts";
 import { groupRebalance } from "./group-scenario.ts";
 import type { Codec } from "./records.ts";
-import type { Suite } from "./session.ts";
+import { KnownDefect, type Suite } from "./session.ts";
 
 export interface CommonClient {
   name: string;
@@ -15,6 +15,8 @@ export interface CommonClient {
   codecs: readonly Codec[];
   /** How its groups rebalance, as the row says it. */
   groups: Readonly<Record<string, Pick<ConsumerSettings, "protocol" | "assignor">>>;
+  /** What the client does wrong with any broker, by scenario. Each must show. */
+  defects?: Readonly<Record<string, string>>;
 }
 
 export function commonSuite(client: CommonClient): Suite {
@@ -30,7 +32,7 @@ export function commonSuite(client: CommonClient): Suite {
           try {
             for (let i = 0; i < drivers; i++) started.push(await Driver.start(program));
             for (const { version } of started) session.versions.set(client.name, version);
-            return await body(await session.context(), ...started);
+            return await defective(client.defects?.[name], body(await session.context(), ...started));
           } finally {
             for (const driver of started) driver.kill();
           }
@@ -53,4 +55,15 @@ export function commonSuite(client: CommonClient): Suite {
       }
     },
   };
+}
+
+/** A scenario whose client has a known defect must fail by the client's doing, and by nothing else. */
+async function defective(defect: string | undefined, running: Promise<string>): Promise<string> {
+  if (defect === undefined) return running;
+  try {
+    await running;
+  } catch (error) {
+    throw error instanceof ClientError ? new KnownDefect(defect, { cause: error }) : error;
+  }
+  throw new Error(`this known defect did not show: ${defect}`);
 }

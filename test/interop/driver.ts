@@ -12,6 +12,8 @@ import type { Codec, InteropRecord } from "./records.ts";
 export interface Launch {
   command: string;
   args: readonly string[];
+  /** For clients that cannot write a header without a value. */
+  lacksNullHeaders?: boolean;
 }
 
 export interface ProducerSettings {
@@ -46,7 +48,7 @@ export interface ReadRecord extends TopicRecord {
 }
 
 /** A record in JSON: bytes in base64. Headers are pairs of name and value. */
-interface WireRecord {
+export interface WireRecord {
   topic: string;
   partition: number;
   timestamp: number;
@@ -63,11 +65,19 @@ const answerTimeoutMs = 60_000;
 export class Driver {
   /** Client and version, as the program names them. */
   readonly version: string;
+  readonly #launch: Launch;
   readonly #child: ChildProcess;
   readonly #answers: AsyncIterator<string>;
   readonly #stderr: Buffer[];
 
-  private constructor(child: ChildProcess, answers: AsyncIterator<string>, stderr: Buffer[], version: string) {
+  private constructor(
+    launch: Launch,
+    child: ChildProcess,
+    answers: AsyncIterator<string>,
+    stderr: Buffer[],
+    version: string,
+  ) {
+    this.#launch = launch;
     this.#child = child;
     this.#answers = answers;
     this.#stderr = stderr;
@@ -82,9 +92,9 @@ export class Driver {
     child.stdin?.on("error", () => {});
     if (child.stdout === null) throw new Error("no standard output");
     const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-    const driver = new Driver(child, answers, stderr, "");
+    const driver = new Driver(launch, child, answers, stderr, "");
     const { client, version } = (await driver.#answer("its greeting")) as { client: string; version: string };
-    return new Driver(child, answers, stderr, `${client} ${version}`);
+    return new Driver(launch, child, answers, stderr, `${client} ${version}`);
   }
 
   /** Closes what was open before, and opens a producer, a consumer or both. */
@@ -111,6 +121,12 @@ export class Driver {
   /** Leaves the group, ends the producer. */
   async close(): Promise<void> {
     await this.#ask({ do: "close" });
+  }
+
+  /** The records as this client can write them. */
+  writable(records: readonly TopicRecord[]): readonly TopicRecord[] {
+    if (this.#launch.lacksNullHeaders !== true) return records;
+    return records.map((record) => ({ ...record, headers: record.headers.filter(({ value }) => value !== null) }));
   }
 
   /** Sends all of them and waits for every acknowledgement. Gives their offsets. */

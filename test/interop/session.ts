@@ -8,10 +8,13 @@ export class NotRun extends Error {}
 /** Thrown where a broker says that it does not serve something that it may leave out. */
 export class Unsupported extends Error {}
 
+/** Thrown where a client does not what it should, with any broker; the message says what it does. */
+export class KnownDefect extends Error {}
+
 export interface Row {
   client: string;
   scenario: string;
-  result: "pass" | "fail" | "not run" | "unsupported";
+  result: "pass" | "fail" | "not run" | "unsupported" | "client's defect";
   detail: string;
 }
 
@@ -73,12 +76,13 @@ export class Session {
     } catch (error) {
       if (error instanceof NotRun) row.result = "not run";
       else if (error instanceof Unsupported) row.result = "unsupported";
+      else if (error instanceof KnownDefect) row.result = "client's defect";
       else row.result = "fail";
       const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
       row.detail = row.result === "fail" || !(error instanceof Error) ? text : error.message;
     }
     const seconds = ((performance.now() - start) / 1000).toFixed(1);
-    const cells = [row.client.padEnd(24), row.scenario.padEnd(52), row.result.padEnd(12), `${seconds} s`.padStart(7)];
+    const cells = [row.client.padEnd(24), row.scenario.padEnd(52), row.result.padEnd(17), `${seconds} s`.padStart(7)];
     process.stdout.write(`${cells.join("")}  ${row.detail}\n`);
     this.rows.push(row);
   }

@@ -2,6 +2,7 @@
 
 import { differentialSuite } from "./differential/suite.ts";
 import { franzGoSuite, rdkafkaSuite } from "./native-clients.ts";
+import { kafkajsSuite, platformaticSuite } from "./node-clients.ts";
 import { aiokafkaSuite, confluentKafkaSuite } from "./python-clients.ts";
 import { javaSuite, kcatSuite } from "./scenarios.ts";
 import type { Suite } from "./session.ts";
@@ -13,5 +14,7 @@ export const suites: ReadonlyMap<string, Suite> = new Map([
   ["aiokafka", aiokafkaSuite],
   ["franz-go", franzGoSuite],
   ["rdkafka", rdkafkaSuite],
+  ["kafkajs", kafkajsSuite],
+  ["platformatic", platformaticSuite],
   ["differential", differentialSuite],
 ]);
