@@ -12,6 +12,7 @@ import type { Disk } from "../platform/disk.ts";
 import type { Logger } from "../platform/logger.ts";
 import { type Random, randomUuid } from "../platform/random.ts";
 import { CoordinatorRuntime } from "./coordinator-runtime.ts";
+import { LogCleaner } from "./log-cleaner.ts";
 import { MarkerWriter } from "./marker-writer.ts";
 import type { MetadataImage } from "./metadata/image.ts";
 import { MetadataLog } from "./metadata/metadata-log.ts";
@@ -42,6 +43,7 @@ export class BrokerCore {
   readonly groups: CoordinatorRuntime<GroupCoordinator, GroupStep>;
   readonly transactions: CoordinatorRuntime<TransactionCoordinator, TransactionStep>;
   readonly markers: MarkerWriter;
+  readonly #cleaner: LogCleaner;
   readonly #options: CoreOptions;
   #producerIds: ProducerIdAllocator | undefined;
 
@@ -58,6 +60,7 @@ export class BrokerCore {
     this.metadata = new MetadataLog({ log: metadataLog, clock, carryOut: (row) => this.#carryOut(row) });
     const { image } = this.metadata;
     this.partitions = new Partitions(image, options);
+    this.#cleaner = new LogCleaner({ ...options, partitions: this.partitions });
     this.topics = new Topics(this.metadata, config, random);
     this.groups = this.#createGroups(image);
     this.markers = new MarkerWriter({
@@ -88,6 +91,7 @@ export class BrokerCore {
 
   /** Closes the logs, so that the next start has nothing to repair. */
   async close(): Promise<void> {
+    await this.#cleaner.stop();
     await this.metadata.close();
     await this.partitions.close();
   }
@@ -101,6 +105,7 @@ export class BrokerCore {
     });
     await this.#finishDeletions();
     await Promise.all(this.image.topics().map((topic) => this.partitions.open(topic)));
+    await this.#cleaner.start();
     this.#producerIds = await ProducerIdAllocator.create(this.metadata);
     // The offsets first: transactions that were being completed write their markers there.
     for (const runtime of [this.groups, this.transactions]) {
@@ -121,6 +126,7 @@ export class BrokerCore {
     if (row.kind !== "topic") return;
     const { topic } = row;
     if (topic.isDeleted) {
+      await this.#cleaner.forget(topic.name);
       await this.partitions.delete(topic);
       return;
     }

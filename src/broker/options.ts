@@ -49,6 +49,15 @@ export interface BrokerOptions {
   readonly groupMaxSessionTimeoutMs?: number;
   /** How long committed offsets outlive their group, ms. Default 7 days. */
   readonly offsetsRetentionMs?: number;
+  /** Whether topics with cleanup.policy=compact are compacted, Kafka's log.cleaner.enable. Default true. */
+  readonly cleanerEnabled?: boolean;
+  /** How long the cleaner rests when nothing is to be compacted, ms. Default 15 seconds. */
+  readonly cleanerBackoffMs?: number;
+  /** The most memory for the keys of a log that is being compacted; one with more keys takes several passes. Default
+   * 128 MiB. */
+  readonly cleanerDedupeBufferBytes?: number;
+  /** How much the cleaner reads and writes a second at most. Default: no limit. */
+  readonly cleanerIoBytesPerSecond?: number;
   /** The largest request that is taken. Default 100 MiB. */
   readonly maxRequestBytes?: number;
   /** Connections at a time, and those from one address; more are refused. Default: any number. */
@@ -91,6 +100,10 @@ export interface BrokerConfig {
   readonly groupMinSessionTimeoutMs: number;
   readonly groupMaxSessionTimeoutMs: number;
   readonly offsetsRetentionMs: number;
+  readonly cleanerEnabled: boolean;
+  readonly cleanerBackoffMs: number;
+  readonly cleanerDedupeBufferBytes: number;
+  readonly cleanerIoBytesPerSecond: number;
   readonly maxRequestBytes: number;
   readonly maxConnections: number;
   readonly maxConnectionsPerAddress: number;
@@ -139,6 +152,10 @@ const checks: Checks<Omit<BrokerConfig, "listeners">> = {
   groupMinSessionTimeoutMs: withDefault(defaultGroupCoordinatorConfig.minSessionTimeoutMs, wholeNumber(1, INT_MAX)),
   groupMaxSessionTimeoutMs: withDefault(defaultGroupCoordinatorConfig.maxSessionTimeoutMs, wholeNumber(1, INT_MAX)),
   offsetsRetentionMs: withDefault(defaultGroupCoordinatorConfig.offsetsRetentionMs, wholeNumber(1, 2 ** 53 - 1)),
+  cleanerEnabled: withDefault(true, flag),
+  cleanerBackoffMs: withDefault(15_000, wholeNumber(1, INT_MAX)),
+  cleanerDedupeBufferBytes: withDefault(128 * MIB, wholeNumber(1024, INT_MAX)),
+  cleanerIoBytesPerSecond: withDefault(Number.MAX_SAFE_INTEGER, wholeNumber(1024, Number.MAX_SAFE_INTEGER)),
   maxRequestBytes: withDefault(100 * MIB, wholeNumber(1024, INT_MAX)),
   maxConnections: withDefault(INT_MAX, wholeNumber(1, INT_MAX)),
   maxConnectionsPerAddress: withDefault(INT_MAX, wholeNumber(1, INT_MAX)),

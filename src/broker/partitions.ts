@@ -40,7 +40,7 @@ export class Partitions {
 
   /** How many there are, and how much of their logs was read to check it when they were opened. */
   summary(): { readonly partitions: number; readonly scannedBytes: number } {
-    const all = this.#all();
+    const all = this.all();
     return { partitions: all.length, scannedBytes: all.reduce((sum, { log }) => sum + log.scannedBytes, 0) };
   }
 
@@ -97,19 +97,20 @@ export class Partitions {
 
   /** Retention and the like. */
   maintain(): void {
-    for (const { log } of this.#all()) log.maintain();
+    for (const { log } of this.all()) log.maintain();
   }
 
   /** Resolves when everything appended (by default: anywhere) is durable, but for logs that are offline. */
-  async flush(partitions: readonly Partition[] = this.#all()): Promise<void> {
+  async flush(partitions: readonly Partition[] = this.all()): Promise<void> {
     await Promise.all(partitions.map(flushUnlessOffline));
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#all().map(({ log }) => log.close()));
+    await Promise.all(this.all().map(({ log }) => log.close()));
   }
 
-  #all(): Partition[] {
+  /** All that could be opened. */
+  all(): Partition[] {
     return [...this.#byTopicId.values()].flat().filter((partition) => partition !== undefined);
   }
 

@@ -35,6 +35,9 @@ const numbers: readonly (readonly [flag: string, description: string])[] = [
   ["--group-min-session-timeout-ms <ms>", "the shortest session timeout (default: 6 seconds)"],
   ["--group-max-session-timeout-ms <ms>", "the longest session timeout (default: 30 minutes)"],
   ["--offsets-retention-ms <ms>", "how long committed offsets outlive their group (default: 7 days)"],
+  ["--cleaner-backoff-ms <ms>", "how long the cleaner of compacted topics rests (default: 15 s)"],
+  ["--cleaner-dedupe-buffer-bytes <n>", "the most memory for the keys of a log (default: 128 MiB)"],
+  ["--cleaner-io-bytes-per-second <n>", "what it reads and writes a second (default: no limit)"],
   ["--max-request-bytes <n>", "larger requests end the connection (default: 100 MiB)"],
   ["--max-connections <n>", "connections at a time; more are refused (default: any number)"],
   ["--max-connections-per-address <n>", "those from one address (default: any number)"],
@@ -78,6 +81,7 @@ export function addBrokerCommand(program: Command): void {
         .default("fsync"),
     )
     .option("--no-auto-create-topics", "do not create a topic because a client asks for it")
+    .option("--no-cleaner-enabled", "do not compact topics with cleanup.policy=compact")
     .option(
       "--topic-defaults <name=value>",
       "a setting of topics that do not have their own; may be repeated",

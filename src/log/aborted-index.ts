@@ -2,7 +2,6 @@ import type { Disk, DiskFile } from "../platform/disk.ts";
 import { readInt64 } from "../protocol/reader.ts";
 import { writeInt64 } from "../protocol/writer.ts";
 import { IndexEntries } from "./index-entries.ts";
-import type { CompletedTransaction } from "./producer-state.ts";
 
 /** version int16, then producer id, first offset, last offset, last stable offset as int64. */
 const ENTRY_BYTES = 34;
@@ -33,7 +32,7 @@ export class AbortedIndex {
     this.#baseOffset = baseOffset;
   }
 
-  append(transaction: CompletedTransaction): void {
+  append(transaction: AbortedEntry): void {
     const { buffer, at } = this.entries.append();
     buffer.writeInt16BE(VERSION, at);
     writeInt64(buffer, transaction.producerId, at + PRODUCER_ID_AT);

@@ -52,7 +52,8 @@ export class BatchWindow {
   }
 }
 
-function headerProblem(batch: RecordBatch, bytesLeft: number): string | undefined {
+/** Why no batch can begin where `batch` was read, `bytesLeft` bytes before the end. */
+export function headerProblem(batch: RecordBatch, bytesLeft: number): string | undefined {
   const { sizeBytes, magic, lastOffsetDelta } = batch;
   if (sizeBytes < BATCH_HEADER_BYTES) return `a batch of ${sizeBytes} bytes`;
   if (magic !== 2) return `record format ${magic}`;

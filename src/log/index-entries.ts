@@ -8,7 +8,7 @@ import type { Disk, DiskFile } from "../platform/disk.ts";
  */
 export class IndexEntries {
   readonly #disk: Disk;
-  readonly #path: string;
+  #path: string;
   readonly #entryBytes: number;
   /** Set while the entries are in memory. */
   #memory: Buffer | undefined;
@@ -118,6 +118,12 @@ export class IndexEntries {
   dropMemory(): void {
     assert(this.#file);
     this.#memory = undefined;
+  }
+
+  /** Gives the file another name. */
+  moveTo(path: string): void {
+    this.#disk.rename(this.#path, path);
+    this.#path = path;
   }
 
   closeFile(): void {

@@ -16,6 +16,11 @@ export interface LogConfig {
   readonly cleanupPolicy: readonly ("delete" | "compact")[];
   readonly retentionMs: number;
   readonly retentionBytes: number;
+  /** How long compaction keeps tombstones and transaction markers once nothing is left that they end. */
+  readonly deleteRetentionMs: number;
+  readonly minCompactionLagMs: number;
+  readonly maxCompactionLagMs: number;
+  readonly minCleanableDirtyRatio: number;
   /** producer.id.expiration.ms, a setting of the broker. */
   readonly producerIdExpirationMs: number;
 }
@@ -36,5 +41,9 @@ export const defaultLogConfig: LogConfig = {
   cleanupPolicy: ["delete"],
   retentionMs: 7 * DAY_MS,
   retentionBytes: Number.POSITIVE_INFINITY,
+  deleteRetentionMs: DAY_MS,
+  minCompactionLagMs: 0,
+  maxCompactionLagMs: Number.POSITIVE_INFINITY,
+  minCleanableDirtyRatio: 0.5,
   producerIdExpirationMs: DAY_MS,
 };

@@ -5,7 +5,11 @@ import type { Logger } from "../platform/logger.ts";
 import type { ErrorName } from "../protocol/errors.ts";
 import { RecordBatch } from "../protocol/records/batch.ts";
 import { buildMarker } from "../protocol/records/control.ts";
+import { chunksOf } from "./batch-chunks.ts";
 import { Checkpoints, readLogStartOffset, readTopicId } from "./checkpoints.ts";
+import type { CompactableLog } from "./compaction/compactable-log.ts";
+import { LogCompaction } from "./compaction/log-compaction.ts";
+import { finishSwaps } from "./compaction/swap.ts";
 import { GroupCommit } from "./group-commit.ts";
 import type { LeaderEpochs } from "./leader-epochs.ts";
 import type { LogConfig } from "./log-config.ts";
@@ -18,10 +22,11 @@ import {
   type PendingSnapshot,
   type RecoveredLog,
   type RecoveryContext,
+  readSnapshot,
   rebuildIndexes,
   recoverLog,
 } from "./recovery.ts";
-import { isExpired, isTooOld } from "./retention.ts";
+import { isExpired, mustRoll } from "./retention.ts";
 import { Segment } from "./segment.ts";
 import { SegmentList } from "./segment-list.ts";
 import type {
@@ -55,6 +60,7 @@ export class PartitionLog {
   readonly leaderEpoch: number;
   /** How much of the segments was read to check it when the log was opened: 0 after a clean stop. */
   readonly scannedBytes: number;
+  readonly compaction: LogCompaction;
   readonly #disk: Disk;
   readonly #clock: Clock;
   readonly #logger: Logger;
@@ -94,6 +100,7 @@ export class PartitionLog {
     if (foundTopicId !== undefined && foundTopicId !== topicId) {
       throw new Error(`${folder} belongs to the topic with the id ${foundTopicId}, not ${topicId}`);
     }
+    await finishSwaps(disk, folder, options.logger);
     const logStartOffset = readLogStartOffset(disk, folder);
     const recovered = recoverLog(recoveryContext(options, logStartOffset));
     const log = new PartitionLog(options, recovered, logStartOffset);
@@ -142,11 +149,48 @@ export class PartitionLog {
       soundSnapshotOffset: recovered.soundSnapshotOffset,
       onFailure: (error) => this.#goOffline(error),
     });
+    this.compaction = new LogCompaction(this.#compactable(options, context));
     this.#logStartOffset = Math.max(logStartOffset, this.#segments.oldest.baseOffset);
     this.#epochs.truncateFromStart(this.#logStartOffset);
     this.#highWatermark = Math.max(recovered.durableOffset, this.#logStartOffset);
     this.#lastStableOffset = this.#logStartOffset;
     this.#sizeBytes = recovered.segments.reduce((sum, segment) => sum + segment.sizeBytes, 0);
+  }
+
+  #compactable({ disk, clock, logger, folder }: PartitionLogOptions, context: () => RecoveryContext): CompactableLog {
+    const log = this;
+    return {
+      disk,
+      clock,
+      logger,
+      folder,
+      name: this.#name,
+      segments: this.#segments,
+      get config() {
+        return log.#config;
+      },
+      get logStartOffset() {
+        return log.#logStartOffset;
+      },
+      get logEndOffset() {
+        return log.logEndOffset;
+      },
+      get lastStableOffset() {
+        return log.#lastStableOffset;
+      },
+      get recoveryOffset() {
+        return log.#checkpoints.soundSnapshotOffset ?? 0;
+      },
+      producersAt: (offset) => {
+        const entries = readSnapshot(context(), offset) ?? [...this.#producers.entries()];
+        return entries.filter(({ producerId }) => this.#producers.get(producerId));
+      },
+      flush: () => this.flush(),
+      shrunk: (bytes) => {
+        this.#sizeBytes -= bytes;
+      },
+      fail: (error) => this.#goOffline(error),
+    };
   }
 
   async #start(isNew: boolean, areEpochsSaved: boolean): Promise<void> {
@@ -368,6 +412,7 @@ export class PartitionLog {
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    await this.compaction.stop();
     try {
       if (!this.#offlineReason) await this.#leaveSnapshot();
     } catch (error) {
@@ -389,6 +434,7 @@ export class PartitionLog {
 
   /** Closes the files, once nothing uses them behind the callers' back. */
   async #letGo(): Promise<void> {
+    await this.compaction.stop();
     await this.#commit.idle();
     await this.#checkpoints.settled();
     this.#segments.closeFiles();
@@ -499,6 +545,8 @@ export class PartitionLog {
   }
 
   #removeExpired(): void {
+    // The next maintenance will do.
+    if (this.compaction.isSwapping) return;
     const removed: Segment[] = [];
     try {
       this.#takeExpired(removed);
@@ -517,7 +565,7 @@ export class PartitionLog {
   #takeExpired(removed: Segment[]): void {
     const now = this.#clock.now();
     const { active } = this.#segments;
-    if (active.sizeBytes > 0 && isTooOld(active.latest.timestamp, this.#config, now)) this.#roll();
+    if (active.sizeBytes > 0 && mustRoll(active, this.#config, now)) this.#roll();
     // What is not durable yet may still be all that the next start finds.
     const removableOffset = Math.min(this.#commit.durableOffset, this.#highWatermark);
     for (let oldest = this.#segments.readyOldest(); oldest.isSealed; oldest = this.#segments.readyOldest()) {
@@ -590,6 +638,7 @@ export class PartitionLog {
   #end(error: Error): void {
     this.#offlineReason ??= error;
     this.#commit.fail(error);
+    void this.compaction.stop();
     this.#onAdvance();
   }
 }
@@ -604,22 +653,6 @@ function recoveryContext(options: PartitionLogOptions, logStartOffset: number): 
   const { disk, logger, folder, clock, leaderEpoch } = options;
   const { indexIntervalBytes } = options.config;
   return { disk, logger, folder, now: clock.now(), indexIntervalBytes, leaderEpoch, logStartOffset };
-}
-
-/** The batches' bytes in as few pieces as they lie in. */
-function chunksOf(batches: readonly RecordBatch[]): { readonly chunks: Uint8Array[]; readonly sizeBytes: number } {
-  const chunks: Uint8Array[] = [];
-  let sizeBytes = 0;
-  for (let i = 0; i < batches.length; ) {
-    const { buffer, start } = batches[i] as RecordBatch;
-    let end = start;
-    for (let next = batches[i]; next && next.buffer === buffer && next.start === end; next = batches[++i]) {
-      end += next.sizeBytes;
-    }
-    chunks.push(buffer.subarray(start, end));
-    sizeBytes += end - start;
-  }
-  return { chunks, sizeBytes };
 }
 
 function parentOf(folder: string): string {

@@ -288,8 +288,11 @@ function scanBatches(
   return undefined;
 }
 
-/** Undefined when the snapshot is damaged or gone. */
-function readSnapshot({ disk, folder, logger, now }: RecoveryContext, offset: number): ProducerEntry[] | undefined {
+/** The producers when the log ended at `offset`; undefined when the snapshot is damaged or gone. */
+export function readSnapshot(
+  { disk, folder, logger, now }: RecoveryContext,
+  offset: number,
+): ProducerEntry[] | undefined {
   const path = `${folder}/${segmentFileName(offset, "snapshot")}`;
   if (!disk.exists(path)) return undefined;
   try {

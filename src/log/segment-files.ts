@@ -2,6 +2,9 @@
 
 export type SegmentFileKind = "log" | "index" | "timeindex" | "txnindex" | "snapshot";
 
+/** Those of one segment. The log file goes first: the others are nothing without it. */
+export const SEGMENT_FILE_KINDS: readonly SegmentFileKind[] = ["log", "index", "timeindex", "txnindex"];
+
 export const METADATA_FILE = "partition.metadata";
 export const EPOCHS_FILE = "leader-epoch-checkpoint";
 /** Apache Kafka keeps one such file for a whole data folder; here each partition has its own. */

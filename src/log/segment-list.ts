@@ -45,6 +45,10 @@ export class SegmentList {
   get oldest(): Segment {
     return defined(this.#segments[0]);
   }
+  /** All but the active one, oldest first. */
+  get sealed(): readonly Segment[] {
+    return this.#segments.slice(0, -1);
+  }
   get baseOffsets(): ReadonlySet<number> {
     return new Set(this.#segments.map((segment) => segment.baseOffset));
   }
@@ -82,6 +86,30 @@ export class SegmentList {
     this.#opened = this.#opened.filter((each) => each !== segment);
     segment.closeFiles();
     return segment;
+  }
+
+  /** Those that lie where another segment is to be. */
+  within({ baseOffset, nextOffset }: Segment): readonly Segment[] {
+    return this.#segments.filter((segment) => segment.baseOffset >= baseOffset && segment.baseOffset < nextOffset);
+  }
+
+  /** Puts a sealed segment, with open files, in the place of those within it, and returns these. */
+  replace(segment: Segment): readonly Segment[] {
+    const replaced = this.within(segment);
+    const [first] = replaced;
+    assert(first && first.baseOffset === segment.baseOffset);
+    assert(replaced.at(-1)?.nextOffset === segment.nextOffset);
+    assert(replaced.every((each) => each.isSealed && this.isSynced(each)));
+    this.#segments.splice(this.#segments.indexOf(first), replaced.length, segment);
+    this.#opened = this.#opened.filter((each) => !replaced.includes(each));
+    this.#touch(segment);
+    return replaced;
+  }
+
+  /** Of a sealed segment's first batch, and the highest; -1 for none. */
+  timestampsOf(segment: Segment): { readonly first: number; readonly latest: number } {
+    const ready = this.#ready(this.#segments.indexOf(segment));
+    return { first: ready.firstTimestamp, latest: ready.latest.timestamp };
   }
 
   /** The batch that holds `offset`, or else the first one behind it. */

@@ -6,7 +6,7 @@ import { BatchWindow } from "./batch-window.ts";
 import type { LogConfig } from "./log-config.ts";
 import { LogCorruptionError } from "./log-corruption-error.ts";
 import { type OffsetEntry, OffsetIndex } from "./offset-index.ts";
-import { type SegmentFileKind, segmentFileName } from "./segment-files.ts";
+import { SEGMENT_FILE_KINDS, type SegmentFileKind, segmentFileName } from "./segment-files.ts";
 import { type TimeEntry, TimeIndex } from "./time-index.ts";
 
 /** Offsets in a segment's indexes are relative to its base, in 31 bits. */
@@ -34,6 +34,8 @@ export class Segment {
   decidedOffset: number | undefined;
   readonly #disk: Disk;
   readonly #folder: string;
+  /** Behind the names of its files, while it is not in the log yet. */
+  #suffix: string;
   readonly #offsetIndex: OffsetIndex;
   readonly #timeIndex: TimeIndex;
   #log: DiskFile | undefined;
@@ -45,9 +47,10 @@ export class Segment {
   #latest: TimeEntry | undefined;
   #firstTimestamp: number | undefined;
 
-  private constructor(disk: Disk, folder: string, baseOffset: number, isSealed: boolean) {
+  private constructor(disk: Disk, folder: string, baseOffset: number, isSealed: boolean, suffix: string) {
     this.#disk = disk;
     this.#folder = folder;
+    this.#suffix = suffix;
     this.baseOffset = baseOffset;
     this.nextOffset = baseOffset;
     this.#isSealed = isSealed;
@@ -56,9 +59,9 @@ export class Segment {
     this.abortedIndex = new AbortedIndex(disk, this.path("txnindex"), baseOffset);
   }
 
-  /** Makes a new, active segment. What lies under its names goes. */
-  static create(disk: Disk, folder: string, baseOffset: number): Segment {
-    const segment = new Segment(disk, folder, baseOffset, false);
+  /** Makes a new, active segment. What lies under its names goes. `suffix`: of its files' names. */
+  static create(disk: Disk, folder: string, baseOffset: number, suffix = ""): Segment {
+    const segment = new Segment(disk, folder, baseOffset, false, suffix);
     disk.remove(segment.path("log"));
     segment.#log = disk.open(segment.path("log"), { create: true });
     segment.resetIndexes();
@@ -67,7 +70,7 @@ export class Segment {
 
   /** A segment that is there, as a sealed one that ends at `nextOffset`. */
   static open(disk: Disk, folder: string, baseOffset: number, nextOffset: number): Segment {
-    const segment = new Segment(disk, folder, baseOffset, true);
+    const segment = new Segment(disk, folder, baseOffset, true, "");
     segment.nextOffset = nextOffset;
     segment.#sizeBytes = segment.log.size();
     segment.closeFiles();
@@ -75,7 +78,7 @@ export class Segment {
   }
 
   path(kind: SegmentFileKind): string {
-    return `${this.#folder}/${segmentFileName(this.baseOffset, kind)}`;
+    return `${this.#folder}/${segmentFileName(this.baseOffset, kind)}${this.#suffix}`;
   }
 
   get log(): DiskFile {
@@ -123,8 +126,13 @@ export class Segment {
   /** From the first batch's time to `timestamp`: the records' time, as in Apache Kafka, so that old data copied into a
    * topic rolls as it once did. */
   #spans(timestamp: number): number {
+    return this.firstTimestamp < 0 ? 0 : timestamp - this.firstTimestamp;
+  }
+
+  /** The highest of the first batch; -1 when there is none. */
+  get firstTimestamp(): number {
     this.#firstTimestamp ??= new BatchWindow(this.log, this.#sizeBytes, 64).headerAt(0)?.maxTimestamp ?? -1;
-    return this.#firstTimestamp < 0 ? 0 : timestamp - this.#firstTimestamp;
+    return this.#firstTimestamp;
   }
 
   /** Writes batches behind the last one. `chunks` are their bytes. Changes nothing when the write throws. */
@@ -277,10 +285,20 @@ export class Segment {
     this.#closeIndexes();
   }
 
-  /** Removes its files. The log file goes first: the others are nothing without it. */
+  /** Removes its files. */
   remove(): void {
     this.closeFiles();
-    for (const kind of ["log", "index", "timeindex", "txnindex"] as const) this.#disk.remove(this.path(kind));
+    for (const kind of SEGMENT_FILE_KINDS) this.#disk.remove(this.path(kind));
+  }
+
+  /** Gives its files, all of which must be there, another suffix; open handles stay good. */
+  moveTo(suffix: string): void {
+    const path = this.path("log");
+    this.#suffix = suffix;
+    this.#disk.rename(path, this.path("log"));
+    this.#offsetIndex.entries.moveTo(this.path("index"));
+    this.#timeIndex.entries.moveTo(this.path("timeindex"));
+    this.abortedIndex.entries.moveTo(this.path("txnindex"));
   }
 
   #indexes(): readonly (OffsetIndex | TimeIndex | AbortedIndex)[] {

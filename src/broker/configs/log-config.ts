@@ -18,19 +18,26 @@ export function logConfigOf(own: ReadonlyMap<string, string>, broker: BrokerConf
   const limit = (name: string): number => (text(name) === "-1" ? Number.POSITIVE_INFINITY : number(name));
   // Syncing each append is the most that flush.messages and flush.ms can ask for.
   const asksForSync = text("flush.messages") !== LONG_MAX || text("flush.ms") !== LONG_MAX;
+  const cleanupPolicy = text("cleanup.policy").split(",").filter(isCleanupPolicy);
+  const isCompacted = cleanupPolicy.includes("compact");
   return {
     durability: asksForSync ? "fsync" : broker.durability,
     segmentBytes: number("segment.bytes"),
-    segmentMs: number("segment.ms"),
+    // As in Apache Kafka: only what is in a segment that has ended can be compacted.
+    segmentMs: isCompacted ? Math.min(number("segment.ms"), number("max.compaction.lag.ms")) : number("segment.ms"),
     segmentIndexBytes: number("segment.index.bytes"),
     indexIntervalBytes: number("index.interval.bytes"),
     maxMessageBytes: number("max.message.bytes"),
     messageTimestampType: text("message.timestamp.type") === "LogAppendTime" ? "LogAppendTime" : "CreateTime",
     messageTimestampBeforeMaxMs: number("message.timestamp.before.max.ms"),
     messageTimestampAfterMaxMs: number("message.timestamp.after.max.ms"),
-    cleanupPolicy: text("cleanup.policy").split(",").filter(isCleanupPolicy),
+    cleanupPolicy,
     retentionMs: limit("retention.ms"),
     retentionBytes: limit("retention.bytes"),
+    deleteRetentionMs: number("delete.retention.ms"),
+    minCompactionLagMs: number("min.compaction.lag.ms"),
+    maxCompactionLagMs: number("max.compaction.lag.ms"),
+    minCleanableDirtyRatio: number("min.cleanable.dirty.ratio"),
     producerIdExpirationMs: broker.producerIdExpirationMs,
   };
 }

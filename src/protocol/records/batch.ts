@@ -28,10 +28,11 @@ export const PRODUCER_EPOCH_AT = 51;
 export const BASE_SEQUENCE_AT = 53;
 export const RECORD_COUNT_AT = 57;
 
-const ATTRIBUTE_COMPRESSION_MASK = 0x07;
+export const ATTRIBUTE_COMPRESSION_MASK = 0x07;
 const ATTRIBUTE_LOG_APPEND_TIME = 0x08;
 export const ATTRIBUTE_TRANSACTIONAL = 0x10;
 export const ATTRIBUTE_CONTROL = 0x20;
+export const ATTRIBUTE_DELETE_HORIZON = 0x40;
 
 export const NO_PRODUCER_ID = -1;
 export const NO_PRODUCER_EPOCH = -1;
@@ -82,7 +83,7 @@ export class RecordBatch {
   get nextOffset(): number {
     return this.lastOffset + 1;
   }
-  /** With attribute 0x40 (delete horizon, KIP-534): the time from which tombstones and markers in it may be removed. */
+  /** What the records' timestamps count from. */
   get baseTimestamp(): number {
     return readInt64(this.buffer, this.start + BASE_TIMESTAMP_AT);
   }
@@ -117,6 +118,11 @@ export class RecordBatch {
   }
   get hasLogAppendTime(): boolean {
     return (this.attributes & ATTRIBUTE_LOG_APPEND_TIME) !== 0;
+  }
+  /** From when on tombstones and markers in it may go; undefined while it is not set. It takes the place of the base
+   * timestamp (KIP-534). */
+  get deleteHorizonMs(): number | undefined {
+    return (this.attributes & ATTRIBUTE_DELETE_HORIZON) === 0 ? undefined : this.baseTimestamp;
   }
   get hasProducerId(): boolean {
     return this.producerId >= 0;

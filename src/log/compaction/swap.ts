@@ -1,0 +1,92 @@
+/**
+ * Puts a cleaned segment in the place of those it was made from, so that a crash at any point leaves either the old ones or
+ * the new one.
+ *
+ * The new files are written as ".cleaned" and synced, then renamed to ".swap". From the moment when that is durable, the
+ * new segment counts, whatever else is there: only then the old files go, and once that is durable too, the new ones get
+ * their names. The order of names within one folder is nobody's promise until the folder is synced, so that each step waits
+ * for the one before. Names are Apache Kafka's.
+ */
+import { defined } from "../../platform/assert.ts";
+import type { Disk } from "../../platform/disk.ts";
+import type { Logger } from "../../platform/logger.ts";
+import { BatchWindow } from "../batch-window.ts";
+import { LogCorruptionError } from "../log-corruption-error.ts";
+import type { Segment } from "../segment.ts";
+import { parseSegmentFileName, SEGMENT_FILE_KINDS, segmentFileName } from "../segment-files.ts";
+import type { CompactableLog } from "./compactable-log.ts";
+
+export const CLEANED_SUFFIX = ".cleaned";
+const SWAP_SUFFIX = ".swap";
+
+/** A failure takes the log offline: whether the new segment counts is then up to the next start. */
+export async function swapIn(log: CompactableLog, cleaned: Segment): Promise<void> {
+  const { disk, folder, segments } = log;
+  try {
+    cleaned.moveTo(SWAP_SUFFIX);
+    await disk.syncFolder(folder);
+    // An index that was found damaged, and built anew, may be in a sync.
+    while (segments.within(cleaned).some((segment) => !segments.isSynced(segment))) {
+      await new Promise<void>((resolve) => log.clock.setImmediate(resolve));
+    }
+    const replaced = segments.replace(cleaned);
+    for (const segment of replaced) segment.remove();
+    log.shrunk(replaced.reduce((sum, segment) => sum + segment.sizeBytes, 0) - cleaned.sizeBytes);
+    await disk.syncFolder(folder);
+    cleaned.moveTo("");
+    await disk.syncFolder(folder);
+  } catch (error) {
+    log.fail(error as Error);
+    throw error;
+  }
+}
+
+/** Ends what a crash interrupted: a swap that was decided is carried out, one that was not leaves no trace. To be called
+ * before a log's folder is looked into. */
+export async function finishSwaps(disk: Disk, folder: string, logger: Logger): Promise<void> {
+  const names = disk.list(folder);
+  const unfinished = names.filter((name) => /\.(cleaned|swap|deleted)$/.test(name));
+  if (unfinished.length === 0) return;
+  const swaps = names.flatMap((name) => {
+    const file = name.endsWith(SWAP_SUFFIX) ? parseSegmentFileName(name.slice(0, -SWAP_SUFFIX.length)) : undefined;
+    return file?.kind === "log"
+      ? [{ baseOffset: file.offset, nextOffset: nextOffsetIn(disk, `${folder}/${name}`) }]
+      : [];
+  });
+  for (const name of names) {
+    const isSuperseded = swaps.some((swap) => isPartOf(name, swap.baseOffset, swap.nextOffset));
+    const isSwapLog = name.endsWith(`.log${SWAP_SUFFIX}`);
+    if (isSuperseded || (unfinished.includes(name) && !isSwapLog)) disk.remove(`${folder}/${name}`);
+  }
+  await disk.syncFolder(folder);
+  for (const { baseOffset, nextOffset } of swaps) {
+    const path = `${folder}/${segmentFileName(baseOffset, "log")}`;
+    disk.rename(`${path}${SWAP_SUFFIX}`, path);
+    logger.log("info", "compaction finished that was interrupted", { path, nextOffset });
+  }
+  await disk.syncFolder(folder);
+}
+
+/** Whether a file belongs to a segment that begins within an offset range. */
+function isPartOf(name: string, fromOffset: number, toOffset: number): boolean {
+  const file = parseSegmentFileName(name);
+  if (!file || !SEGMENT_FILE_KINDS.includes(file.kind)) return false;
+  return file.offset >= fromOffset && file.offset < toOffset;
+}
+
+function nextOffsetIn(disk: Disk, path: string): number {
+  const file = disk.open(path);
+  try {
+    const window = new BatchWindow(file, file.size());
+    let nextOffset: number | undefined;
+    for (let position = 0; position < file.size(); ) {
+      const batch = window.headerAt(position);
+      if (!batch) throw new LogCorruptionError(path, position, window.problemAt(position));
+      nextOffset = batch.nextOffset;
+      position += batch.sizeBytes;
+    }
+    return defined(nextOffset, `${path} holds no batch`);
+  } finally {
+    file.close();
+  }
+}

@@ -1,0 +1,151 @@
+// A broker that compacts while clients produce, consume and commit, and after a restart.
+
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { Broker, type BrokerOptions } from "../../src/broker/index.ts";
+import { Client, type ConsumerRecord } from "../../src/client/index.ts";
+import { readAll, text, until } from "../support/cluster.ts";
+
+const topic = "table";
+const partition = 0;
+
+let folder: string;
+let broker: Broker;
+let client: Client;
+const logged: { readonly message: string; readonly fields: Readonly<Record<string, unknown>> }[] = [];
+
+/** Every log of it, those of the coordinators among them, is compacted every few ms, down to the last batches. */
+const options: BrokerOptions = {
+  cleanerBackoffMs: 5,
+  durability: "os",
+  topicDefaults: { "segment.ms": 1, "min.cleanable.dirty.ratio": 0.01, "delete.retention.ms": 0 },
+};
+
+async function start(): Promise<void> {
+  logged.length = 0;
+  const logger = { log: (_level: string, message: string, fields = {}) => void logged.push({ message, fields }) };
+  broker = await Broker.start({ ...options, dataDir: folder, logger });
+  client = new Client({ brokers: broker.address, retryBackoffMs: 5 });
+}
+
+async function stop(): Promise<void> {
+  await client.close();
+  await broker.stop();
+}
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), "oncilla-compaction-"));
+  await start();
+  await client.admin().createTopics([{ topic, partitions: 1, configs: { "cleanup.policy": "compact" } }]);
+});
+afterEach(async () => {
+  await stop();
+  rmSync(folder, { recursive: true });
+});
+
+/** Resolves when everything in a partition is compacted up to `offset` at least. */
+async function compacted(name: string, offset: number): Promise<void> {
+  const isDone = ({ message, fields }: (typeof logged)[number]): boolean =>
+    message === "log compacted" && fields.topicPartition === name && (fields.toOffset as number) >= offset;
+  await until(
+    () => logged.some(isDone),
+    () => logged,
+  );
+}
+
+function view(records: readonly ConsumerRecord[]): Record<string, string> {
+  return Object.fromEntries(records.map(({ key, value }) => [text(key), text(value)]));
+}
+
+describe("a compacted topic", () => {
+  it("keeps the latest of each key, by whichever producer, and every producer goes on", async () => {
+    const plain = client.producer({ idempotent: false });
+    const idempotent = client.producer();
+    const transactional = client.producer({ transactionalId: "writer" });
+    await transactional.initTransactions();
+    const expected: Record<string, string> = {};
+    let timestamp = Date.now() - 1_000_000;
+    let offset = 0;
+    for (let round = 0; round < 40; round++) {
+      const record = (key: string) => {
+        timestamp += 10;
+        return { topic, partition, key, value: `${round}`, timestamp };
+      };
+      await plain.send(record(`plain-${round % 3}`));
+      await idempotent.send(record(`idempotent-${round % 5}`));
+      Object.assign(expected, { [`plain-${round % 3}`]: `${round}`, [`idempotent-${round % 5}`]: `${round}` });
+      const isAborted = round % 4 === 3;
+      const written = transactional.transaction(async (tx) => {
+        ({ offset } = await tx.send(record(`transactional-${round % 7}`)));
+        if (isAborted) throw new Error("aborted");
+      });
+      if (isAborted) await expect(written).rejects.toThrow("aborted");
+      else await written;
+      if (!isAborted) expected[`transactional-${round % 7}`] = `${round}`;
+      if (round === 20) await compacted(`${topic}-0`, 30);
+    }
+    await compacted(`${topic}-0`, offset - 20);
+    const found = await readAll(client, topic);
+    expect(view(found)).toEqual(expected);
+    expect(found.length).toBeLessThan(60);
+    const offsets = found.map((each) => each.offset);
+    expect(offsets).toEqual([...new Set(offsets)].sort((a, b) => a - b));
+    await stop();
+    await start();
+    expect(view(await readAll(client, topic))).toEqual(expected);
+    expect(readFileSync(join(folder, "cleaner-offset-checkpoint"), "utf8")).toMatch(/^0\n\d+\n(\S+ \d+ \d+\n)+$/);
+  });
+
+  it("takes no record without a key", async () => {
+    const sent = client.producer().send({ topic, partition, value: "no key" });
+    await expect(sent).rejects.toMatchObject({ code: "INVALID_RECORD" });
+  });
+
+  it("that is deleted leaves no checkpoint to another of its name", async () => {
+    const producer = client.producer();
+    for (let i = 0; i < 5; i++) {
+      await producer.send({ topic, partition, key: "k", value: `${i}`, timestamp: 1_000_000 + i * 10 });
+    }
+    await compacted(`${topic}-0`, 4);
+    const admin = client.admin();
+    await admin.deleteTopics([topic]);
+    expect(readFileSync(join(folder, "cleaner-offset-checkpoint"), "utf8")).not.toContain(topic);
+  });
+});
+
+describe("the coordinators' topics", () => {
+  it("are compacted, and say the same after a restart", async () => {
+    const admin = client.admin();
+    const producer = client.producer({ transactionalId: "offsets" });
+    await producer.initTransactions();
+    const group = { groupId: "in-transactions", generationId: -1, memberId: "", groupInstanceId: null };
+    let last = 0;
+    for (let i = 1; i <= 30; i++) {
+      await admin.alterConsumerGroupOffsets("plain", [{ topic, partition, offset: i }]);
+      const written = producer.transaction(async (tx) => {
+        await tx.sendOffsetsToTransaction([{ topic, partition, offset: i }], group);
+        if (i % 5 === 0) throw new Error("aborted");
+      });
+      if (i % 5 === 0) await expect(written).rejects.toThrow("aborted");
+      else await written;
+      if (i % 5 !== 0) last = i;
+    }
+    const isOf = (name: string) => (each: (typeof logged)[number]) =>
+      each.message === "log compacted" && String(each.fields.topicPartition).startsWith(name);
+    await until(() => logged.some(isOf("__consumer_offsets")) && logged.some(isOf("__transaction_state")));
+    for (let restarts = 0; restarts < 2; restarts++) {
+      const at = async (groupId: string): Promise<number | undefined> =>
+        (await client.admin().listConsumerGroupOffsets(groupId))[0]?.offset;
+      expect(await at("plain")).toBe(30);
+      expect(await at("in-transactions")).toBe(last);
+      await stop();
+      await start();
+    }
+    const next = client.producer({ transactionalId: "offsets" });
+    await next.initTransactions();
+    await next.transaction((tx) => tx.sendOffsetsToTransaction([{ topic, partition, offset: 99 }], group));
+    expect((await client.admin().listConsumerGroupOffsets("in-transactions"))[0]?.offset).toBe(99);
+  });
+});
