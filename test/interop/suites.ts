@@ -1,6 +1,7 @@
 // Every suite of `npm run interop`, by the name that it takes on the command line, in the order in which they run.
 
 import { differentialSuite } from "./differential/suite.ts";
+import { kafkaStreamsSuite } from "./kafka-streams.ts";
 import { franzGoSuite, rdkafkaSuite } from "./native-clients.ts";
 import { kafkajsSuite, platformaticSuite } from "./node-clients.ts";
 import { aiokafkaSuite, confluentKafkaSuite } from "./python-clients.ts";
@@ -9,6 +10,7 @@ import type { Suite } from "./session.ts";
 
 export const suites: ReadonlyMap<string, Suite> = new Map([
   ["java", javaSuite],
+  ["kafka-streams", kafkaStreamsSuite],
   ["kcat", kcatSuite],
   ["confluent-kafka-python", confluentKafkaSuite],
   ["aiokafka", aiokafkaSuite],
