@@ -2,17 +2,21 @@ import type { Client, TopicPartition, TopicPartitionOffset } from "../../client/
 import { partitionsOf } from "./read-topic.ts";
 
 /**
- * Whether `groupId` has committed its way behind the last record of `topic` that is visible at read_committed. An offset
- * that only aborted records and markers follow counts as the end.
+ * Whether `groupId` has committed its way behind the last record of `topic`, and no transaction is open there. An offset that only
+ * aborted records and markers follow counts as the end.
  */
 export async function isCaughtUp(client: Client, groupId: string, topic: string): Promise<boolean> {
   const partitions = await partitionsOf(client, topic);
   const group = client.consumer({ groupId, isolationLevel: "read_committed" });
   const reader = client.consumer({ isolationLevel: "read_committed" });
+  const everything = client.consumer({ isolationLevel: "read_uncommitted" });
   try {
+    const allEnds = await everything.endOffsets(partitions);
     const committed = await group.committed(partitions);
     const starts = await reader.beginningOffsets(partitions);
     const ends = await reader.endOffsets(partitions);
+    // A transaction may have ended with the offsets of the stage before, and not here yet: markers are written one by one.
+    if (ends.some((end, index) => end.offset < (allEnds[index]?.offset ?? 0))) return false;
     const open = partitions
       .map((partition) => ({
         ...partition,
@@ -31,6 +35,7 @@ export async function isCaughtUp(client: Client, groupId: string, topic: string)
   } finally {
     await group.close();
     await reader.close();
+    await everything.close();
   }
 }
 

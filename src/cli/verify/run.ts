@@ -31,14 +31,13 @@ const DISPLAY_INTERVAL_MS = 100;
 export async function runVerify(options: VerifyOptions, signal: AbortSignal): Promise<boolean> {
   const folder = mkdtempSync(join(tmpdir(), "oncilla-verify-"));
   const run = new Verification(options, folder);
-  let isClean = false;
   try {
     await run.start();
-    isClean = await run.rounds(signal);
-    return isClean;
+    await run.rounds(signal);
+    return run.isClean;
   } finally {
     await run.cleanUp();
-    if (options.keep || (!isClean && !signal.aborted)) console.log(`Everything is left in ${folder}`);
+    if (options.keep || !run.isClean) console.log(`Everything is left in ${folder}`);
     else rmSync(folder, { recursive: true, force: true });
   }
 }
@@ -61,6 +60,10 @@ class Verification {
     this.#folder = folder;
   }
 
+  get isClean(): boolean {
+    return this.#verdict.isClean;
+  }
+
   async start(): Promise<void> {
     const { seed, workloads, minutes, brokers } = this.#options;
     this.#display.note(`oncilla verify: ${workloads.join(", ")}; ${minutes} min of faults, seed ${seed}`);
@@ -70,7 +73,7 @@ class Verification {
   }
 
   /** One behind the other until the time is up or something is broken. */
-  async rounds(signal: AbortSignal): Promise<boolean> {
+  async rounds(signal: AbortSignal): Promise<void> {
     const { minutes, seed, workloads, flaw } = this.#options;
     for (let leftMs = minutes * 60_000; leftMs > 0 && this.#verdict.isClean; leftMs -= ROUND_MS) {
       await this.#runRound(Math.min(ROUND_MS, leftMs), signal);
@@ -78,7 +81,6 @@ class Verification {
     this.#display.clear();
     const flags = [`--seed ${seed}`, `--workloads ${workloads.join()}`, ...(flaw ? [`--flaw ${flaw}`] : [])];
     printVerdict(this.#verdict, `oncilla verify ${flags.join(" ")}`);
-    return this.#verdict.isClean;
   }
 
   async cleanUp(): Promise<void> {
