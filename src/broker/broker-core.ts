@@ -1,5 +1,6 @@
 /** Everything of a broker but its connections: the logs, the metadata and the coordinators on a folder. */
 import { GroupCoordinator } from "../coordinator/group/group-coordinator.ts";
+import type { TopicCatalog } from "../coordinator/group/topic-catalog.ts";
 import type { GroupStep } from "../coordinator/group/turn.ts";
 import { defaultTransactionCoordinatorConfig } from "../coordinator/transaction/config.ts";
 import { TransactionCoordinator } from "../coordinator/transaction/transaction-coordinator.ts";
@@ -11,9 +12,11 @@ import type { Clock } from "../platform/clock.ts";
 import type { Disk } from "../platform/disk.ts";
 import type { Logger } from "../platform/logger.ts";
 import { type Random, randomUuid } from "../platform/random.ts";
+import { groupSettings } from "./configs/group-configs.ts";
 import { CoordinatorRuntime } from "./coordinator-runtime.ts";
 import { LogCleaner } from "./log-cleaner.ts";
 import { MarkerWriter } from "./marker-writer.ts";
+import { GroupConfigs } from "./metadata/group-configs.ts";
 import type { MetadataImage } from "./metadata/image.ts";
 import { MetadataLog } from "./metadata/metadata-log.ts";
 import { ProducerIdAllocator } from "./metadata/producer-ids.ts";
@@ -40,6 +43,7 @@ export class BrokerCore {
   readonly metadata: MetadataLog;
   readonly partitions: Partitions;
   readonly topics: Topics;
+  readonly groupConfigs: GroupConfigs;
   readonly groups: CoordinatorRuntime<GroupCoordinator, GroupStep>;
   readonly transactions: CoordinatorRuntime<TransactionCoordinator, TransactionStep>;
   readonly markers: MarkerWriter;
@@ -62,6 +66,7 @@ export class BrokerCore {
     this.partitions = new Partitions(image, options);
     this.#cleaner = new LogCleaner({ ...options, partitions: this.partitions });
     this.topics = new Topics(this.metadata, config, random);
+    this.groupConfigs = new GroupConfigs(this.metadata, config);
     this.groups = this.#createGroups(image);
     this.markers = new MarkerWriter({
       partitions: this.partitions,
@@ -146,7 +151,15 @@ export class BrokerCore {
           new GroupCoordinator({
             random,
             logger,
+            topics: topicCatalog(image),
+            settingsOf(groupId) {
+              const own = image.groupConfigs(groupId);
+              return own && groupSettings(own);
+            },
             config: {
+              consumerSessionTimeoutMs: config.groupConsumerSessionTimeoutMs,
+              consumerHeartbeatIntervalMs: config.groupConsumerHeartbeatIntervalMs,
+              consumerMigrationPolicy: config.groupConsumerMigrationPolicy,
               minSessionTimeoutMs: config.groupMinSessionTimeoutMs,
               maxSessionTimeoutMs: config.groupMaxSessionTimeoutMs,
               initialRebalanceDelayMs: config.groupInitialRebalanceDelayMs,
@@ -196,6 +209,17 @@ export class BrokerCore {
       { image, clock, logger },
     );
   }
+}
+
+function topicCatalog(image: MetadataImage): TopicCatalog {
+  return {
+    get version() {
+      return image.topicsVersion;
+    },
+    topic: (name) => image.topic(name),
+    nameOf: (topicId) => image.topicById(topicId)?.name,
+    names: () => image.topicNames(),
+  };
 }
 
 function openMetadataLog({ disk, clock, logger, folder }: CoreOptions): Promise<PartitionLog> {

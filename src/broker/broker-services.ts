@@ -9,6 +9,7 @@ import type { CoordinatorRuntime } from "./coordinator-runtime.ts";
 import type { FetchSessions } from "./handlers/fetch-sessions.ts";
 import type { Endpoint } from "./listeners.ts";
 import type { MarkerWriter } from "./marker-writer.ts";
+import type { GroupConfigs } from "./metadata/group-configs.ts";
 import type { MetadataImage } from "./metadata/image.ts";
 import type { ProducerIdAllocator } from "./metadata/producer-ids.ts";
 import type { Topics } from "./metadata/topics.ts";
@@ -23,6 +24,7 @@ export interface BrokerServices {
   readonly endpoints: readonly Endpoint[];
   readonly image: MetadataImage;
   readonly topics: Topics;
+  readonly groupConfigs: GroupConfigs;
   /** Each answers a waiting fetch with what there is; for the broker that stops. */
   readonly waitingFetches: Set<() => void>;
   readonly fetchSessions: FetchSessions;

@@ -119,7 +119,7 @@ export class Broker {
   }
 
   #createDispatcher(): RequestDispatcher {
-    const { image, topics, partitions, producerIds, markers, groups, transactions } = this.#core;
+    const { image, topics, groupConfigs, partitions, producerIds, markers, groups, transactions } = this.#core;
     const { clock, random } = this.#platform;
     const { handlers, unknownVersion } = createHandlers({
       clock,
@@ -130,6 +130,7 @@ export class Broker {
       fetchSessions: new FetchSessions({ maxSessions: this.#config.maxFetchSessions, clock, random }),
       image,
       topics,
+      groupConfigs,
       partitions,
       producerIds,
       markers,

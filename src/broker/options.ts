@@ -1,5 +1,5 @@
 /** What `Broker.start` takes: checked here, once, so that the rest can rely on it. */
-import { defaultGroupCoordinatorConfig } from "../coordinator/group/config.ts";
+import { defaultGroupCoordinatorConfig, type MigrationPolicy } from "../coordinator/group/config.ts";
 import { defaultTransactionCoordinatorConfig } from "../coordinator/transaction/config.ts";
 import type { Logger } from "../platform/logger.ts";
 import type { Platform } from "../platform/platform.ts";
@@ -47,6 +47,13 @@ export interface BrokerOptions {
   /** The bounds of a member's session timeout, ms. Default 6 seconds and 30 minutes. */
   readonly groupMinSessionTimeoutMs?: number;
   readonly groupMaxSessionTimeoutMs?: number;
+  /** How long a member of the consumer protocol (KIP-848) may be silent, and how often it sends heartbeats, ms, where its
+   * group has no setting of its own. Default 45 and 5 seconds. */
+  readonly groupConsumerSessionTimeoutMs?: number;
+  readonly groupConsumerHeartbeatIntervalMs?: number;
+  /** Whether a group with members goes from the classic to the consumer protocol with the first member that speaks it
+   * ("upgrade"), and back when the last one leaves ("downgrade"). Default "bidirectional". */
+  readonly groupConsumerMigrationPolicy?: MigrationPolicy;
   /** How long committed offsets outlive their group, ms. Default 7 days. */
   readonly offsetsRetentionMs?: number;
   /** Whether topics with cleanup.policy=compact are compacted, Kafka's log.cleaner.enable. Default true. */
@@ -99,6 +106,9 @@ export interface BrokerConfig {
   readonly groupInitialRebalanceDelayMs: number;
   readonly groupMinSessionTimeoutMs: number;
   readonly groupMaxSessionTimeoutMs: number;
+  readonly groupConsumerSessionTimeoutMs: number;
+  readonly groupConsumerHeartbeatIntervalMs: number;
+  readonly groupConsumerMigrationPolicy: MigrationPolicy;
   readonly offsetsRetentionMs: number;
   readonly cleanerEnabled: boolean;
   readonly cleanerBackoffMs: number;
@@ -151,6 +161,18 @@ const checks: Checks<Omit<BrokerConfig, "listeners">> = {
   groupInitialRebalanceDelayMs: withDefault(0, wholeNumber(0, INT_MAX)),
   groupMinSessionTimeoutMs: withDefault(defaultGroupCoordinatorConfig.minSessionTimeoutMs, wholeNumber(1, INT_MAX)),
   groupMaxSessionTimeoutMs: withDefault(defaultGroupCoordinatorConfig.maxSessionTimeoutMs, wholeNumber(1, INT_MAX)),
+  groupConsumerSessionTimeoutMs: withDefault(
+    defaultGroupCoordinatorConfig.consumerSessionTimeoutMs,
+    wholeNumber(1, INT_MAX),
+  ),
+  groupConsumerHeartbeatIntervalMs: withDefault(
+    defaultGroupCoordinatorConfig.consumerHeartbeatIntervalMs,
+    wholeNumber(1, INT_MAX),
+  ),
+  groupConsumerMigrationPolicy: withDefault(
+    defaultGroupCoordinatorConfig.consumerMigrationPolicy,
+    oneOf("disabled", "upgrade", "downgrade", "bidirectional"),
+  ),
   offsetsRetentionMs: withDefault(defaultGroupCoordinatorConfig.offsetsRetentionMs, wholeNumber(1, 2 ** 53 - 1)),
   cleanerEnabled: withDefault(true, flag),
   cleanerBackoffMs: withDefault(15_000, wholeNumber(1, INT_MAX)),

@@ -34,6 +34,11 @@ const numbers: readonly (readonly [flag: string, description: string])[] = [
   ["--group-initial-rebalance-delay-ms <ms>", "how long a group's first member waits for others (default: 0)"],
   ["--group-min-session-timeout-ms <ms>", "the shortest session timeout (default: 6 seconds)"],
   ["--group-max-session-timeout-ms <ms>", "the longest session timeout (default: 30 minutes)"],
+  [
+    "--group-consumer-session-timeout-ms <ms>",
+    "how long a member of the consumer protocol may be silent (default: 45 s)",
+  ],
+  ["--group-consumer-heartbeat-interval-ms <ms>", "how often such members send heartbeats (default: 5 seconds)"],
   ["--offsets-retention-ms <ms>", "how long committed offsets outlive their group (default: 7 days)"],
   ["--cleaner-backoff-ms <ms>", "how long the cleaner of compacted topics rests (default: 15 s)"],
   ["--cleaner-dedupe-buffer-bytes <n>", "the most memory for the keys of a log (default: 128 MiB)"],
@@ -79,6 +84,12 @@ export function addBrokerCommand(program: Command): void {
       new Option("--durability <mode>", "fsync: acknowledged means on the disk; os: handed to the operating system")
         .choices(["fsync", "os"])
         .default("fsync"),
+    )
+    .addOption(
+      new Option(
+        "--group-consumer-migration-policy <policy>",
+        "whether groups with members may change between the classic and the consumer protocol (default: bidirectional)",
+      ).choices(["disabled", "upgrade", "downgrade", "bidirectional"]),
     )
     .option("--no-auto-create-topics", "do not create a topic because a client asks for it")
     .option("--no-cleaner-enabled", "do not compact topics with cleanup.policy=compact")

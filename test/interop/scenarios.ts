@@ -313,15 +313,13 @@ export const scenarios: readonly Scenario[] = [
     group: c.name("group"),
     "transactional-id": c.name("id"),
   })),
-  optional(
-    javaScenario("consume, transform, produce (KIP-848 group)", "transform", async (c) => ({
-      input: await c.createTopic(partitions),
-      output: await c.createTopic(partitions),
-      group: c.name("group"),
-      protocol: "consumer",
-      "transactional-id": c.name("id"),
-    })),
-  ),
+  javaScenario("consume, transform, produce (KIP-848 group)", "transform", async (c) => ({
+    input: await c.createTopic(partitions),
+    output: await c.createTopic(partitions),
+    group: c.name("group"),
+    protocol: "consumer",
+    "transactional-id": c.name("id"),
+  })),
   javaScenario("fencing of the older producer", "fencing", async (c) => ({
     topic: await c.createTopic(1),
     "transactional-id": c.name("id"),
@@ -339,24 +337,20 @@ export const scenarios: readonly Scenario[] = [
     group: c.name("group"),
     assignor: "cooperative",
   })),
-  optional(
-    javaScenario("group rebalance, KIP-848 protocol", "group", async (c) => ({
-      topic: await c.createTopic(partitions),
-      group: c.name("group"),
-      protocol: "consumer",
-    })),
-  ),
+  javaScenario("group rebalance, KIP-848 protocol", "group", async (c) => ({
+    topic: await c.createTopic(partitions),
+    group: c.name("group"),
+    protocol: "consumer",
+  })),
   javaScenario("describe, alter and delete groups", "admin-groups", async (c) => ({
     topic: await c.createTopic(1),
     group: c.name("group"),
   })),
-  optional(
-    javaScenario("describe, alter and delete KIP-848 groups", "admin-groups", async (c) => ({
-      topic: await c.createTopic(1),
-      group: c.name("group"),
-      protocol: "consumer",
-    })),
-  ),
+  javaScenario("describe, alter and delete KIP-848 groups", "admin-groups", async (c) => ({
+    topic: await c.createTopic(1),
+    group: c.name("group"),
+    protocol: "consumer",
+  })),
   javaScenario("describe transactions and producers", "admin-transactions", async (c) => ({
     topic: await c.createTopic(1),
     "transactional-id": c.name("id"),

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { apis } from "../../src/protocol/apis/index.ts";
+import * as consumerGroupRecords from "../../src/protocol/internal/consumer-group-records.ts";
 import {
   consumerProtocolAssignment,
   consumerProtocolSubscription,
@@ -55,6 +56,7 @@ describe("the schemas of records and of the consumer protocol say what Apache Ka
     offsetCommitValue,
     groupMetadataValue,
     transactionLogValue,
+    ...Object.values(consumerGroupRecords).filter(({ name }) => name.endsWith("Value")),
   ];
   it.each(values)("$name", (data: VersionedData) => {
     expect(versionsOf(...data.versions)).toBe(message(data.name).versions);
@@ -67,6 +69,9 @@ describe("the schemas of records and of the consumer protocol say what Apache Ka
     { data: offsetCommitKey, kind: 0, name: "LegacyOffsetCommitKey" },
     { data: groupMetadataKey, kind: 2, name: "GroupMetadataKey" },
     { data: transactionLogKey, kind: 0, name: "TransactionLogKey" },
+    ...Object.values(consumerGroupRecords)
+      .filter(({ name }) => name.endsWith("Key"))
+      .map((data) => ({ data, kind: data.versions[0], name: data.name })),
   ];
   it.each(keys)("$name", ({ data, kind, name }: { data: VersionedData; kind: number; name: string }) => {
     expect(message(name).apiKey).toBe(kind);

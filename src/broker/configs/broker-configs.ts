@@ -98,6 +98,23 @@ function ownSettings(config: BrokerConfig, endpoints: readonly Endpoint[]): Brok
     number("group.min.session.timeout.ms", "int", config.groupMinSessionTimeoutMs, "The shortest session timeout."),
     number("group.max.session.timeout.ms", "int", config.groupMaxSessionTimeoutMs, "The longest session timeout."),
     number(
+      "group.consumer.session.timeout.ms",
+      "int",
+      config.groupConsumerSessionTimeoutMs,
+      "How long a member of the consumer protocol may be silent.",
+    ),
+    number(
+      "group.consumer.heartbeat.interval.ms",
+      "int",
+      config.groupConsumerHeartbeatIntervalMs,
+      "How often members of the consumer protocol send heartbeats.",
+    ),
+    text(
+      "group.consumer.migration.policy",
+      config.groupConsumerMigrationPolicy,
+      "Whether groups with members may change between the classic and the consumer protocol.",
+    ),
+    number(
       "offsets.retention.minutes",
       "int",
       Math.floor(config.offsetsRetentionMs / 60_000),

@@ -8,7 +8,7 @@ import { type TopicConfigDefinition, topicConfigDefinitions } from "./topic-conf
 export type DescribedConfig = ResponseBody<typeof describeConfigs>["results"][number]["configs"][number];
 
 /** As in DescribeConfigs responses. */
-export const configSources = { topic: 1, brokerStart: 4, default: 5 } as const;
+export const configSources = { topic: 1, brokerStart: 4, default: 5, group: 8 } as const;
 
 interface Layer {
   readonly name: string;

@@ -6,8 +6,13 @@ import type { AnyHandler, Handler } from "../router.ts";
 
 type Response = ResponseBody<typeof apiVersions>;
 
-/** 2: transactions bump the producer's epoch and add partitions by themselves (KIP-890). */
-const TRANSACTION_VERSION = 2;
+/** The level at which each feature is switched on.
+ * - group.version 1: the consumer protocol (KIP-848).
+ * - transaction.version 2: transactions bump the producer's epoch and add partitions by themselves (KIP-890). */
+const FEATURES: readonly (readonly [name: string, level: number])[] = [
+  ["group.version", 1],
+  ["transaction.version", 2],
+];
 /** Older clients cannot read a feature whose lowest version is 0. */
 const FEATURES_FROM_ZERO_VERSION = 4;
 
@@ -46,15 +51,11 @@ function lowestAdvertised({ key, versions }: AnyHandler["api"]): number {
 }
 
 function features(apiVersion: number): Partial<Response> {
+  const supported = FEATURES.map(([name, level]) => ({ name, minVersion: 0, maxVersion: level }));
   return {
-    supportedFeatures:
-      apiVersion >= FEATURES_FROM_ZERO_VERSION
-        ? [{ name: "transaction.version", minVersion: 0, maxVersion: TRANSACTION_VERSION }]
-        : [],
+    supportedFeatures: apiVersion >= FEATURES_FROM_ZERO_VERSION ? supported : [],
     finalizedFeaturesEpoch: 0,
-    finalizedFeatures: [
-      { name: "transaction.version", maxVersionLevel: TRANSACTION_VERSION, minVersionLevel: TRANSACTION_VERSION },
-    ],
+    finalizedFeatures: FEATURES.map(([name, level]) => ({ name, maxVersionLevel: level, minVersionLevel: level })),
   };
 }
 

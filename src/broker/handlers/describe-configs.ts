@@ -1,10 +1,11 @@
-/** DescribeConfigs, of topics and of the broker. */
+/** DescribeConfigs, of topics, groups and the broker. */
 import { describeConfigs } from "../../protocol/apis/describe-configs.ts";
 import { errorCodes } from "../../protocol/errors.ts";
 import type { RequestOf, ResponseBody } from "../../protocol/schema.ts";
 import type { BrokerServices } from "../broker-services.ts";
 import { describeBrokerConfigs } from "../configs/broker-configs.ts";
 import { type DescribedConfig, describeTopicConfigs } from "../configs/describe.ts";
+import { describeGroupConfigs } from "../configs/group-configs.ts";
 import { type Refusal, refuse } from "../metadata/topic-decisions.ts";
 import { topicNameProblem } from "../metadata/topic-name.ts";
 import type { Handler } from "../router.ts";
@@ -16,6 +17,7 @@ type Result = ResponseBody<typeof describeConfigs>["results"][number];
 /** The kinds of resources that have settings. */
 export const TOPIC_RESOURCE = 2;
 export const BROKER_RESOURCE = 4;
+export const GROUP_RESOURCE = 32;
 
 export function describeConfigsHandler(services: BrokerServices): Handler<typeof describeConfigs> {
   return {
@@ -64,6 +66,10 @@ function configsOf(services: BrokerServices, { resourceType, resourceName }: Res
       "INVALID_REQUEST",
       `Unexpected broker id, expected ${config.nodeId} or empty string, but received ${resourceName}`,
     );
+  }
+  if (resourceType === GROUP_RESOURCE) {
+    if (resourceName === "") return refuse("INVALID_REQUEST", "Group name must not be empty");
+    return describeGroupConfigs(image.groupConfigs(resourceName) ?? new Map(), config);
   }
   return refuse("INVALID_REQUEST", `Resources of type ${resourceType} have no settings here.`);
 }

@@ -1,5 +1,11 @@
-/** What operators ask about groups: DescribeGroups, ListGroups, DeleteGroups. */
-import type { DeletedGroup, DescribedGroup, ListedGroup } from "../../coordinator/group/messages.ts";
+/** What operators ask about groups: DescribeGroups, ConsumerGroupDescribe, ListGroups, DeleteGroups. */
+import type {
+  DeletedGroup,
+  DescribedConsumerGroup,
+  DescribedGroup,
+  ListedGroup,
+} from "../../coordinator/group/messages.ts";
+import { consumerGroupDescribe } from "../../protocol/apis/consumer-group-describe.ts";
 import { deleteGroups } from "../../protocol/apis/delete-groups.ts";
 import { describeGroups } from "../../protocol/apis/describe-groups.ts";
 import { listGroups } from "../../protocol/apis/list-groups.ts";
@@ -26,6 +32,35 @@ export function describeGroupsHandler({ groups }: BrokerServices): Handler<typeo
                 groupState: "",
                 protocolType: "",
                 protocolData: "",
+                members: [],
+              }),
+            );
+          }),
+      );
+      reply({ throttleTimeMs: 0, groups: await Promise.all(described) });
+    },
+  };
+}
+
+export function consumerGroupDescribeHandler({ groups }: BrokerServices): Handler<typeof consumerGroupDescribe> {
+  return {
+    api: consumerGroupDescribe,
+    async handle(request, _context, reply) {
+      const authorizedOperations = request.includeAuthorizedOperations ? GROUP_OPERATIONS : OPERATIONS_NOT_ASKED;
+      const described = request.groupIds.map(
+        (groupId) =>
+          new Promise<DescribedConsumerGroup>((resolve) => {
+            groups.request<DescribedConsumerGroup>(
+              groupId,
+              (machine, now, answer) => machine.describeConsumerGroup(groupId, now, answer),
+              (group) => resolve({ ...group, authorizedOperations }),
+              (error) => ({
+                errorCode: errorCodes[error],
+                groupId,
+                groupState: "",
+                groupEpoch: 0,
+                assignmentEpoch: 0,
+                assignorName: "",
                 members: [],
               }),
             );

@@ -21,12 +21,23 @@ import { describeTransactionsHandler } from "./describe-transactions.ts";
 import { endTxnHandler } from "./end-txn.ts";
 import { fetchHandler } from "./fetch.ts";
 import { findCoordinatorHandler } from "./find-coordinator.ts";
-import { deleteGroupsHandler, describeGroupsHandler, listGroupsHandler } from "./group-admin.ts";
+import {
+  consumerGroupDescribeHandler,
+  deleteGroupsHandler,
+  describeGroupsHandler,
+  listGroupsHandler,
+} from "./group-admin.ts";
 import { initProducerIdHandler } from "./init-producer-id.ts";
 import { listConfigResourcesHandler } from "./list-config-resources.ts";
 import { listOffsetsHandler } from "./list-offsets.ts";
 import { listTransactionsHandler } from "./list-transactions.ts";
-import { heartbeatHandler, joinGroupHandler, leaveGroupHandler, syncGroupHandler } from "./membership.ts";
+import {
+  consumerGroupHeartbeatHandler,
+  heartbeatHandler,
+  joinGroupHandler,
+  leaveGroupHandler,
+  syncGroupHandler,
+} from "./membership.ts";
 import { metadataHandler } from "./metadata.ts";
 import { offsetCommitHandler } from "./offset-commit.ts";
 import { offsetDeleteHandler } from "./offset-delete.ts";
@@ -79,6 +90,8 @@ export function createHandlers(services: BrokerServices): {
     describeTopicPartitionsHandler(services),
     describeLogDirsHandler(services),
     listConfigResourcesHandler(services),
+    consumerGroupHeartbeatHandler(services),
+    consumerGroupDescribeHandler(services),
   ];
   return { handlers, unknownVersion: unknownVersionResponse(handlers) };
 }

@@ -1,4 +1,6 @@
-/** The requests by which members keep a classic group together: JoinGroup, SyncGroup, Heartbeat, LeaveGroup. */
+/** The requests by which members keep a group together: JoinGroup, SyncGroup, Heartbeat and LeaveGroup of the classic
+ * protocol, ConsumerGroupHeartbeat of the new one. */
+import { consumerGroupHeartbeat } from "../../protocol/apis/consumer-group-heartbeat.ts";
 import { heartbeat } from "../../protocol/apis/heartbeat.ts";
 import { joinGroup } from "../../protocol/apis/join-group.ts";
 import { leaveGroup } from "../../protocol/apis/leave-group.ts";
@@ -80,6 +82,25 @@ export function leaveGroupHandler({ groups }: BrokerServices): Handler<typeof le
         (machine, now, answer) => machine.leaveGroup(request, context, now, answer),
         reply,
         (error) => ({ throttleTimeMs: 0, errorCode: errorCodes[error], members: [] }),
+      );
+    },
+  };
+}
+
+export function consumerGroupHeartbeatHandler({ groups }: BrokerServices): Handler<typeof consumerGroupHeartbeat> {
+  return {
+    api: consumerGroupHeartbeat,
+    handle(request, context, reply) {
+      groups.request(
+        request.groupId,
+        (machine, now, answer) => machine.consumerGroupHeartbeat(request, context, now, answer),
+        reply,
+        (error) => ({
+          throttleTimeMs: 0,
+          errorCode: errorCodes[error],
+          memberEpoch: 0,
+          heartbeatIntervalMs: 0,
+        }),
       );
     },
   };

@@ -18,6 +18,9 @@ export class MetadataImage {
   #leaderEpoch = -1;
   // Ids begin with 1: some clients (@platformatic/kafka) write 0 for none.
   #nextProducerId = 1;
+  /** Ids to what a group has settings of its own for. */
+  readonly #groupConfigs = new Map<string, ReadonlyMap<string, string>>();
+  #topicsVersion = 0;
   readonly #topicsByName = new Map<string, Topic>();
   /** With the deleted ones. */
   readonly #topicsById = new Map<string, Topic>();
@@ -35,6 +38,21 @@ export class MetadataImage {
     return this.#nextProducerId;
   }
 
+  /** Grows with every change of topics. */
+  get topicsVersion(): number {
+    return this.#topicsVersion;
+  }
+
+  /** A group's own settings, in canonical form; undefined when it has none. */
+  groupConfigs(groupId: string): ReadonlyMap<string, string> | undefined {
+    return this.#groupConfigs.get(groupId);
+  }
+
+  /** Groups with settings of their own, in the order of their ids. */
+  groupsWithConfigs(): string[] {
+    return [...this.#groupConfigs.keys()].sort();
+  }
+
   topic(name: string): Topic | undefined {
     return this.#topicsByName.get(name);
   }
@@ -42,6 +60,10 @@ export class MetadataImage {
   topicById(id: string): Topic | undefined {
     const topic = this.#topicsById.get(id);
     return topic?.isDeleted ? undefined : topic;
+  }
+
+  topicNames(): Iterable<string> {
+    return this.#topicsByName.keys();
   }
 
   /** In the order of their names. */
@@ -68,12 +90,17 @@ export class MetadataImage {
       case "topic":
         this.#putTopic(row.topic);
         return;
+      case "group":
+        if (row.configs.size === 0) this.#groupConfigs.delete(row.groupId);
+        else this.#groupConfigs.set(row.groupId, row.configs);
+        return;
       case "topic-gone":
         this.#topicsById.delete(row.topicId);
     }
   }
 
   #putTopic(topic: Topic): void {
+    this.#topicsVersion++;
     this.#topicsById.set(topic.id, topic);
     if (!topic.isDeleted) this.#topicsByName.set(topic.name, topic);
     else if (this.#topicsByName.get(topic.name)?.id === topic.id) this.#topicsByName.delete(topic.name);

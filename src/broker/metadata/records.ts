@@ -44,10 +44,18 @@ const topicValue = {
   },
 } as const;
 
+const groupValue = {
+  name: "GroupValue",
+  versions: [0, 0],
+  flexible: 0,
+  fields: { configs: { array: { name: "string", value: "string" } } },
+} as const;
+
 const CLUSTER_KEY = "cluster";
 const EPOCH_KEY = "epoch";
 const PRODUCER_IDS_KEY = "producer-ids";
 const TOPIC_KEY_PREFIX = "topic/";
+const GROUP_KEY_PREFIX = "group/";
 
 export function clusterRecord(clusterId: string): MetadataRecord {
   return { key: CLUSTER_KEY, value: encodeVersioned(clusterValue, 0, { clusterId }) };
@@ -75,17 +83,27 @@ export function topicGoneRecord(topicId: string): MetadataRecord {
   return { key: TOPIC_KEY_PREFIX + topicId, value: null };
 }
 
+/** A group's own settings. A group without any has no record. */
+export function groupConfigsRecord(groupId: string, configs: ReadonlyMap<string, string>): MetadataRecord {
+  const key = GROUP_KEY_PREFIX + groupId;
+  if (configs.size === 0) return { key, value: null };
+  const list = Array.from(configs, ([name, value]) => ({ name, value }));
+  return { key, value: encodeVersioned(groupValue, 0, { configs: list }) };
+}
+
 /** What a record says. */
 export type MetadataRow =
   | { readonly kind: "cluster"; readonly clusterId: string }
   | { readonly kind: "epoch"; readonly leaderEpoch: number }
   | { readonly kind: "producer-ids"; readonly nextProducerId: number }
   | { readonly kind: "topic"; readonly topic: Topic }
-  | { readonly kind: "topic-gone"; readonly topicId: string };
+  | { readonly kind: "topic-gone"; readonly topicId: string }
+  | { readonly kind: "group"; readonly groupId: string; readonly configs: ReadonlyMap<string, string> };
 
 /** Throws ProtocolError on a record that this version does not know. */
 export function readMetadataRecord({ key, value }: MetadataRecord): MetadataRow {
   if (key.startsWith(TOPIC_KEY_PREFIX)) return readTopic(key.slice(TOPIC_KEY_PREFIX.length), value);
+  if (key.startsWith(GROUP_KEY_PREFIX)) return readGroup(key.slice(GROUP_KEY_PREFIX.length), value);
   if (value !== null) {
     if (key === CLUSTER_KEY) return { kind: "cluster", ...decodeVersioned(clusterValue, value) };
     if (key === EPOCH_KEY) return { kind: "epoch", ...decodeVersioned(epochValue, value) };
@@ -101,4 +119,9 @@ function readTopic(id: string, value: Uint8Array | null): MetadataRow {
     kind: "topic",
     topic: { id, ...topic, configs: new Map(configs.map((config) => [config.name, config.value])) },
   };
+}
+
+function readGroup(groupId: string, value: Uint8Array | null): MetadataRow {
+  const { configs } = value ? decodeVersioned(groupValue, value) : { configs: [] };
+  return { kind: "group", groupId, configs: new Map(configs.map((config) => [config.name, config.value])) };
 }

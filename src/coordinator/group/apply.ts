@@ -2,6 +2,8 @@
 import type { CoordinatorRecord } from "../coordinator.ts";
 import type { ClassicGroup } from "./classic-group.ts";
 import type { ClassicMember } from "./classic-member.ts";
+import { applyConsumerGroupRecord } from "./consumer/apply.ts";
+import { stopTimers } from "./consumer/timers.ts";
 import type { GroupCore } from "./core.ts";
 import { forgetPending } from "./members.ts";
 import { type MemberProtocol, sameProtocols } from "./protocol-tally.ts";
@@ -12,6 +14,7 @@ import { addMember } from "./sessions.ts";
 export function applyRecord(core: GroupCore, record: CoordinatorRecord, recordOffset: number): void {
   const decoded = decodeRecord(record);
   if (decoded?.kind === "group") applyGroup(core, decoded.groupId, decoded.value);
+  if (decoded?.kind === "consumer") applyConsumerGroupRecord(core, decoded.record, (groupId) => retire(core, groupId));
   if (decoded?.kind === "offset") applyOffset(core, decoded.key, decoded.value, recordOffset, record.transaction);
 }
 
@@ -27,7 +30,7 @@ function applyOffset(
     return;
   }
   // Whoever commits offsets without being a member makes an empty group to hold them.
-  groupFor(core, key.groupId);
+  if (!core.groups.has(key.groupId)) addClassicGroup(core, key.groupId);
   const committed = {
     offset: value.offset,
     leaderEpoch: value.leaderEpoch,
@@ -41,18 +44,20 @@ function applyOffset(
   else core.offsets.commit(key, committed);
 }
 
-function groupFor(core: GroupCore, groupId: string): ClassicGroup {
-  const group = core.groups.get(groupId) ?? newClassicGroup(core, groupId);
+function addClassicGroup(core: GroupCore, groupId: string): ClassicGroup {
+  const group = newClassicGroup(core, groupId);
   core.groups.set(groupId, group);
   return group;
 }
 
 function applyGroup(core: GroupCore, groupId: string, value: GroupMetadata | null): void {
+  const present = core.groups.get(groupId);
   if (value === null) {
-    deleteGroup(core, groupId);
+    // A group of the other protocol may have taken its place since.
+    if (present?.kind === "classic") retire(core, groupId);
     return;
   }
-  const group = groupFor(core, groupId);
+  const group = present?.kind === "classic" ? present : addClassicGroup(core, groupId);
   group.generationId = value.generation;
   group.protocolType = value.protocolType === "" ? null : value.protocolType;
   group.protocolName = value.protocol;
@@ -91,9 +96,16 @@ function supports(member: ClassicMember, protocols: readonly MemberProtocol[]): 
   );
 }
 
-function deleteGroup(core: GroupCore, groupId: string): void {
+/** Takes a group out. Offsets that it leaves behind need one to hold them: it is about to go on with another protocol. */
+function retire(core: GroupCore, groupId: string): void {
   const group = core.groups.get(groupId);
   if (!group) return;
-  for (const memberId of [...group.pendingMembers.keys()]) forgetPending(core, group, memberId);
   core.groups.delete(groupId);
+  if (group.kind === "classic") {
+    for (const memberId of [...group.pendingMembers.keys()]) forgetPending(core, group, memberId);
+    for (const member of group.members.values()) core.deadlines.clear(member.session);
+    core.deadlines.clear(group.joinDeadline);
+    core.deadlines.clear(group.syncDeadline);
+  } else for (const memberId of group.members.keys()) stopTimers(core, groupId, memberId);
+  if (core.offsets.hasAny(groupId)) addClassicGroup(core, groupId);
 }

@@ -186,6 +186,3 @@ export class ClassicGroup {
     return false;
   }
 }
-
-/** A group of whichever protocol. */
-export type Group = ClassicGroup;

@@ -1,5 +1,16 @@
+/** `upgrade`: from the classic protocol to the consumer protocol; `downgrade`: back. */
+export type MigrationPolicy = "disabled" | "upgrade" | "downgrade" | "bidirectional";
+
+/** What groups of the consumer protocol may have settings of their own for. */
+export interface ConsumerGroupSettings {
+  /** How long a member may be silent: `consumer.session.timeout.ms`. */
+  readonly consumerSessionTimeoutMs: number;
+  /** How often a member is told to send heartbeats: `consumer.heartbeat.interval.ms`. */
+  readonly consumerHeartbeatIntervalMs: number;
+}
+
 /** The group coordinator's settings. Names and defaults are Kafka's, with the unit in the name. */
-export interface GroupCoordinatorConfig {
+export interface GroupCoordinatorConfig extends ConsumerGroupSettings {
   /** A joining member's session timeout must lie between these two: `group.min.session.timeout.ms`, `group.max…`. */
   readonly minSessionTimeoutMs: number;
   readonly maxSessionTimeoutMs: number;
@@ -14,6 +25,8 @@ export interface GroupCoordinatorConfig {
   /** Members that were sent away to come back with their id (MEMBER_ID_REQUIRED) and are remembered, in all groups
    * of one coordinator. More are told to try again later. */
   readonly maxPendingMembers: number;
+  /** Between which protocols a group may change while it has members: `group.consumer.migration.policy`. */
+  readonly consumerMigrationPolicy: MigrationPolicy;
   /** What all members' subscriptions and assignments of one group may take together: they become one record. */
   readonly maxGroupSizeBytes: number;
   /** Length of the text that may go with a committed offset: `offset.metadata.max.bytes`. */
@@ -31,6 +44,9 @@ export const defaultGroupCoordinatorConfig: GroupCoordinatorConfig = {
   newMemberJoinTimeoutMs: 300_000,
   maxGroupSize: 2_147_483_647,
   maxPendingMembers: 100_000,
+  consumerSessionTimeoutMs: 45_000,
+  consumerHeartbeatIntervalMs: 5_000,
+  consumerMigrationPolicy: "bidirectional",
   maxGroupSizeBytes: 64 * 1024 * 1024,
   offsetMetadataMaxSize: 4096,
   offsetsRetentionMs: 7 * 24 * 60 * 60 * 1000,

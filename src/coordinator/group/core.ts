@@ -1,17 +1,23 @@
 import type { Logger } from "../../platform/logger.ts";
 import type { DeadlineQueue } from "../deadlines.ts";
-import type { Group } from "./classic-group.ts";
-import type { GroupCoordinatorConfig } from "./config.ts";
+import type { ConsumerGroupSettings, GroupCoordinatorConfig } from "./config.ts";
+import type { ConsumerTimers } from "./consumer/timers.ts";
+import type { Group } from "./group.ts";
 import type { OffsetStore } from "./offset-store.ts";
+import type { TopicCatalog } from "./topic-catalog.ts";
 import type { Turn } from "./turn.ts";
 
 /** The coordinator's state, as its parts share it. */
 export interface GroupCore {
   readonly config: GroupCoordinatorConfig;
   readonly logger: Logger;
+  readonly topics: TopicCatalog;
+  /** A group's own settings, or the defaults. */
+  readonly settingsOf: (groupId: string) => ConsumerGroupSettings;
   readonly groups: Map<string, Group>;
   readonly offsets: OffsetStore;
   readonly deadlines: DeadlineQueue<Turn>;
+  readonly consumerTimers: ConsumerTimers;
   /** A member id that was never given out before; begins with `prefix`. */
   readonly newMemberId: (prefix: string) => string;
   /** The sum of all groups' pending members. */

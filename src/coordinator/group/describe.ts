@@ -11,7 +11,8 @@ const NO_METADATA = new Uint8Array(0);
 
 export function describeGroup(core: GroupCore, groupId: string, { apiVersion }: GroupRequestContext): DescribedGroup {
   const group = core.groups.get(groupId);
-  if (!group) return describeUnknown(groupId, apiVersion);
+  if (!group) return describeUnknown(groupId, apiVersion, `Group ${groupId} not found.`);
+  if (group.kind !== "classic") return describeUnknown(groupId, apiVersion, `Group ${groupId} is not a classic group.`);
   return {
     errorCode: errorCodes.NONE,
     groupId,
@@ -23,10 +24,10 @@ export function describeGroup(core: GroupCore, groupId: string, { apiVersion }: 
   };
 }
 
-function describeUnknown(groupId: string, apiVersion: number): DescribedGroup {
+function describeUnknown(groupId: string, apiVersion: number, errorMessage: string): DescribedGroup {
   const nothing = { groupId, groupState: "Dead", protocolType: "", protocolData: "", members: [] };
   if (apiVersion < GROUP_ID_NOT_FOUND_FROM_VERSION) return { ...nothing, errorCode: errorCodes.NONE };
-  return { ...nothing, errorCode: errorCodes.GROUP_ID_NOT_FOUND, errorMessage: `Group ${groupId} not found.` };
+  return { ...nothing, errorCode: errorCodes.GROUP_ID_NOT_FOUND, errorMessage };
 }
 
 function describeMember(group: ClassicGroup, member: ClassicMember): DescribedGroup["members"][number] {

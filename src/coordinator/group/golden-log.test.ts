@@ -12,7 +12,7 @@ import type { CoordinatorRecord } from "../coordinator.ts";
 import { GroupCoordinator } from "./group-coordinator.ts";
 import type { DescribedGroup, OffsetFetchTopicResult } from "./messages.ts";
 import { decodeRecord, groupRecord, groupTombstone, offsetRecord, offsetTombstone } from "./records.ts";
-import { GROUP, joinRequest, World } from "./story.testing.ts";
+import { GROUP, joinRequest, TestTopics, World } from "./story.testing.ts";
 
 const file = new URL("../../../test/golden/group-log.json", import.meta.url);
 const { batches: golden } = JSON.parse(readFileSync(file, "utf8")) as { batches: string[] };
@@ -31,7 +31,7 @@ function recordsOf(batch: RecordBatch): (CoordinatorRecord & { readonly offset: 
 
 /** A coordinator that has read the log up to an offset. */
 function replay(end = Infinity): GroupCoordinator {
-  const coordinator = new GroupCoordinator({ random: seededRandom(1), logger: silentLogger });
+  const coordinator = new GroupCoordinator({ random: seededRandom(1), logger: silentLogger, topics: new TestTopics() });
   for (const batch of batches) {
     if (batch.baseOffset >= end) break;
     const marker = batch.isControl ? readMarker(batch) : undefined;

@@ -4,7 +4,10 @@ import type { MarkerType } from "../../protocol/records/control.ts";
 import type { CoordinatorMachine, CoordinatorRecord } from "../coordinator.ts";
 import { Deadline, DeadlineQueue } from "../deadlines.ts";
 import { applyRecord } from "./apply.ts";
-import { defaultGroupCoordinatorConfig, type GroupCoordinatorConfig } from "./config.ts";
+import { type ConsumerGroupSettings, defaultGroupCoordinatorConfig, type GroupCoordinatorConfig } from "./config.ts";
+import { describeConsumerGroup } from "./consumer/describe.ts";
+import { consumerGroupHeartbeat } from "./consumer/heartbeat.ts";
+import { startAllTimers } from "./consumer/timers.ts";
 import type { GroupCore } from "./core.ts";
 import { describeGroup, listGroups } from "./describe.ts";
 import { heartbeat } from "./heartbeat.ts";
@@ -13,7 +16,10 @@ import { leaveGroup } from "./leave.ts";
 import { newMemberId } from "./member-id.ts";
 import { touchSession } from "./members.ts";
 import type {
+  ConsumerGroupHeartbeatRequest,
+  ConsumerGroupHeartbeatResponse,
   DeletedGroup,
+  DescribedConsumerGroup,
   DescribedGroup,
   GroupRequestContext,
   HeartbeatRequest,
@@ -40,6 +46,7 @@ import { fetchOffsets } from "./offset-fetch.ts";
 import { OffsetStore } from "./offset-store.ts";
 import { deleteGroups, deleteOffsets, deleteOffsetsOfTopics, ExpiryPass } from "./removal.ts";
 import { syncGroup } from "./sync.ts";
+import type { TopicCatalog } from "./topic-catalog.ts";
 import { type GroupStep, type Respond, Turn } from "./turn.ts";
 
 /**
@@ -49,7 +56,8 @@ import { type GroupStep, type Respond, Turn } from "./turn.ts";
  * What the broker does before it calls a request method:
  * - It sends each group to the partition that its id hashes to, and splits requests that name several (OffsetFetch,
  *   DescribeGroups, DeleteGroups; ListGroups asks every partition).
- * - It checks who may do what, and answers partitions that do not exist: the machine knows no topics.
+ * - It checks who may do what, and answers partitions that do not exist. What topics there are the machine knows
+ *   for one purpose only: to divide them among the members of consumer groups.
  * - **Topic ids.** OffsetCommit and OffsetFetch from version 10 on name topics by id alone. The machine keys offsets by
  *   name: the broker fills in `name` (and answers UNKNOWN_TOPIC_ID for what it cannot resolve), and fills in `topicId`
  *   in older versions where it knows it, so that a topic's offsets never pass to another of the same name. Results carry
@@ -65,11 +73,21 @@ export class GroupCoordinator implements CoordinatorMachine<GroupStep> {
   constructor(options: {
     readonly random: Random;
     readonly logger: Logger;
+    readonly topics: TopicCatalog;
     readonly config?: Partial<GroupCoordinatorConfig>;
+    /** What a group has settings of its own for. */
+    readonly settingsOf?: (groupId: string) => Partial<ConsumerGroupSettings> | undefined;
   }) {
+    const config = { ...defaultGroupCoordinatorConfig, ...options.config };
     this.#core = {
-      config: { ...defaultGroupCoordinatorConfig, ...options.config },
+      config,
+      settingsOf(groupId) {
+        const own = options.settingsOf?.(groupId);
+        return own ? { ...config, ...own } : config;
+      },
       logger: options.logger,
+      topics: options.topics,
+      consumerTimers: new Map(),
       groups: new Map(),
       offsets: new OffsetStore(),
       deadlines: new DeadlineQueue(),
@@ -111,6 +129,15 @@ export class GroupCoordinator implements CoordinatorMachine<GroupStep> {
     reply: Respond<LeaveGroupResponse>,
   ): GroupStep {
     return this.#decide(now, (turn) => leaveGroup(this.#core, turn, request, context, reply));
+  }
+
+  consumerGroupHeartbeat(
+    request: ConsumerGroupHeartbeatRequest,
+    context: GroupRequestContext,
+    now: number,
+    reply: Respond<ConsumerGroupHeartbeatResponse>,
+  ): GroupStep {
+    return this.#decide(now, (turn) => consumerGroupHeartbeat(this.#core, turn, request, context, reply));
   }
 
   commitOffsets(
@@ -156,6 +183,11 @@ export class GroupCoordinator implements CoordinatorMachine<GroupStep> {
     return this.#decide(now, (turn) => turn.answer(reply, describeGroup(this.#core, groupId, context)));
   }
 
+  /** The same of a group of the consumer protocol. */
+  describeConsumerGroup(groupId: string, now: number, reply: Respond<DescribedConsumerGroup>): GroupStep {
+    return this.#decide(now, (turn) => turn.answer(reply, describeConsumerGroup(this.#core, groupId)));
+  }
+
   listGroups(request: ListGroupsRequest, now: number, reply: Respond<ListedGroup[]>): GroupStep {
     return this.#decide(now, (turn) => turn.answer(reply, listGroups(this.#core, request)));
   }
@@ -180,7 +212,8 @@ export class GroupCoordinator implements CoordinatorMachine<GroupStep> {
   /** Recovery is over: members have their session timeout from now to be heard of. Before the first request. */
   loaded(now: number): void {
     for (const group of this.#core.groups.values()) {
-      for (const member of group.members.values()) touchSession(this.#core, member, now);
+      if (group.kind === "consumer") startAllTimers(this.#core, group, now);
+      else for (const member of group.members.values()) touchSession(this.#core, member, now);
     }
     this.#core.deadlines.set(this.#expiry, now + this.#core.config.offsetsRetentionCheckIntervalMs);
   }

@@ -3,6 +3,8 @@ import { assert, defined } from "../../platform/assert.ts";
 import type { ErrorName } from "../../protocol/errors.ts";
 import type { ClassicGroup } from "./classic-group.ts";
 import type { ClassicMember, MemberDescription } from "./classic-member.ts";
+import { joinConsumerGroup } from "./consumer/classic-member-requests.ts";
+import { consumerGroupTombstones } from "./consumer/records.ts";
 import type { GroupCore } from "./core.ts";
 import { stableGroupRecord } from "./group-records.ts";
 import { dropMember, forgetPending, joinError } from "./members.ts";
@@ -45,14 +47,20 @@ export function joinGroup(
     turn.answer(attempt.respond, joinError("UNKNOWN_MEMBER_ID", request.memberId));
     return;
   }
-  const group = known ?? newClassicGroup(core, request.groupId);
+  if (known?.kind === "consumer" && known.members.size > 0) {
+    joinConsumerGroup(core, turn, known, request, context, attempt.respond);
+    return;
+  }
+  const group = known?.kind === "classic" ? known : newClassicGroup(core, request.groupId);
   if (isFull(core, group, request)) turnAway(core, turn, group, attempt);
   else if (!group.acceptsProtocols(request.protocolType, request.protocols)) {
     turn.answer(attempt.respond, joinError("INCONSISTENT_GROUP_PROTOCOL", request.memberId));
   } else if (isNewMember) joinNewMember(core, turn, group, attempt);
   else joinKnownMember(core, turn, group, attempt);
   // A group comes to be with its first member, not with a request that was refused.
-  if (group.members.size > 0 || group.pendingMembers.size > 0) core.groups.set(group.groupId, group);
+  if (group.members.size === 0 && group.pendingMembers.size === 0) return;
+  if (known?.kind === "consumer") turn.records.push(...consumerGroupTombstones(known));
+  core.groups.set(group.groupId, group);
 }
 
 function inVersion(apiVersion: number, reply: Respond<JoinGroupResponse>): Respond<JoinGroupResponse> {

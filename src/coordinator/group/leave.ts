@@ -2,7 +2,9 @@
 import { defined } from "../../platform/assert.ts";
 import { type ErrorName, errorCodes } from "../../protocol/errors.ts";
 import type { ClassicGroup } from "./classic-group.ts";
+import { leaveConsumerGroup } from "./consumer/classic-member-requests.ts";
 import type { GroupCore } from "./core.ts";
+import type { Group } from "./group.ts";
 import { dropMember, forgetIfUnborn, forgetPending } from "./members.ts";
 import type { GroupRequestContext, LeaveGroupRequest, LeaveGroupResponse } from "./messages.ts";
 import { completeIfEveryoneJoined } from "./rebalance.ts";
@@ -45,7 +47,8 @@ export function leaveGroup(
   );
 }
 
-function leaveAll(core: GroupCore, turn: Turn, group: ClassicGroup, leavers: readonly Leaver[]): ErrorName[] {
+function leaveAll(core: GroupCore, turn: Turn, group: Group, leavers: readonly Leaver[]): ErrorName[] {
+  if (group.kind === "consumer") return leaveConsumerGroup(core, turn, group, leavers);
   const sizeBefore = group.members.size;
   const errors = leavers.map((leaver) => leave(core, turn, group, leaver));
   if (group.members.size < sizeBefore) proceedWithout(core, turn, group, "members have left");

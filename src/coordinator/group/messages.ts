@@ -1,4 +1,6 @@
 /** Short names for the wire messages that the group coordinator takes and gives. */
+import type { consumerGroupDescribe } from "../../protocol/apis/consumer-group-describe.ts";
+import type { consumerGroupHeartbeat } from "../../protocol/apis/consumer-group-heartbeat.ts";
 import type { deleteGroups } from "../../protocol/apis/delete-groups.ts";
 import type { describeGroups } from "../../protocol/apis/describe-groups.ts";
 import type { heartbeat } from "../../protocol/apis/heartbeat.ts";
@@ -20,6 +22,8 @@ export type HeartbeatRequest = RequestOf<typeof heartbeat>;
 export type HeartbeatResponse = ResponseBody<typeof heartbeat>;
 export type LeaveGroupRequest = RequestOf<typeof leaveGroup>;
 export type LeaveGroupResponse = ResponseBody<typeof leaveGroup>;
+export type ConsumerGroupHeartbeatRequest = RequestOf<typeof consumerGroupHeartbeat>;
+export type ConsumerGroupHeartbeatResponse = ResponseBody<typeof consumerGroupHeartbeat>;
 export type OffsetCommitRequest = RequestOf<typeof offsetCommit>;
 export type OffsetCommitResponse = ResponseBody<typeof offsetCommit>;
 export type TxnOffsetCommitRequest = RequestOf<typeof txnOffsetCommit>;
@@ -33,8 +37,9 @@ export type OffsetFetchGroup = RequestOf<typeof offsetFetch>["groups"][number];
 export type OffsetFetchGroupResult = NonNullable<ResponseBody<typeof offsetFetch>["groups"]>[number];
 export type OffsetFetchTopicResult = OffsetFetchGroupResult["topics"][number];
 export type OffsetFetchPartitionResult = OffsetFetchTopicResult["partitions"][number];
-/** One group of a DescribeGroups, a ListGroups or a DeleteGroups. */
+/** One group of a DescribeGroups, a ConsumerGroupDescribe, a ListGroups or a DeleteGroups. */
 export type DescribedGroup = ResponseBody<typeof describeGroups>["groups"][number];
+export type DescribedConsumerGroup = ResponseBody<typeof consumerGroupDescribe>["groups"][number];
 export type ListedGroup = ResponseBody<typeof listGroups>["groups"][number];
 export type DeletedGroup = ResponseBody<typeof deleteGroups>["results"][number];
 

@@ -1,9 +1,13 @@
 /** OffsetCommit and TxnOffsetCommit: how far a group has come, at once or together with a transaction. */
 import { defined } from "../../platform/assert.ts";
+import { ZERO_UUID } from "../../protocol/codec.ts";
 import { type ErrorName, errorCodes } from "../../protocol/errors.ts";
 import type { CoordinatorRecord } from "../coordinator.ts";
-import type { Group } from "./classic-group.ts";
+import type { ClassicGroup } from "./classic-group.ts";
+import { type CommitVerdict, checkConsumerCommit } from "./consumer/commit-check.ts";
+import { touch } from "./consumer/timers.ts";
 import type { GroupCore } from "./core.ts";
+import type { Group } from "./group.ts";
 import { touchSession } from "./members.ts";
 import type {
   GroupRequestContext,
@@ -27,9 +31,9 @@ export function commitOffsets(
   respond: Respond<OffsetCommitResponse>,
 ): void {
   const group = core.groups.get(request.groupId);
-  const error = checkCommit(group, request, context.apiVersion);
-  if (error !== "NONE") {
-    turn.answer(respond, refuseAll(request, error));
+  const verdict = checkCommit(group, request, context.apiVersion);
+  if (typeof verdict === "string" && verdict !== "NONE") {
+    turn.answer(respond, refuseAll(request, verdict));
     return;
   }
   keepAlive(core, turn, group, request.memberId);
@@ -38,7 +42,7 @@ export function commitOffsets(
     name,
     topicId,
     partitions: partitions.map((partition) =>
-      commitPartition(core, turn, partition, (metadata) =>
+      commitPartition(core, turn, verdict, name, partition, (metadata) =>
         offsetRecord(
           { groupId: request.groupId, topic: name, partition: partition.partitionIndex },
           { ...recordValue(partition, metadata, turn.now), expireTimestamp, topicId },
@@ -57,16 +61,16 @@ export function commitTransactionalOffsets(
   request: TxnOffsetCommitRequest,
   respond: Respond<TxnOffsetCommitResponse>,
 ): void {
-  const error = checkTransactionalCommit(core.groups.get(request.groupId), request);
-  if (error !== "NONE") {
-    turn.answer(respond, refuseAllTransactional(request, error));
+  const verdict = checkTransactionalCommit(core.groups.get(request.groupId), request);
+  if (typeof verdict === "string" && verdict !== "NONE") {
+    turn.answer(respond, refuseAllTransactional(request, verdict));
     return;
   }
   const transaction = { producerId: request.producerId, producerEpoch: request.producerEpoch };
   const topics = request.topics.map(({ name, partitions }) => ({
     name,
     partitions: partitions.map((partition) =>
-      commitPartition(core, turn, partition, (metadata) =>
+      commitPartition(core, turn, verdict, name, partition, (metadata) =>
         offsetRecord(
           { groupId: request.groupId, topic: name, partition: partition.partitionIndex },
           recordValue(partition, metadata, turn.now),
@@ -89,9 +93,15 @@ interface Partition {
 function commitPartition(
   core: GroupCore,
   turn: Turn,
+  verdict: CommitVerdict,
+  topic: string,
   { partitionIndex, committedMetadata }: Partition,
   recordWith: (metadata: string) => CoordinatorRecord,
 ): { partitionIndex: number; errorCode: number } {
+  if (typeof verdict !== "string") {
+    const error = verdict(core.topics.topic(topic)?.id ?? ZERO_UUID, partitionIndex);
+    if (error !== "NONE") return { partitionIndex, errorCode: errorCodes[error] };
+  }
   const metadata = committedMetadata ?? "";
   if (metadata.length > core.config.offsetMetadataMaxSize) {
     return { partitionIndex, errorCode: errorCodes.OFFSET_METADATA_TOO_LARGE };
@@ -108,11 +118,14 @@ function recordValue(
   return { offset: committedOffset, leaderEpoch: committedLeaderEpoch, metadata, commitTimestamp: now };
 }
 
-function checkCommit(group: Group | undefined, request: OffsetCommitRequest, apiVersion: number): ErrorName {
+function checkCommit(group: Group | undefined, request: OffsetCommitRequest, apiVersion: number): CommitVerdict {
   const generationId = request.generationIdOrMemberEpoch;
   if (!group) {
     if (generationId < 0) return "NONE";
     return apiVersion >= GROUP_ID_NOT_FOUND_FROM_VERSION ? "GROUP_ID_NOT_FOUND" : "ILLEGAL_GENERATION";
+  }
+  if (group.kind === "consumer") {
+    return checkConsumerCommit(group, { memberId: request.memberId, memberEpoch: generationId, apiVersion });
   }
   // From outside the group: an administrator, or a consumer with partitions of its own choice.
   if (generationId < 0 && group.state === "Empty") return "NONE";
@@ -122,18 +135,23 @@ function checkCommit(group: Group | undefined, request: OffsetCommitRequest, api
   return group.state === "CompletingRebalance" ? "REBALANCE_IN_PROGRESS" : "NONE";
 }
 
-function checkTransactionalCommit(group: Group | undefined, request: TxnOffsetCommitRequest): ErrorName {
+function checkTransactionalCommit(group: Group | undefined, request: TxnOffsetCommitRequest): CommitVerdict {
   const { groupId, memberId, groupInstanceId, generationId } = request;
   if (groupId === "") return "INVALID_GROUP_ID";
   if (!group) return generationId < 0 ? "NONE" : "ILLEGAL_GENERATION";
   // Producers before KIP-447 do not say who they are: the transactional id alone fences them.
   if (generationId < 0 && memberId === "" && groupInstanceId === null) return "NONE";
+  if (group.kind === "consumer") {
+    const error = checkConsumerCommit(group, { memberId, memberEpoch: generationId, apiVersion: null });
+    // Producers know the errors of the classic protocol only.
+    return error === "STALE_MEMBER_EPOCH" ? "ILLEGAL_GENERATION" : error;
+  }
   if (generationId < 0 && group.state === "Empty") return "NONE";
   return checkMembership(group, request);
 }
 
 function checkMembership(
-  group: Group,
+  group: ClassicGroup,
   claim: { readonly memberId: string; readonly groupInstanceId: string | null; readonly generationId: number },
 ): ErrorName {
   const error = group.checkMember(claim.memberId, claim.groupInstanceId);
@@ -141,10 +159,14 @@ function checkMembership(
   return claim.generationId === group.generationId ? "NONE" : "ILLEGAL_GENERATION";
 }
 
-/** A member that commits is alive. */
+/** A member that commits is alive. One of the consumer protocol has its heartbeats to say so. */
 function keepAlive(core: GroupCore, turn: Turn, group: Group | undefined, memberId: string): void {
-  if (!group || group.state === "Empty") return;
-  touchSession(core, defined(group.members.get(memberId)), turn.now);
+  if (group?.kind === "consumer") {
+    const member = group.members.get(memberId);
+    if (member?.classic) touch(core, group, member, turn.now);
+  } else if (group && group.state !== "Empty") {
+    touchSession(core, defined(group.members.get(memberId)), turn.now);
+  }
 }
 
 function refuseAll(request: OffsetCommitRequest, error: ErrorName): OffsetCommitResponse {

@@ -1,6 +1,7 @@
 /** OffsetFetch: the offsets that a group has committed. */
 import { ZERO_UUID } from "../../protocol/codec.ts";
 import { errorCodes } from "../../protocol/errors.ts";
+import { checkConsumerFetch } from "./consumer/commit-check.ts";
 import type { GroupCore } from "./core.ts";
 import type {
   OffsetFetchGroup,
@@ -15,7 +16,7 @@ import type { Respond, Turn } from "./turn.ts";
 /** What a partition without a committed offset has. */
 const NO_OFFSET = { committedOffset: -1, committedLeaderEpoch: -1, metadata: "" };
 
-/** A group that does not exist has no offsets, which is no error. */
+/** A group that does not exist has no offsets, which is no error. Members of a consumer group must say who they are. */
 export function fetchOffsets(
   core: GroupCore,
   turn: Turn,
@@ -23,6 +24,12 @@ export function fetchOffsets(
   requireStable: boolean,
   respond: Respond<OffsetFetchGroupResult>,
 ): void {
+  const group = core.groups.get(request.groupId);
+  const error = group?.kind === "consumer" ? checkConsumerFetch(group, request.memberId, request.memberEpoch) : "NONE";
+  if (error !== "NONE") {
+    turn.answer(respond, { groupId: request.groupId, topics: [], errorCode: errorCodes[error] });
+    return;
+  }
   const topics = request.topics
     ? request.topics.map((topic) => fetchTopic(core, request.groupId, topic, requireStable))
     : fetchAll(core, request.groupId, requireStable);

@@ -309,6 +309,8 @@ class Life {
     this.#incarnation++;
     this.#generation = 0;
     this.#leaders.clear();
+    // The next group of the name counts from 1 again: a generation of this one would pass for one of that.
+    for (const claim of this.#claims) claim.generationId = -1;
   }
 
   #describe(coordinator: GroupCoordinator): DescribedGroup {

@@ -8,6 +8,7 @@ import {
 } from "../../protocol/internal/offset-records.ts";
 import type { Decoded, Encodable } from "../../protocol/schema.ts";
 import type { CoordinatorRecord } from "../coordinator.ts";
+import { type ConsumerGroupRecord, decodeConsumerGroupRecord } from "./consumer/records.ts";
 
 export type OffsetValue = Decoded<typeof offsetCommitValue.fields>;
 export type GroupMetadata = Decoded<typeof groupMetadataValue.fields>;
@@ -60,11 +61,13 @@ function encodeGroupKey(groupId: string): Uint8Array {
 /** A record as it is read back. A null value is a tombstone. */
 export type DecodedRecord =
   | { readonly kind: "offset"; readonly key: OffsetKey; readonly value: OffsetValue | null }
-  | { readonly kind: "group"; readonly groupId: string; readonly value: GroupMetadata | null };
+  | { readonly kind: "group"; readonly groupId: string; readonly value: GroupMetadata | null }
+  | { readonly kind: "consumer"; readonly record: ConsumerGroupRecord };
 
 /** Undefined for a kind of record that this version does not know: it belongs to a kind of group that this version does
  * not serve, and stays in the log for one that does. */
-export function decodeRecord({ key, value }: CoordinatorRecord): DecodedRecord | undefined {
+export function decodeRecord(record: CoordinatorRecord): DecodedRecord | undefined {
+  const { key, value } = record;
   const kind = versionOf(key);
   if (kind <= offsetCommitKey.versions[1]) {
     const { group, topic, partition } = decodeVersioned(offsetCommitKey, key);
@@ -78,5 +81,6 @@ export function decodeRecord({ key, value }: CoordinatorRecord): DecodedRecord |
     const { group } = decodeVersioned(groupMetadataKey, key);
     return { kind: "group", groupId: group, value: value && decodeVersioned(groupMetadataValue, value) };
   }
-  return undefined;
+  const ofConsumerGroup = decodeConsumerGroupRecord(kind, record);
+  return ofConsumerGroup && { kind: "consumer", record: ofConsumerGroup };
 }

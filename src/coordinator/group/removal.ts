@@ -1,7 +1,9 @@
 /** How offsets and groups go: by request, with their topics, or because nobody has used them for long. */
 import { type ErrorName, errorCodes } from "../../protocol/errors.ts";
-import type { Group } from "./classic-group.ts";
+import type { CoordinatorRecord } from "../coordinator.ts";
+import { consumerGroupTombstones } from "./consumer/records.ts";
 import type { GroupCore } from "./core.ts";
+import type { Group } from "./group.ts";
 import type { DeletedGroup, OffsetDeleteRequest, OffsetDeleteResponse } from "./messages.ts";
 import type { CommittedOffset } from "./offset-store.ts";
 import { groupTombstone, type OffsetKey, offsetTombstone } from "./records.ts";
@@ -30,8 +32,12 @@ function deleteGroup(core: GroupCore, turn: Turn, groupId: string): ErrorName {
   if (!group) return "GROUP_ID_NOT_FOUND";
   if (group.state !== "Empty") return "NON_EMPTY_GROUP";
   for (const key of everyOffset(core, groupId)) turn.records.push(offsetTombstone(key));
-  turn.records.push(groupTombstone(groupId));
+  turn.records.push(...tombstonesOf(group));
   return "NONE";
+}
+
+function tombstonesOf(group: Group): CoordinatorRecord[] {
+  return group.kind === "consumer" ? consumerGroupTombstones(group) : [groupTombstone(group.groupId)];
 }
 
 /** Partitions with an offset, committed or of an open transaction, each once. */
@@ -121,18 +127,22 @@ function expireGroup(core: GroupCore, turn: Turn, group: Group): void {
     if (expires(topic, committed, turn.now) && !core.offsets.hasPending(key)) turn.records.push(offsetTombstone(key));
     else isAnyLeft = true;
   }
-  const isUnused = group.state === "Empty" && group.pendingMembers.size === 0;
-  if (isUnused && !isAnyLeft && !core.offsets.hasOpenTransaction(groupId)) turn.records.push(groupTombstone(groupId));
+  const isUnused = group.state === "Empty" && (group.kind === "consumer" || group.pendingMembers.size === 0);
+  if (isUnused && !isAnyLeft && !core.offsets.hasOpenTransaction(groupId)) turn.records.push(...tombstonesOf(group));
 }
 
 type ExpiryRule = (topic: string, committed: CommittedOffset, now: number) => boolean;
 
 /** Which of a group's offsets have expired (KIP-211): of an empty group all of them, some time after the last member
- * left; of a stable one those of topics that no member reads; of a group that never had members those that were
- * committed long ago. */
+ * left; of a stable one those of topics that no member reads; of a group that never had members, and of one of the
+ * consumer protocol, those that were committed long ago and nobody reads. */
 function expiryRule({ config }: GroupCore, group: Group): ExpiryRule {
   const isExpired = (since: number, { expireTimestampMs }: CommittedOffset, now: number): boolean =>
     expireTimestampMs >= 0 ? now >= expireTimestampMs : now - since >= config.offsetsRetentionMs;
+  if (group.kind === "consumer") {
+    const inUse = subscribedTopics(group);
+    return (topic, committed, now) => !inUse?.has(topic) && isExpired(committed.commitTimestampMs, committed, now);
+  }
   if (group.protocolType === null) return (_, committed, now) => isExpired(committed.commitTimestampMs, committed, now);
   if (group.state === "Empty") {
     return (_, committed, now) => isExpired(group.stateSinceMs ?? committed.commitTimestampMs, committed, now);

@@ -24,12 +24,13 @@
 import { defined } from "../../platform/assert.ts";
 import { silentLogger } from "../../platform/logger.ts";
 import { seededRandom } from "../../platform/seeded-random.ts";
-import { encodeVersioned, ZERO_UUID } from "../../protocol/codec.ts";
+import { decodeVersioned, encodeVersioned, ZERO_UUID } from "../../protocol/codec.ts";
 import { errorName } from "../../protocol/errors.ts";
-import { consumerProtocolSubscription } from "../../protocol/internal/consumer-protocol.ts";
+import { consumerProtocolAssignment, consumerProtocolSubscription } from "../../protocol/internal/consumer-protocol.ts";
 import type { MarkerType } from "../../protocol/records/control.ts";
 import type { CoordinatorRecord, Reply } from "../coordinator.ts";
 import type { GroupCoordinatorConfig } from "./config.ts";
+import { describeConsumerRecord } from "./consumer/describe-record.testing.ts";
 import { GroupCoordinator } from "./group-coordinator.ts";
 import type {
   DescribedGroup,
@@ -42,6 +43,7 @@ import type {
   TxnOffsetCommitRequest,
 } from "./messages.ts";
 import { decodeRecord } from "./records.ts";
+import type { TopicCatalog } from "./topic-catalog.ts";
 import type { GroupStep } from "./turn.ts";
 
 export const GROUP = "g";
@@ -54,10 +56,39 @@ export interface Claim {
   groupInstanceId: string | null;
 }
 
-/** A coordinator and all that is around it: a log, and time. */
+/** Topics, by name. One that is deleted and made anew has another id. */
+export class TestTopics implements TopicCatalog {
+  version = 0;
+  readonly #topics = new Map<string, { readonly id: string; readonly partitionCount: number }>();
+
+  topic(name: string): { readonly id: string; readonly partitionCount: number } | undefined {
+    return this.#topics.get(name);
+  }
+
+  nameOf(topicId: string): string | undefined {
+    for (const [name, { id }] of this.#topics) if (id === topicId) return name;
+    return undefined;
+  }
+
+  names(): Iterable<string> {
+    return this.#topics.keys();
+  }
+
+  /** Makes the topic have so many partitions; none: deletes it. */
+  set(name: string, partitionCount: number): void {
+    this.version++;
+    const present = this.#topics.get(name);
+    const id = present?.id ?? Buffer.from(`${name} ${this.version}`.padEnd(16)).toString("base64url");
+    if (partitionCount === 0) this.#topics.delete(name);
+    else this.#topics.set(name, { id, partitionCount });
+  }
+}
+
+/** A coordinator and all that is around it: a log, topics, and time. */
 export class World {
   now: number = 1_700_000_000_000;
   readonly log: LogEntry[] = [];
+  readonly topics: TestTopics = new TestTopics();
   /** What happened since it was last looked at. */
   events: string[] = [];
   coordinator: GroupCoordinator;
@@ -76,7 +107,13 @@ export class World {
 
   /** A coordinator with all that the log holds. */
   load(): GroupCoordinator {
-    const coordinator = new GroupCoordinator({ random: this.#random, logger: silentLogger, config: this.#config });
+    const { topics } = this;
+    const coordinator = new GroupCoordinator({
+      random: this.#random,
+      logger: silentLogger,
+      config: this.#config,
+      topics,
+    });
     for (const [offset, entry] of this.log.entries()) {
       if ("marker" in entry) coordinator.applyMarker(entry.producerId, entry.marker);
       else coordinator.apply(entry, offset);
@@ -105,7 +142,7 @@ export class World {
     for (const record of step.records) {
       this.coordinator.apply(record, this.log.length);
       this.log.push(record);
-      this.events.push(`log: ${describeRecord(record)}`);
+      this.events.push(`log: ${describeRecord(record, this.topics)}`);
     }
     if (this.#undurable) this.#undurable.push(...step.replies);
     else for (const reply of step.replies) reply();
@@ -187,7 +224,7 @@ function parseOffsets(offsets: readonly string[]): TxnOffsetCommitRequest["topic
 }
 
 /** The world with clients in it, who know what they were told. */
-class Stage {
+export class Stage {
   readonly world: World;
   readonly #clients = new Map<string, Claim>();
   readonly #labels = new Map<string, string>();
@@ -210,6 +247,8 @@ class Stage {
 
   label(memberId: string): string {
     if (memberId === "") return "nobody";
+    // Made up by the member itself, as the consumer protocol has it.
+    if (memberId.length < 37) return memberId;
     const known = this.#labels.get(memberId);
     if (known) return known;
     const prefix = memberId.slice(0, -37);
@@ -250,14 +289,22 @@ class Stage {
   }
 }
 
-export function play(story: string, config: Partial<GroupCoordinatorConfig> = {}): string {
+/** What a line's verb does. */
+export type Verb = (stage: Stage, line: Line) => void;
+
+/** `more` are verbs of other tellers'. */
+export function play(
+  story: string,
+  config: Partial<GroupCoordinatorConfig> = {},
+  more: Readonly<Record<string, Verb>> = {},
+): string {
   const stage = new Stage(new World(config));
   const lines: string[] = [];
   for (const line of story.split("\n")) {
     if (line.startsWith("  ")) continue;
     lines.push(line);
     if (line === "" || line.startsWith("#")) continue;
-    perform(stage, line);
+    perform(stage, line, { ...verbs, ...more });
     for (const event of stage.world.events) lines.push(`  ${relabel(stage, event)}`);
     stage.world.events = [];
   }
@@ -269,7 +316,7 @@ function relabel(stage: Stage, event: string): string {
 }
 
 /** A line in its parts. */
-interface Line {
+export interface Line {
   readonly verb: string;
   /** The first word behind the verb: mostly who acts. */
   readonly subject: string;
@@ -280,20 +327,21 @@ interface Line {
 
 function parse(text: string): Line {
   const [verb = "", ...words] = text.split(" ");
-  const isOption = (word: string): boolean => /^(static|offers|reads|session|rebalance|as)=/.test(word);
+  const isOption = (word: string): boolean =>
+    /^(static|offers|reads|owns|session|rebalance|as|has|regex|assignor)=/.test(word);
   const options = new Map(words.filter(isOption).map((word) => word.split("=") as [string, string]));
   const apiVersion = Number(words.find((word) => /^v\d+$/.test(word))?.slice(1) ?? 9);
   const [subject = "", ...rest] = words.filter((word) => !isOption(word) && !/^v\d+$/.test(word));
   return { verb, subject, rest, options, apiVersion };
 }
 
-function perform(stage: Stage, text: string): void {
+function perform(stage: Stage, text: string, known: Readonly<Record<string, Verb>>): void {
   const line = parse(text);
-  const act = defined(verbs[line.verb], `nobody knows how to "${text}"`);
+  const act = defined(known[line.verb], `nobody knows how to "${text}"`);
   act(stage, line);
 }
 
-const verbs: Readonly<Record<string, (stage: Stage, line: Line) => void>> = {
+const verbs: Readonly<Record<string, Verb>> = {
   join,
   sync,
   beat,
@@ -309,7 +357,7 @@ const verbs: Readonly<Record<string, (stage: Stage, line: Line) => void>> = {
   disk: ({ world }, { subject }) => (subject === "stalls" ? world.stallDisk() : world.resumeDisk()),
 };
 
-function contextOf({ subject, apiVersion }: Line): GroupRequestContext {
+export function contextOf({ subject, apiVersion }: Line): GroupRequestContext {
   return { apiVersion, clientId: subject, clientHost: "/127.0.0.1" };
 }
 
@@ -448,20 +496,28 @@ function describeOffsets({ name, partitions }: OffsetFetchTopicResult): string[]
 
 function describeGroup(stage: Stage, { groupState, protocolType, protocolData, members }: DescribedGroup): string {
   const described = members.map(
-    ({ memberId, memberAssignment }) => `${stage.label(memberId)}=${Buffer.from(memberAssignment).toString()}`,
+    ({ memberId, memberAssignment }) => `${stage.label(memberId)}=${describeAssignment(memberAssignment)}`,
   );
   return [groupState, protocolType, protocolData, ...described].filter((word) => word !== "").join(" ");
 }
 
-function describeRecord(record: CoordinatorRecord): string {
+function describeRecord(record: CoordinatorRecord, topics: TestTopics): string {
   const decoded = defined(decodeRecord(record));
   if (decoded.kind === "offset") {
     const { topic, partition } = decoded.key;
     const transaction = record.transaction ? ` if ${record.transaction.producerId} commits` : "";
     return `${topic}-${partition} ${decoded.value ? decoded.value.offset : "deleted"}${transaction}`;
   }
+  if (decoded.kind === "consumer") return describeConsumerRecord(decoded.record, topics);
   if (!decoded.value) return "the group is deleted";
   const { generation, members } = decoded.value;
-  const assigned = members.map(({ memberId, assignment }) => `${memberId}=${Buffer.from(assignment).toString()}`);
+  const assigned = members.map(({ memberId, assignment }) => `${memberId}=${describeAssignment(assignment)}`);
   return `generation ${generation}: ${assigned.join(" ") || "nobody"}`;
+}
+
+/** Mostly a text that a story has made up; of a group that was of the consumer protocol "t0,t1". */
+function describeAssignment(assignment: Uint8Array): string {
+  if (assignment[0] !== 0) return Buffer.from(assignment).toString();
+  const { assignedPartitions } = decodeVersioned(consumerProtocolAssignment, assignment);
+  return assignedPartitions.flatMap(({ topic, partitions }) => partitions.map((p) => `${topic}${p}`)).join(",");
 }

@@ -1,17 +1,19 @@
 import { ProtocolError } from "../../protocol/protocol-error.ts";
 import { Reader } from "../../protocol/reader.ts";
-import type { ClassicGroup } from "./classic-group.ts";
+import { namesRead } from "./consumer/subscriptions.ts";
+import type { Group } from "./group.ts";
 
 const CONSUMER = "consumer";
 
 /** Whether the group's members are consumers, whose subscriptions the coordinator can read. Otherwise what members tell
  * each other is their own business. */
-export function isConsumerGroup(group: ClassicGroup): boolean {
+export function isConsumerGroup(group: Group): boolean {
   return group.protocolType === CONSUMER;
 }
 
 /** The topics that the members read. Undefined when that cannot be told: then it may be any. */
-export function subscribedTopics(group: ClassicGroup): ReadonlySet<string> | undefined {
+export function subscribedTopics(group: Group): ReadonlySet<string> | undefined {
+  if (group.kind === "consumer") return namesRead(group.members.values(), group.regexes);
   const topics = new Set<string>();
   if (!isConsumerGroup(group)) return topics;
   for (const member of group.members.values()) {

@@ -3,6 +3,7 @@ import { assert, defined } from "../../platform/assert.ts";
 import { type ErrorName, errorCodes } from "../../protocol/errors.ts";
 import type { ClassicGroup } from "./classic-group.ts";
 import { type ClassicMember, NO_ASSIGNMENT } from "./classic-member.ts";
+import { syncConsumerGroup } from "./consumer/classic-member-requests.ts";
 import type { GroupCore } from "./core.ts";
 import { stableGroupRecord } from "./group-records.ts";
 import { syncError, touchSession } from "./members.ts";
@@ -17,6 +18,10 @@ export function syncGroup(
   respond: Respond<SyncGroupResponse>,
 ): void {
   const group = core.groups.get(request.groupId);
+  if (group?.kind === "consumer") {
+    syncConsumerGroup(core, turn, group, request, respond);
+    return;
+  }
   const error = checkRequest(group, request);
   if (!group || error !== "NONE") {
     turn.answer(respond, syncError(error));

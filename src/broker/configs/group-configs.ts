@@ -1,0 +1,109 @@
+/** The settings that a group of the consumer protocol can have of its own (KIP-848). Values travel as strings, as in
+ * Kafka. */
+import type { ConsumerGroupSettings } from "../../coordinator/group/config.ts";
+import { defined } from "../../platform/assert.ts";
+import type { ErrorName } from "../../protocol/errors.ts";
+import type { BrokerConfig } from "../options.ts";
+import { type ConfigDefinition, configTypeCodes, parseConfig } from "./definition.ts";
+import { configSources, type DescribedConfig } from "./describe.ts";
+
+type Setting = keyof ConsumerGroupSettings;
+
+interface GroupConfigDefinition extends Omit<ConfigDefinition, "defaultValue"> {
+  readonly setting: Setting;
+  readonly min: number;
+  readonly max: number;
+  /** The broker-wide default. */
+  readonly brokerName: string;
+  readonly optionOf: (config: BrokerConfig) => number;
+}
+
+/** The bounds are Kafka's defaults for them. */
+const definitions: readonly GroupConfigDefinition[] = [
+  {
+    name: "consumer.heartbeat.interval.ms",
+    setting: "consumerHeartbeatIntervalMs",
+    type: "int",
+    min: 5_000,
+    max: 15_000,
+    brokerName: "group.consumer.heartbeat.interval.ms",
+    optionOf: (config) => config.groupConsumerHeartbeatIntervalMs,
+    documentation: "How often members send heartbeats.",
+  },
+  {
+    name: "consumer.session.timeout.ms",
+    setting: "consumerSessionTimeoutMs",
+    type: "int",
+    min: 45_000,
+    max: 60_000,
+    brokerName: "group.consumer.session.timeout.ms",
+    optionOf: (config) => config.groupConsumerSessionTimeoutMs,
+    documentation: "How long a member may be silent before it is taken for gone.",
+  },
+];
+
+/** As ConfigDefinition; a default that lies beyond the bounds widens them. */
+function definitionFor(definition: GroupConfigDefinition, config: BrokerConfig): ConfigDefinition {
+  const value = definition.optionOf(config);
+  const { min, max } = definition;
+  return { ...definition, defaultValue: String(value), min: Math.min(min, value), max: Math.max(max, value) };
+}
+
+export function groupConfigDefinition(name: string, config: BrokerConfig): ConfigDefinition | undefined {
+  const definition = definitions.find((each) => each.name === name);
+  return definition && definitionFor(definition, config);
+}
+
+export type CheckedGroupConfigs =
+  | { readonly ok: true; readonly configs: ReadonlyMap<string, string> }
+  | { readonly ok: false; readonly error: ErrorName; readonly message: string };
+
+/** Checks settings that were given for a group and brings their values into canonical form. */
+export function checkGroupConfigs(
+  given: Iterable<readonly [string, string | null]>,
+  config: BrokerConfig,
+): CheckedGroupConfigs {
+  const configs = new Map<string, string>();
+  for (const [name, value] of given) {
+    const definition = groupConfigDefinition(name, config);
+    if (!definition) return invalid(`Unknown group config name: ${name}`);
+    if (value === null) return invalid(`Null value not supported for group configs: ${name}`);
+    const parsed = parseConfig(definition, value);
+    if (!parsed.ok) return invalid(`Invalid value ${value} for configuration ${name}: ${parsed.reason}`);
+    configs.set(name, parsed.value);
+  }
+  return { ok: true, configs };
+}
+
+function invalid(message: string): CheckedGroupConfigs {
+  return { ok: false, error: "INVALID_CONFIG", message };
+}
+
+export function groupSettings(own: ReadonlyMap<string, string>): Partial<ConsumerGroupSettings> {
+  const settings: { [S in Setting]?: number } = {};
+  for (const [name, value] of own) {
+    const definition = defined(definitions.find((each) => each.name === name));
+    settings[definition.setting] = Number(value);
+  }
+  return settings;
+}
+
+export function describeGroupConfigs(own: ReadonlyMap<string, string>, config: BrokerConfig): DescribedConfig[] {
+  return definitions.map((definition): DescribedConfig => {
+    const { name, type, brokerName, documentation } = definition;
+    const ownValue = own.get(name);
+    const defaultValue = String(definition.optionOf(config));
+    const ownLayer = ownValue === undefined ? [] : [{ name, value: ownValue, source: configSources.group }];
+    const synonyms = [...ownLayer, { name: brokerName, value: defaultValue, source: configSources.brokerStart }];
+    return {
+      name,
+      value: ownValue ?? defaultValue,
+      readOnly: false,
+      configSource: ownValue === undefined ? configSources.brokerStart : configSources.group,
+      isSensitive: false,
+      synonyms,
+      configType: configTypeCodes[type],
+      documentation,
+    };
+  });
+}

@@ -1,0 +1,219 @@
+/**
+ * A group goes from one protocol to the other while it works (KIP-848): to the new one with the first member that speaks
+ * it, back when the last such member goes. Members that speak the classic protocol meanwhile stay in the group and are
+ * led by answers to the classic requests.
+ */
+import { defined } from "../../../platform/assert.ts";
+import type { CoordinatorRecord } from "../../coordinator.ts";
+import { Deadline } from "../../deadlines.ts";
+import type { ClassicGroup } from "../classic-group.ts";
+import type { ClassicMember } from "../classic-member.ts";
+import type { GroupCore } from "../core.ts";
+import { dropMember, joinError, syncError, touchSession } from "../members.ts";
+import { ProtocolTally, selectProtocol } from "../protocol-tally.ts";
+import { groupRecord, groupTombstone } from "../records.ts";
+import { proceedWithout } from "../sessions.ts";
+import { isConsumerGroup } from "../subscriptions.ts";
+import type { Turn } from "../turn.ts";
+import { readAssignment, readSubscription, writeAssignment, writeSubscription } from "./classic-subscription.ts";
+import { ConsumerGroup } from "./consumer-group.ts";
+import type { ConsumerMember } from "./consumer-member.ts";
+import { each, NO_PARTITIONS, partitionSet, put } from "./partitions.ts";
+import {
+  assignmentRecord,
+  consumerGroupTombstones,
+  epochRecord,
+  memberRecord,
+  memberTombstones,
+  targetEpochRecord,
+  targetRecord,
+} from "./records.ts";
+import { Subscriptions } from "./subscriptions.ts";
+import { startTimer } from "./timers.ts";
+
+/** A group of the new protocol in the place of a classic one, or of none. Until the records are applied the coordinator
+ * knows the former. Undefined when it cannot be: its members are no consumers, or upgrades are not allowed. */
+export function upgradeToConsumerGroup(
+  core: GroupCore,
+  turn: Turn,
+  groupId: string,
+  classic: ClassicGroup | undefined,
+): ConsumerGroup | undefined {
+  if (!classic) return new ConsumerGroup(groupId);
+  if (classic.members.size === 0) {
+    turn.records.push(groupTombstone(groupId));
+    return new ConsumerGroup(groupId);
+  }
+  const { consumerMigrationPolicy: policy } = core.config;
+  const isAllowed = policy === "upgrade" || policy === "bidirectional";
+  if (!isAllowed || !isConsumerGroup(classic)) return undefined;
+  const members = Array.from(classic.members.values(), (member) => convert(core, classic, member));
+  if (!members.every((member) => member !== undefined)) return undefined;
+  const group = newConsumerGroup(core, classic, members);
+  turn.records.push(groupTombstone(groupId), ...everyRecord(group, turn.now));
+  sendBack(core, turn, classic, members);
+  core.logger.log("info", "a classic group goes on with the consumer protocol", { groupId, epoch: group.epoch });
+  return group;
+}
+
+/** Undefined when what the member says cannot be read. */
+function convert(core: GroupCore, group: ClassicGroup, member: ClassicMember): ConsumerMember | undefined {
+  const { memberId, clientId, clientHost, rebalanceTimeoutMs, sessionTimeoutMs, protocols } = member;
+  const metadata = member.metadata(group.protocolName) ?? protocols[0]?.metadata;
+  const subscription = metadata && readSubscription(metadata, core.topics);
+  const assignment = readAssignment(member.assignment, core.topics);
+  if (!subscription || !assignment) return undefined;
+  const assigned = new Map<string, Map<number, number>>();
+  for (const [topicId, partition] of each(partitionSet(assignment))) {
+    put(assigned, topicId, partition, group.generationId);
+  }
+  return {
+    memberId,
+    instanceId: member.groupInstanceId,
+    rackId: subscription.rackId,
+    clientId,
+    clientHost,
+    subscribedTopicNames: subscription.topics,
+    subscribedTopicRegex: "",
+    rebalanceTimeoutMs,
+    serverAssignor: null,
+    classic: { sessionTimeoutMs, protocols },
+    memberEpoch: group.generationId,
+    previousMemberEpoch: group.generationId,
+    state: "Stable",
+    assigned,
+    pendingRevocation: NO_PARTITIONS,
+  };
+}
+
+/** The last generation becomes the first epoch: every member has what it has. */
+function newConsumerGroup(
+  core: GroupCore,
+  { groupId, generationId }: ClassicGroup,
+  members: readonly ConsumerMember[],
+): ConsumerGroup {
+  const group = new ConsumerGroup(groupId);
+  group.epoch = generationId;
+  group.metadataHash = new Subscriptions(members, group.regexes, core.topics).hash;
+  group.assignmentEpoch = generationId;
+  for (const member of members) {
+    group.putMember(member);
+    const target = Array.from(member.assigned, ([topicId, epochs]) => [topicId, new Set(epochs.keys())] as const);
+    group.setTarget(member.memberId, new Map(target));
+  }
+  return group;
+}
+
+function everyRecord(group: ConsumerGroup, now: number): CoordinatorRecord[] {
+  const { groupId, epoch, metadataHash, assignmentEpoch } = group;
+  const members = [...group.members.values()];
+  return [
+    ...members.map((member) => memberRecord(groupId, member)),
+    epochRecord(groupId, epoch, metadataHash),
+    ...members.map(({ memberId }) => targetRecord(groupId, memberId, group.target(memberId))),
+    targetEpochRecord(groupId, assignmentEpoch, now),
+    ...members.map((member) => assignmentRecord(groupId, member)),
+  ];
+}
+
+/** Members that wait for the classic group's next generation join again, like the others. */
+function sendBack(core: GroupCore, turn: Turn, classic: ClassicGroup, members: readonly ConsumerMember[]): void {
+  for (const member of classic.members.values()) {
+    const join = classic.takeJoin(member);
+    if (join) turn.answer(join, joinError("REBALANCE_IN_PROGRESS", member.memberId));
+    if (member.parkedSync) turn.answer(member.parkedSync, syncError("REBALANCE_IN_PROGRESS"));
+    member.parkedSync = undefined;
+  }
+  for (const { memberId, classic: said } of members) {
+    const timeoutMs = defined(said).sessionTimeoutMs;
+    startTimer(core, classic.groupId, memberId, "session", turn.now + timeoutMs);
+  }
+}
+
+/** Whether a group with these members can be a classic one: all of them speak that protocol. */
+export function canDowngrade({ config }: GroupCore, members: Iterable<ConsumerMember>): boolean {
+  const { consumerMigrationPolicy: policy, maxGroupSize } = config;
+  if (policy !== "downgrade" && policy !== "bidirectional") return false;
+  const all = [...members];
+  return all.length > 0 && all.length <= maxGroupSize && all.every(({ classic }) => classic !== null);
+}
+
+/** Who is the last to leave the new protocol: members that go, or one whose new life speaks the classic protocol. */
+export type Downgrade =
+  | { readonly leaving: readonly ConsumerMember[] }
+  | { readonly joining: ConsumerMember; readonly replaced: ConsumerMember };
+
+/**
+ * Makes a group classic. The record of the classic group still has the members that go: as always in that protocol, the
+ * record of a generation lags behind. Once it is applied they are dropped, and the others called to join again; should
+ * the broker die before that, their sessions end.
+ */
+export function downgrade(core: GroupCore, turn: Turn, group: ConsumerGroup, change: Downgrade): void {
+  const { groupId } = group;
+  const members = new Map(group.members);
+  if ("joining" in change) {
+    members.delete(change.replaced.memberId);
+    members.set(change.joining.memberId, change.joining);
+    turn.records.push(...memberTombstones(groupId, change.joining.memberId));
+  }
+  turn.records.push(...consumerGroupTombstones(group), classicRecord(core, turn, group, [...members.values()], change));
+  const leaving = "leaving" in change ? change.leaving.map(({ memberId }) => memberId) : [];
+  core.deadlines.set(new Deadline<Turn>((later) => goOnAsClassic(core, later, groupId, leaving)), turn.now);
+  core.logger.log("info", "a consumer group goes on with the classic protocol", { groupId, epoch: group.epoch });
+}
+
+function classicRecord(
+  core: GroupCore,
+  turn: Turn,
+  group: ConsumerGroup,
+  members: readonly ConsumerMember[],
+  change: Downgrade,
+): CoordinatorRecord {
+  const protocol = electProtocol(members);
+  const leader = defined(members.find(({ classic }) => classic !== null));
+  const targetOf = ({ memberId }: ConsumerMember): string =>
+    "joining" in change && memberId === change.joining.memberId ? change.replaced.memberId : memberId;
+  return groupRecord(group.groupId, {
+    protocolType: "consumer",
+    generation: group.epoch,
+    protocol,
+    leader: leader.memberId,
+    currentStateTimestamp: turn.now,
+    members: members.map((member) => {
+      const subscription = subscriptionIn(member, protocol);
+      return {
+        memberId: member.memberId,
+        groupInstanceId: member.instanceId,
+        clientId: member.clientId,
+        clientHost: member.clientHost,
+        rebalanceTimeout: member.rebalanceTimeoutMs,
+        sessionTimeout: member.classic?.sessionTimeoutMs ?? core.settingsOf(group.groupId).consumerSessionTimeoutMs,
+        subscription,
+        assignment: writeAssignment(group.target(targetOf(member)), subscription, core.topics),
+      };
+    }),
+  });
+}
+
+/** Every classic member was let in with a protocol that the others have. */
+function electProtocol(members: readonly ConsumerMember[]): string {
+  const lists = members.flatMap(({ classic }) => (classic ? [classic.protocols] : []));
+  const tally = new ProtocolTally();
+  for (const protocols of lists) tally.add(protocols);
+  return defined(selectProtocol(lists, (name) => tally.has(name, lists.length)));
+}
+
+function subscriptionIn({ classic, subscribedTopicNames }: ConsumerMember, protocol: string): Uint8Array {
+  if (!classic) return writeSubscription(subscribedTopicNames);
+  return defined(classic.protocols.find(({ name }) => name === protocol)).metadata;
+}
+
+function goOnAsClassic(core: GroupCore, turn: Turn, groupId: string, leaving: readonly string[]): void {
+  const group = core.groups.get(groupId);
+  if (group?.kind !== "classic") return;
+  for (const member of [...group.members.values()]) {
+    if (leaving.includes(member.memberId)) dropMember(core, turn, group, member);
+    else if (!member.isWaitingForUs) touchSession(core, member, turn.now);
+  }
+  if (leaving.length > 0) proceedWithout(core, turn, group, "members of the consumer protocol have left");
+}

@@ -1,0 +1,115 @@
+/** How a member comes to have its target assignment: it gives up what it should not have, and only then goes on to the
+ * target's epoch and gets what nobody else has any more. Pure. */
+import type { ConsumerGroup } from "./consumer-group.ts";
+import { type ConsumerMember, isReconciled } from "./consumer-member.ts";
+import {
+  type HeldPartitions,
+  NO_PARTITIONS,
+  overlaps,
+  type PartitionSet,
+  put,
+  samePartitions,
+  type TopicPartitions,
+} from "./partitions.ts";
+
+export interface Target {
+  readonly epoch: number;
+  readonly partitions: PartitionSet;
+}
+
+/** The member's next state. `owned` is what it says it has: null when it does not say. */
+export function reconcile(
+  group: ConsumerGroup,
+  member: ConsumerMember,
+  target: Target,
+  owned: readonly TopicPartitions[] | null,
+): ConsumerMember {
+  if (isReconciled(member, target.epoch)) return member;
+  const isRevoking = member.state === "UnrevokedPartitions";
+  if (isRevoking && stillOwns(owned, member.pendingRevocation)) return member;
+  // Whoever has revoked what it was told to has left its epoch behind.
+  const advanced = next(group, member, member.memberEpoch + (isRevoking ? 1 : 0), target, owned);
+  return isSame(advanced, member) ? member : advanced;
+}
+
+function isSame(a: ConsumerMember, b: ConsumerMember): boolean {
+  return (
+    a.memberEpoch === b.memberEpoch &&
+    a.state === b.state &&
+    samePartitions(a.assigned, b.assigned) &&
+    samePartitions(a.pendingRevocation, b.pendingRevocation)
+  );
+}
+
+/** A member that does not say what it has still has everything. */
+function stillOwns(owned: readonly TopicPartitions[] | null, pending: HeldPartitions): boolean {
+  return owned === null || overlaps(owned, pending);
+}
+
+/** `reachedEpoch` is where the member is once what was to be revoked before is. */
+function next(
+  group: ConsumerGroup,
+  member: ConsumerMember,
+  reachedEpoch: number,
+  target: Target,
+  owned: readonly TopicPartitions[] | null,
+): ConsumerMember {
+  const { kept, revoked } = split(member.assigned, target.partitions);
+  if (revoked.size > 0 && stillOwns(owned, revoked)) {
+    return {
+      ...member,
+      ...epochs(member, reachedEpoch),
+      state: "UnrevokedPartitions",
+      assigned: kept,
+      pendingRevocation: revoked,
+    };
+  }
+  const { assigned, isComplete } = addFree(group, member.memberId, kept, target);
+  return {
+    ...member,
+    ...epochs(member, target.epoch),
+    state: isComplete ? "Stable" : "UnreleasedPartitions",
+    assigned,
+    pendingRevocation: NO_PARTITIONS,
+  };
+}
+
+/** The epoch before is kept until the next one: answers may be lost several times. */
+function epochs(
+  { memberEpoch, previousMemberEpoch }: ConsumerMember,
+  reached: number,
+): Pick<ConsumerMember, "memberEpoch" | "previousMemberEpoch"> {
+  const isSameEpoch = reached === memberEpoch;
+  return { memberEpoch: reached, previousMemberEpoch: isSameEpoch ? previousMemberEpoch : memberEpoch };
+}
+
+function split(
+  assigned: HeldPartitions,
+  target: PartitionSet,
+): { kept: Map<string, Map<number, number>>; revoked: HeldPartitions } {
+  const kept = new Map<string, Map<number, number>>();
+  const revoked = new Map<string, Map<number, number>>();
+  for (const [topicId, partitions] of assigned) {
+    const wanted = target.get(topicId);
+    for (const [partition, epoch] of partitions)
+      put(wanted?.has(partition) ? kept : revoked, topicId, partition, epoch);
+  }
+  return { kept, revoked };
+}
+
+function addFree(
+  group: ConsumerGroup,
+  memberId: string,
+  assigned: Map<string, Map<number, number>>,
+  target: Target,
+): { assigned: HeldPartitions; isComplete: boolean } {
+  let isComplete = true;
+  for (const [topicId, partitions] of target.partitions) {
+    for (const partition of partitions) {
+      if (assigned.get(topicId)?.has(partition)) continue;
+      if (group.isFreeFor(memberId, topicId, partition)) put(assigned, topicId, partition, target.epoch);
+      else isComplete = false;
+    }
+  }
+  return { assigned, isComplete };
+}

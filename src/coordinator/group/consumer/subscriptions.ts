@@ -1,0 +1,102 @@
+/** Which topics a consumer group reads, and whether they are still what they were. */
+import type { TopicCatalog } from "../topic-catalog.ts";
+import type { ResolvedRegex } from "./consumer-group.ts";
+import type { ConsumerMember, MemberMetadata } from "./consumer-member.ts";
+import { compileRegex } from "./regex.ts";
+
+/** What a group's members subscribe to, by the topics there are now. */
+export class Subscriptions {
+  /** What each of the members' regular expressions stands for. */
+  readonly regexes: ReadonlyMap<string, ResolvedRegex>;
+  /** The topics there are that somebody reads, by name. */
+  readonly topics: ReadonlyMap<string, { readonly id: string; readonly partitionCount: number }>;
+
+  /** What `known` says of an expression is kept when it is still true. */
+  constructor(members: Iterable<MemberMetadata>, known: ReadonlyMap<string, ResolvedRegex>, catalog: TopicCatalog) {
+    const expressions = new Set<string>();
+    const names = new Set<string>();
+    for (const { subscribedTopicNames, subscribedTopicRegex } of members) {
+      for (const name of subscribedTopicNames) names.add(name);
+      if (subscribedTopicRegex !== "") expressions.add(subscribedTopicRegex);
+    }
+    this.regexes = resolve(expressions, known, catalog);
+    for (const { topics } of this.regexes.values()) for (const name of topics) names.add(name);
+    const topics = new Map<string, { id: string; partitionCount: number }>();
+    for (const name of [...names].sort()) {
+      const topic = catalog.topic(name);
+      if (topic) topics.set(name, { id: topic.id, partitionCount: topic.partitionCount });
+    }
+    this.topics = topics;
+  }
+
+  /** The topics there are that a member reads, by id. */
+  topicIdsOf({ subscribedTopicNames, subscribedTopicRegex }: MemberMetadata): Set<string> {
+    const ids = new Set<string>();
+    const add = (name: string): void => {
+      const topic = this.topics.get(name);
+      if (topic) ids.add(topic.id);
+    };
+    for (const name of subscribedTopicNames) add(name);
+    for (const name of this.regexes.get(subscribedTopicRegex)?.topics ?? []) add(name);
+    return ids;
+  }
+
+  /** Stands for the topics as they are: another one when one comes, goes, grows, or is another under the old name. 0
+   * when there is none. */
+  get hash(): number {
+    if (this.topics.size === 0) return 0;
+    const parts = Array.from(this.topics, ([name, { id, partitionCount }]) => `${name} ${id} ${partitionCount}`);
+    return hash53(parts.join("\n"));
+  }
+}
+
+/** The topics of a group as its records say; for questions that do not need the latest. */
+export function namesRead(
+  members: Iterable<ConsumerMember>,
+  regexes: ReadonlyMap<string, ResolvedRegex>,
+): ReadonlySet<string> {
+  const names = new Set<string>();
+  for (const { subscribedTopicNames, subscribedTopicRegex } of members) {
+    for (const name of subscribedTopicNames) names.add(name);
+    for (const name of regexes.get(subscribedTopicRegex)?.topics ?? []) names.add(name);
+  }
+  return names;
+}
+
+function resolve(
+  expressions: ReadonlySet<string>,
+  known: ReadonlyMap<string, ResolvedRegex>,
+  catalog: TopicCatalog,
+): Map<string, ResolvedRegex> {
+  const resolved = new Map<string, ResolvedRegex>();
+  for (const expression of expressions) {
+    const topics = matching(expression, catalog);
+    const before = known.get(expression);
+    resolved.set(expression, before && sameNames(before.topics, topics) ? before : { topics });
+  }
+  return resolved;
+}
+
+/** An expression that cannot be read matches nothing: it was refused when it came, or another broker wrote it. */
+function matching(expression: string, catalog: TopicCatalog): Set<string> {
+  const regex = compileRegex(expression);
+  if ("problem" in regex) return new Set();
+  return new Set([...catalog.names()].filter((name) => regex.matches(name)));
+}
+
+function sameNames(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
+  return a.size === b.size && [...a].every((name) => b.has(name));
+}
+
+/** A hash of 53 bits, which a number holds exactly. Two rounds of FNV-1a with different seeds. */
+function hash53(text: string): number {
+  const bytes = Buffer.from(text);
+  let low = 0x811c9dc5;
+  let high = 0x01000193;
+  for (const byte of bytes) {
+    low = Math.imul(low ^ byte, 0x01000193);
+    high = Math.imul(high ^ byte, 0x5bd1e995);
+    high ^= high >>> 13;
+  }
+  return (high & 0x1fffff) * 2 ** 32 + (low >>> 0) || 1;
+}
