@@ -11,10 +11,12 @@ import type { Endpoint } from "./listeners.ts";
 import type { MarkerWriter } from "./marker-writer.ts";
 import type { GroupConfigs } from "./metadata/group-configs.ts";
 import type { MetadataImage } from "./metadata/image.ts";
+import type { MetadataLog } from "./metadata/metadata-log.ts";
 import type { ProducerIdAllocator } from "./metadata/producer-ids.ts";
 import type { Topics } from "./metadata/topics.ts";
 import type { BrokerConfig } from "./options.ts";
 import type { Partitions } from "./partitions.ts";
+import type { ClientQuotas } from "./quotas/client-quotas.ts";
 
 export interface BrokerServices {
   readonly clock: Clock;
@@ -23,6 +25,8 @@ export interface BrokerServices {
   /** What clients are told to connect to, listener by listener. */
   readonly endpoints: readonly Endpoint[];
   readonly image: MetadataImage;
+  readonly metadata: MetadataLog;
+  readonly quotas: ClientQuotas;
   readonly topics: Topics;
   readonly groupConfigs: GroupConfigs;
   /** Each answers a waiting fetch with what there is; for the broker that stops. */

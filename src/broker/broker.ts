@@ -15,6 +15,7 @@ import { FetchSessions } from "./handlers/fetch-sessions.ts";
 import { createHandlers } from "./handlers/index.ts";
 import { formatAddress, Listeners } from "./listeners.ts";
 import { type BrokerConfig, type BrokerOptions, resolveOptions } from "./options.ts";
+import { ClientQuotas } from "./quotas/client-quotas.ts";
 import { createRouter } from "./router.ts";
 
 /** In memory there is only one folder. */
@@ -38,6 +39,7 @@ export class Broker {
   readonly #lock: FolderLock;
   readonly #waitingFetches = new Set<() => void>();
   readonly #connections: Connections;
+  readonly #quotas: ClientQuotas;
   readonly #listeners = new Listeners();
   #maintenance: Timer | undefined;
   #stopped: Promise<void> | undefined;
@@ -74,7 +76,8 @@ export class Broker {
     this.#logger = logger;
     this.#core = core;
     this.#lock = lock;
-    this.#connections = new Connections({ clock: platform.clock, logger, config });
+    this.#quotas = new ClientQuotas(core.image, platform.clock);
+    this.#connections = new Connections({ clock: platform.clock, logger, config, quotas: this.#quotas });
   }
 
   /** Where clients connect to: "127.0.0.1:9092". With several listeners, through the first. */
@@ -119,7 +122,8 @@ export class Broker {
   }
 
   #createDispatcher(): RequestDispatcher {
-    const { image, topics, groupConfigs, partitions, producerIds, markers, groups, transactions } = this.#core;
+    const { image, metadata, topics, groupConfigs, partitions, producerIds, markers, groups, transactions } =
+      this.#core;
     const { clock, random } = this.#platform;
     const { handlers, unknownVersion } = createHandlers({
       clock,
@@ -129,6 +133,8 @@ export class Broker {
       waitingFetches: this.#waitingFetches,
       fetchSessions: new FetchSessions({ maxSessions: this.#config.maxFetchSessions, clock, random }),
       image,
+      metadata,
+      quotas: this.#quotas,
       topics,
       groupConfigs,
       partitions,
@@ -137,7 +143,7 @@ export class Broker {
       groups,
       transactions,
     });
-    return createRouter(handlers, unknownVersion);
+    return createRouter(handlers, unknownVersion, this.#quotas);
   }
 
   #maintain(): void {

@@ -1,5 +1,5 @@
 /** One client's connection: frames in, replies out in the order of the requests. */
-import type { Clock } from "../platform/clock.ts";
+import type { Clock, Timer } from "../platform/clock.ts";
 import type { Logger } from "../platform/logger.ts";
 import type { Connection, ConnectionHandler, NetworkError } from "../platform/network.ts";
 import { ProtocolError } from "../protocol/protocol-error.ts";
@@ -21,6 +21,9 @@ export interface ConnectionLimits {
   readonly replyMemory: MemoryBudget;
 }
 
+/** What a timer can do: 24 days. */
+const MAX_MUTE_MS = 2 ** 31 - 1;
+
 /** The connection as the handlers of its requests see it. */
 export interface Peer {
   /** For messages: "127.0.0.1:54321". */
@@ -32,6 +35,8 @@ export interface Peer {
   readonly onClosed: Set<() => void>;
   /** What a large reply should keep to, so that those that wait to be taken stay within bounds; 0: nothing more now. */
   readonly replyRoomBytes: number;
+  /** Takes no request for so long, but sends replies (KIP-219). */
+  mute(durationMs: number): void;
   /** Sends what is ready and ends the connection. */
   end(): void;
 }
@@ -82,6 +87,8 @@ export class ClientConnection implements ConnectionHandler, Peer {
   #isSocketFull = false;
   #isPaused = false;
   #isClosed = false;
+  #mutedUntilMs = 0;
+  #unmute: Timer | undefined;
   /** Set once no further request is taken. */
   #onDrained: (() => void) | undefined;
 
@@ -119,7 +126,7 @@ export class ClientConnection implements ConnectionHandler, Peer {
 
   /** Whether nothing came or went since then, and the client waits for no answer; or does not take the one it has. */
   isIdleSince(timeMs: number): boolean {
-    if (this.#lastActiveMs >= timeMs) return false;
+    if (this.#lastActiveMs >= timeMs || this.#unmute) return false;
     // A reply may be on its way to the socket.
     return this.#isSocketFull || (this.#firstSlot === this.#slots.length && this.#heldBytes === 0);
   }
@@ -144,9 +151,24 @@ export class ClientConnection implements ConnectionHandler, Peer {
     this.#resumeIfPossible();
   }
 
+  mute(durationMs: number): void {
+    const untilMs = this.#clock.monotonic() + durationMs;
+    if (this.#isClosed || untilMs <= this.#mutedUntilMs) return;
+    this.#mutedUntilMs = untilMs;
+    this.#unmute?.cancel();
+    this.#unmute = this.#clock.setTimer(Math.min(durationMs, MAX_MUTE_MS), () => {
+      this.#unmute = undefined;
+      this.#lastActiveMs = this.#clock.monotonic();
+      this.#resumeIfPossible();
+    });
+    if (!this.#isInTurn) this.#pauseIfOverLimits();
+  }
+
   onClose(error?: NetworkError): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#unmute?.cancel();
+    this.#unmute = undefined;
     if (error) this.#logger.log("debug", "connection lost", { client: this.address, error: error.message });
     this.#slots = [];
     this.#firstSlot = 0;
@@ -296,6 +318,7 @@ export class ClientConnection implements ConnectionHandler, Peer {
     return (
       this.#isSocketFull ||
       this.#isClosed ||
+      this.#unmute !== undefined ||
       this.#onDrained !== undefined ||
       this.#heldBytes > this.#limits.maxHeldBytes ||
       this.#slots.length - this.#firstSlot >= this.#limits.maxInFlightRequests ||

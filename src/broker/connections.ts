@@ -7,6 +7,7 @@ import type { Endpoint } from "./listeners.ts";
 import { LogLimiter } from "./log-limiter.ts";
 import { MemoryBudget } from "./memory-budget.ts";
 import type { BrokerConfig } from "./options.ts";
+import type { ClientQuotas } from "./quotas/client-quotas.ts";
 
 const MAX_IN_FLIGHT_REQUESTS = 1000;
 const MAX_HELD_BYTES = 16 * 1024 * 1024;
@@ -18,17 +19,24 @@ export class Connections {
   readonly #logger: Logger;
   readonly #log: LogLimiter;
   readonly #config: BrokerConfig;
+  readonly #quotas: ClientQuotas;
   readonly #limits: ConnectionLimits;
   readonly #all = new Set<ClientConnection>();
   readonly #countByAddress = new Map<string, number>();
   #idleCheck: Timer | undefined;
 
-  constructor(options: { readonly clock: Clock; readonly logger: Logger; readonly config: BrokerConfig }) {
+  constructor(options: {
+    readonly clock: Clock;
+    readonly logger: Logger;
+    readonly config: BrokerConfig;
+    readonly quotas: ClientQuotas;
+  }) {
     const { clock, logger, config } = options;
     this.#clock = clock;
     this.#logger = logger;
     this.#log = new LogLimiter(clock, logger);
     this.#config = config;
+    this.#quotas = options.quotas;
     this.#limits = {
       maxRequestBytes: config.maxRequestBytes,
       maxInFlightRequests: MAX_IN_FLIGHT_REQUESTS,
@@ -42,7 +50,7 @@ export class Connections {
   accept(connection: Connection, endpoint: Endpoint, dispatch: RequestDispatcher): void {
     const host = hostOf(connection.remoteAddress);
     const fromHost = this.#countByAddress.get(host) ?? 0;
-    const refusal = this.#refusal(fromHost);
+    const refusal = this.#refusal(host, fromHost);
     if (refusal) {
       connection.destroy();
       this.#log.log("warn", "connection refused", { client: connection.remoteAddress, reason: refusal });
@@ -83,11 +91,13 @@ export class Connections {
     for (const client of [...this.#all]) client.destroy();
   }
 
-  #refusal(fromHost: number): string | undefined {
+  #refusal(host: string, fromHost: number): string | undefined {
     const { maxConnections, maxConnectionsPerAddress } = this.#config;
     if (this.#all.size >= maxConnections) return `there are ${maxConnections} connections already`;
-    if (fromHost < maxConnectionsPerAddress) return undefined;
-    return `there are ${maxConnectionsPerAddress} connections from this address already`;
+    if (fromHost >= maxConnectionsPerAddress) {
+      return `there are ${maxConnectionsPerAddress} connections from this address already`;
+    }
+    return this.#quotas.connected(host) ? undefined : "there are more from this address than its quota allows";
   }
 
   #gone(client: ClientConnection, host: string): void {

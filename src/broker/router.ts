@@ -11,12 +11,15 @@ import type { Peer, RequestDispatcher } from "./connection.ts";
 export interface RequestContext {
   readonly apiVersion: number;
   readonly clientId: string;
+  /** Of the whole request. */
+  readonly sizeBytes: number;
   /** As Kafka shows it: "/127.0.0.1". */
   readonly clientHost: string;
   readonly peer: Peer;
 }
 
-/** Called once. Without a response nothing is sent: only Produce with acks=0 is answered so. */
+/** Called once. Without a response nothing is sent: only Produce with acks=0 is answered so. When the response says that
+ * the client is throttled, no further request of its connection is taken for that time. */
 export type Reply<A extends Api> = (response?: ResponseBody<A>) => void;
 
 /** Serves one API in all its versions. */
@@ -37,12 +40,28 @@ export interface AnyHandler {
   handle(request: never, context: RequestContext, reply: never): void | Promise<void>;
 }
 
+/** Measures the time that requests take, where that is limited. */
+export interface RequestQuotas {
+  startWork(clientId: string): Work | undefined;
+}
+
+export interface Work {
+  /** The request waits for something else. */
+  pause(): void;
+  /** For how long the client has to wait, ms. */
+  end(): number;
+}
+
+/** All responses that can say so have the field. */
+type ThrottledResponse = ResponseBody<Api> & { readonly throttleTimeMs?: number };
+
 /** Routes requests to handlers. An API without a handler, or a version beyond its range, cannot be answered: nothing
  * says how its response would look. As in Kafka, the connection ends; but an ApiVersions of an unknown version gets
  * `unknownVersion`, in the shape of v0 (KIP-511). */
 export function createRouter(
   handlers: readonly AnyHandler[],
   unknownVersion: ResponseBody<typeof apiVersions>,
+  quotas: RequestQuotas,
 ): RequestDispatcher {
   const handlersByKey = new Map(handlers.map((handler) => [handler.api.key, handler]));
   return (frame, peer, reply, fail) => {
@@ -59,9 +78,15 @@ export function createRouter(
     const body = handler.readsInPlace ? reader : new Reader(Buffer.from(frame), reader.position);
     if (isFlexible(api, header.apiVersion)) skipTagged(body);
     const request = readRequest(api, header.apiVersion, body);
-    const answer: Reply<Api> = (response) =>
-      reply(response ? encodeResponse(api, header.apiVersion, header.correlationId, response) : []);
-    const pending = handler.handle(request as never, contextOf(header, peer), answer as never);
+    const context = contextOf(header, peer, frame.length);
+    const work = quotas.startWork(context.clientId);
+    const answer: Reply<Api> = (response) => {
+      const throttled = response && withThrottleTime(response, work?.end() ?? 0);
+      reply(throttled ? encodeResponse(api, header.apiVersion, header.correlationId, throttled) : []);
+      if (throttled?.throttleTimeMs) peer.mute(throttled.throttleTimeMs);
+    };
+    const pending = handler.handle(request as never, context, answer as never);
+    work?.pause();
     if (pending) pending.catch(fail);
   };
 }
@@ -70,11 +95,17 @@ function isServed(api: Api, version: number): boolean {
   return version >= api.versions[0] && version <= api.versions[1];
 }
 
-function contextOf(header: RequestHeader, peer: Peer): RequestContext {
+/** The longer of the times for which a client has to wait. */
+function withThrottleTime(response: ThrottledResponse, throttleTimeMs: number): ThrottledResponse {
+  return (response.throttleTimeMs ?? 0) >= throttleTimeMs ? response : { ...response, throttleTimeMs };
+}
+
+function contextOf(header: RequestHeader, peer: Peer, sizeBytes: number): RequestContext {
   const { address } = peer;
   return {
     apiVersion: header.apiVersion,
     clientId: header.clientId ?? "",
+    sizeBytes,
     clientHost: `/${address.slice(0, address.lastIndexOf(":"))}`,
     peer,
   };

@@ -356,7 +356,10 @@ export const scenarios: readonly Scenario[] = [
     "transactional-id": c.name("id"),
   })),
   optional(javaScenario("create, describe and delete ACLs", "admin-acls", async (c) => ({ topic: c.name("topic") }))),
-  optional(javaScenario("client quotas", "admin-quotas", async (c) => ({ user: c.name("user") }))),
+  javaScenario("client quotas, kept and felt", "admin-quotas", async (c) => ({
+    user: c.name("user"),
+    topic: await c.createTopic(1),
+  })),
   optional(javaScenario("SCRAM credentials", "admin-credentials", async (c) => ({ user: c.name("user") }))),
   kcatList,
   ...codecs.map(kcatCodec),

@@ -13,13 +13,15 @@ interface Waiting {
 
 export class RawClient {
   readonly #socket: Socket;
+  readonly #clientId: string;
   readonly #frames = new FrameReader(2 ** 30);
   readonly #waiting: Waiting[] = [];
   readonly closed: Promise<void>;
   #nextCorrelationId = 1;
 
-  private constructor(socket: Socket) {
+  private constructor(socket: Socket, clientId: string) {
     this.#socket = socket;
+    this.#clientId = clientId;
     socket.on("data", (chunk) => this.#onData(chunk));
     socket.on("error", () => {});
     this.closed = new Promise((resolve) => {
@@ -30,12 +32,12 @@ export class RawClient {
     });
   }
 
-  static connect(address: string): Promise<RawClient> {
+  static connect(address: string, clientId = "raw"): Promise<RawClient> {
     const [host = "", port] = address.split(":");
     return new Promise((resolve, reject) => {
       const socket = connect({ host, port: Number(port), noDelay: true });
       socket.once("error", reject);
-      socket.once("connect", () => resolve(new RawClient(socket)));
+      socket.once("connect", () => resolve(new RawClient(socket, clientId)));
     });
   }
 
@@ -45,14 +47,14 @@ export class RawClient {
     const answered = new Promise<Buffer>((resolve, reject) => {
       this.#waiting.push({ correlationId, resolve, reject });
     });
-    this.sendBytes(encodeRequest(api, version, { correlationId, clientId: "raw" }, body));
+    this.sendBytes(encodeRequest(api, version, { correlationId, clientId: this.#clientId }, body));
     return answered.then((frame) => readResponseAfterCorrelationId(api, version, new Reader(frame, 4)));
   }
 
   /** For requests that get no response. */
   sendSilent<A extends Api>(api: A, version: number, body: RequestBody<A>): void {
     const correlationId = this.#nextCorrelationId++;
-    this.sendBytes(encodeRequest(api, version, { correlationId, clientId: "raw" }, body));
+    this.sendBytes(encodeRequest(api, version, { correlationId, clientId: this.#clientId }, body));
   }
 
   sendBytes(pieces: readonly Uint8Array[]): void {

@@ -80,8 +80,8 @@ export class RawSession {
     this.client = client;
   }
 
-  static async open(address: string): Promise<RawSession> {
-    return new RawSession(await RawClient.connect(address));
+  static async open(address: string, clientId?: string): Promise<RawSession> {
+    return new RawSession(await RawClient.connect(address, clientId));
   }
 
   close(): void {

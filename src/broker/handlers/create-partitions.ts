@@ -8,13 +8,17 @@ import { duplicatesOf } from "./duplicates.ts";
 
 type Result = ResponseBody<typeof createPartitions>["results"][number];
 
-export function createPartitionsHandler({ topics }: BrokerServices): Handler<typeof createPartitions> {
+/** The first version that may be told THROTTLING_QUOTA_EXCEEDED (KIP-599). */
+const STRICT_QUOTA_VERSION = 3;
+
+export function createPartitionsHandler({ topics, quotas }: BrokerServices): Handler<typeof createPartitions> {
   return {
     api: createPartitions,
-    async handle(request, _context, reply) {
+    async handle(request, { clientId, apiVersion }, reply) {
       const duplicates = duplicatesOf(request.topics.map(({ name }) => name));
       const wanted = request.topics.filter(({ name }) => !duplicates.has(name));
-      const outcomes = await topics.addPartitions(wanted, request.validateOnly);
+      const quota = quotas.mutations(clientId, apiVersion >= STRICT_QUOTA_VERSION);
+      const outcomes = await topics.addPartitions(wanted, request.validateOnly, quota);
       const results = outcomes.map((outcome, i): Result => {
         const name = wanted[i]?.name ?? "";
         if (outcome.ok) return { name, errorCode: errorCodes.NONE };
@@ -27,7 +31,7 @@ export function createPartitionsHandler({ topics }: BrokerServices): Handler<typ
           errorMessage: "Duplicate topic in request.",
         }),
       );
-      reply({ throttleTimeMs: 0, results: [...results, ...refused] });
+      reply({ throttleTimeMs: quota.throttleTimeMs, results: [...results, ...refused] });
     },
   };
 }

@@ -5,19 +5,24 @@ import { errorCodes } from "../../protocol/errors.ts";
 import type { ResponseBody } from "../../protocol/schema.ts";
 import type { BrokerServices } from "../broker-services.ts";
 import { describeTopicConfigs } from "../configs/describe.ts";
-import { refuse, type TopicOutcome } from "../metadata/topic-decisions.ts";
+import { refuse } from "../metadata/refusal.ts";
+import type { TopicOutcome } from "../metadata/topic-decisions.ts";
 import type { Handler } from "../router.ts";
 import { duplicatesOf } from "./duplicates.ts";
 
 type Result = ResponseBody<typeof createTopics>["topics"][number];
 
-export function createTopicsHandler({ topics, config }: BrokerServices): Handler<typeof createTopics> {
+/** The first version that may be told THROTTLING_QUOTA_EXCEEDED (KIP-599). */
+const STRICT_QUOTA_VERSION = 6;
+
+export function createTopicsHandler({ topics, config, quotas }: BrokerServices): Handler<typeof createTopics> {
   return {
     api: createTopics,
-    async handle(request, _context, reply) {
+    async handle(request, { clientId, apiVersion }, reply) {
       const duplicates = duplicatesOf(request.topics.map(({ name }) => name));
       const wanted = request.topics.filter(({ name }) => !duplicates.has(name));
-      const outcomes = await topics.create(wanted, request.validateOnly);
+      const quota = quotas.mutations(clientId, apiVersion >= STRICT_QUOTA_VERSION);
+      const outcomes = await topics.create(wanted, request.validateOnly, quota);
       const result = (name: string, outcome: TopicOutcome): Result => {
         if (!outcome.ok) return failed(name, outcome.error, outcome.message);
         const { id, partitionCount, configs } = outcome.topic;
@@ -32,7 +37,7 @@ export function createTopicsHandler({ topics, config }: BrokerServices): Handler
         };
       };
       reply({
-        throttleTimeMs: 0,
+        throttleTimeMs: quota.throttleTimeMs,
         topics: [
           ...wanted.map(({ name }, i) => result(name, outcomes[i] ?? refuse("UNKNOWN_SERVER_ERROR", "no outcome"))),
           ...[...duplicates].map((name) => failed(name, "INVALID_REQUEST", "Duplicate topic name.")),

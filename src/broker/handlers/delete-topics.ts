@@ -5,7 +5,8 @@ import { errorCodes } from "../../protocol/errors.ts";
 import type { RequestOf, ResponseBody } from "../../protocol/schema.ts";
 import type { BrokerServices } from "../broker-services.ts";
 import type { MetadataImage } from "../metadata/image.ts";
-import { refuse, type TopicOutcome } from "../metadata/topic-decisions.ts";
+import { refuse } from "../metadata/refusal.ts";
+import type { TopicOutcome } from "../metadata/topic-decisions.ts";
 import type { Handler } from "../router.ts";
 import { duplicatesOf } from "./duplicates.ts";
 
@@ -15,10 +16,13 @@ type Result = ResponseBody<typeof deleteTopics>["responses"][number];
 /** The first version that takes ids. */
 const TOPIC_ID_VERSION = 6;
 
-export function deleteTopicsHandler({ topics, image, groups }: BrokerServices): Handler<typeof deleteTopics> {
+/** The first version that may be told THROTTLING_QUOTA_EXCEEDED (KIP-599). */
+const STRICT_QUOTA_VERSION = 5;
+
+export function deleteTopicsHandler({ topics, image, groups, quotas }: BrokerServices): Handler<typeof deleteTopics> {
   return {
     api: deleteTopics,
-    async handle(request, { apiVersion }, reply) {
+    async handle(request, { clientId, apiVersion }, reply) {
       const asked: Asked[] =
         apiVersion >= TOPIC_ID_VERSION
           ? request.topics
@@ -26,13 +30,15 @@ export function deleteTopicsHandler({ topics, image, groups }: BrokerServices): 
       const duplicates = duplicatesOf(
         asked.map((each) => find(image, each)).flatMap((found) => (found.ok ? [found.topic.id] : [])),
       );
-      const outcomes = await topics.delete(asked.map((each) => (current) => findOnce(current, each, duplicates)));
+      const quota = quotas.mutations(clientId, apiVersion >= STRICT_QUOTA_VERSION);
+      const finders = asked.map((each) => (current: MetadataImage) => findOnce(current, each, duplicates));
+      const outcomes = await topics.delete(finders, quota);
       const deleted = outcomes.flatMap((outcome) => (outcome.ok ? [outcome.topic.name] : []));
       if (deleted.length > 0) {
         for (const shard of groups.shards()) shard.notify((machine, now) => machine.topicsDeleted(deleted, now));
       }
       reply({
-        throttleTimeMs: 0,
+        throttleTimeMs: quota.throttleTimeMs,
         responses: asked.map((each, i) => result(each, outcomes[i] ?? refuse("UNKNOWN_SERVER_ERROR", "no outcome"))),
       });
     },

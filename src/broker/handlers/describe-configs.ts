@@ -6,7 +6,7 @@ import type { BrokerServices } from "../broker-services.ts";
 import { describeBrokerConfigs } from "../configs/broker-configs.ts";
 import { type DescribedConfig, describeTopicConfigs } from "../configs/describe.ts";
 import { describeGroupConfigs } from "../configs/group-configs.ts";
-import { type Refusal, refuse } from "../metadata/topic-decisions.ts";
+import { type Refusal, refuse } from "../metadata/refusal.ts";
 import { topicNameProblem } from "../metadata/topic-name.ts";
 import type { Handler } from "../router.ts";
 

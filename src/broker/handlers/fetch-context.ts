@@ -22,6 +22,8 @@ export interface FetchContext {
   readonly targets: readonly FetchTarget[];
   /** The response, given what was read of each target, in their order. Called once. */
   respond(read: readonly PartitionResponse[]): FetchResponse;
+  /** In its place: nothing, and a time to wait. */
+  throttle(throttleTimeMs: number): FetchResponse;
 }
 
 export const NO_SESSION = 0;
@@ -36,6 +38,10 @@ export class SessionlessContext implements FetchContext {
 
   respond(read: readonly PartitionResponse[]): FetchResponse {
     return fetchResponse(NO_SESSION, this.targets, read);
+  }
+
+  throttle(throttleTimeMs: number): FetchResponse {
+    return { ...fetchResponse(NO_SESSION, [], []), throttleTimeMs };
   }
 }
 

@@ -9,6 +9,7 @@ import type { FetchRequest, FetchTarget, PartitionResponse } from "./fetch-conte
 export interface FetchResult {
   /** In the order of the targets. */
   readonly read: readonly PartitionResponse[];
+  readonly bytes: number;
   /** Whether the reply can go out before the request's waiting time is over. */
   readonly isEnough: boolean;
 }
@@ -22,6 +23,7 @@ export class FetchReader {
   readonly #services: BrokerServices;
   readonly #request: FetchRequest;
   readonly #targets: readonly FetchTarget[];
+  readonly #maxBytes: number;
   readonly #peer: RequestContext["peer"];
   readonly #isById: boolean;
   readonly #isolation: "read_committed" | "read_uncommitted";
@@ -35,11 +37,13 @@ export class FetchReader {
     services: BrokerServices,
     request: FetchRequest,
     targets: readonly FetchTarget[],
-    { peer, apiVersion }: RequestContext,
+    { peer, apiVersion, clientId }: RequestContext,
   ) {
     this.#services = services;
     this.#request = request;
     this.#targets = targets;
+    const { config, quotas } = services;
+    this.#maxBytes = Math.min(request.maxBytes, config.maxFetchBytes, quotas.fetchLimitBytes(clientId));
     this.#peer = peer;
     this.#isById = apiVersion >= TOPIC_ID_VERSION;
     this.#isolation = request.isolationLevel === READ_COMMITTED ? "read_committed" : "read_uncommitted";
@@ -48,11 +52,12 @@ export class FetchReader {
   read(): FetchResult {
     const roomBytes = this.#peer.replyRoomBytes;
     this.#hasRoom = roomBytes > 0;
-    this.#bytesLeft = Math.min(this.#request.maxBytes, this.#services.config.maxFetchBytes, roomBytes);
+    this.#bytesLeft = Math.min(this.#maxBytes, roomBytes);
     this.#bytesRead = 0;
     this.#isUrgent = false;
     const read = this.#targets.map((target) => this.#readPartition(this.#find(target), target));
-    return { read, isEnough: this.#isUrgent || this.#bytesRead >= this.#request.minBytes };
+    const minBytes = Math.min(this.#request.minBytes, this.#maxBytes);
+    return { read, bytes: this.#bytesRead, isEnough: this.#isUrgent || this.#bytesRead >= minBytes };
   }
 
   /** The partitions whose advance could matter. */

@@ -234,6 +234,11 @@ class FullContext implements FetchContext {
   respond(read: readonly PartitionResponse[]): FetchResponse {
     return fetchResponse(this.#sessions.create(this.targets, read, this.#isById), this.targets, read);
   }
+
+  /** Without a session: the client asks for all again. */
+  throttle(throttleTimeMs: number): FetchResponse {
+    return { ...fetchResponse(NO_SESSION, [], []), throttleTimeMs };
+  }
 }
 
 /** Asks for all that the session holds; gets what changed. */
@@ -249,9 +254,8 @@ class IncrementalContext implements FetchContext {
   }
 
   respond(read: readonly PartitionResponse[]): FetchResponse {
-    const { id, epoch } = this.#session;
-    // While this one waited, the same request came again, or the next one.
-    if (epoch !== this.#nextEpoch) return sessionError("INVALID_FETCH_SESSION_EPOCH", id);
+    const { id } = this.#session;
+    if (this.#isOvertaken) return sessionError("INVALID_FETCH_SESSION_EPOCH", id);
     const told: SessionPartition[] = [];
     const responses: PartitionResponse[] = [];
     for (let i = 0; i < read.length; i++) {
@@ -262,6 +266,17 @@ class IncrementalContext implements FetchContext {
       responses.push(response);
     }
     return fetchResponse(id, told, responses);
+  }
+
+  throttle(throttleTimeMs: number): FetchResponse {
+    const { id } = this.#session;
+    const response = this.#isOvertaken ? sessionError("INVALID_FETCH_SESSION_EPOCH", id) : fetchResponse(id, [], []);
+    return { ...response, throttleTimeMs };
+  }
+
+  /** While this one waited, the same request came again, or the next one. */
+  get #isOvertaken(): boolean {
+    return this.#session.epoch !== this.#nextEpoch;
   }
 }
 

@@ -88,9 +88,10 @@ class FetchCall {
     this.#services.waitingFetches.delete(this.#giveUp);
   };
 
-  #finish({ read }: FetchResult): void {
+  #finish({ read, bytes }: FetchResult): void {
     if (this.#timer) this.#abandon();
     this.#isDone = true;
-    this.#reply(this.#fetchContext.respond(read));
+    const throttleTimeMs = this.#services.quotas.fetched(this.#context.clientId, bytes);
+    this.#reply(throttleTimeMs > 0 ? this.#fetchContext.throttle(throttleTimeMs) : this.#fetchContext.respond(read));
   }
 }

@@ -8,6 +8,7 @@ import { addOffsetsToTxnHandler } from "./add-offsets-to-txn.ts";
 import { addPartitionsToTxnHandler } from "./add-partitions-to-txn.ts";
 import { alterConfigsHandler, incrementalAlterConfigsHandler } from "./alter-configs.ts";
 import { apiVersionsHandler, unknownVersionResponse } from "./api-versions.ts";
+import { alterClientQuotasHandler, describeClientQuotasHandler } from "./client-quotas.ts";
 import { createPartitionsHandler } from "./create-partitions.ts";
 import { createTopicsHandler } from "./create-topics.ts";
 import { deleteRecordsHandler } from "./delete-records.ts";
@@ -83,6 +84,8 @@ export function createHandlers(services: BrokerServices): {
     createPartitionsHandler(services),
     deleteGroupsHandler(services),
     offsetDeleteHandler(services),
+    describeClientQuotasHandler(services),
+    alterClientQuotasHandler(services),
     describeClusterHandler(services),
     describeProducersHandler(services),
     describeTransactionsHandler(services),

@@ -24,8 +24,10 @@ export function metadataHandler(services: BrokerServices): Handler<typeof metada
         reply(response(services, request, context));
         return undefined;
       }
-      return Promise.all(missing.map((name) => services.topics.ensure(name))).then(() =>
-        reply(response(services, request, context)),
+      // Nothing in the response could tell of a refusal.
+      const quota = services.quotas.mutations(context.clientId, false);
+      return Promise.all(missing.map((name) => services.topics.ensure(name, quota))).then(() =>
+        reply({ ...response(services, request, context), throttleTimeMs: quota.throttleTimeMs }),
       );
     },
   };

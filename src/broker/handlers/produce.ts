@@ -150,13 +150,16 @@ class ProduceCall {
   #countDown(): void {
     this.#missing--;
     if (this.#missing > 0) return;
+    const { clientId, sizeBytes, peer } = this.#context;
+    const throttleTimeMs = this.#services.quotas.produced(clientId, sizeBytes);
     if (this.#request.acks !== ACKS_NONE) {
-      this.#reply({ responses: this.#responses, throttleTimeMs: 0 });
+      this.#reply({ responses: this.#responses, throttleTimeMs });
       return;
     }
     this.#reply();
+    if (throttleTimeMs > 0) peer.mute(throttleTimeMs);
     // Without a response, the end of the connection tells the producer that its metadata may be old, as in Kafka.
-    if (this.#hasError) this.#context.peer.end();
+    if (this.#hasError) peer.end();
   }
 }
 

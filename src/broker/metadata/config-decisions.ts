@@ -6,7 +6,8 @@ import { type CheckedGroupConfigs, checkGroupConfigs, groupConfigDefinition } fr
 import { checkTopicConfigs, topicConfigDefinition } from "../configs/topic-configs.ts";
 import type { BrokerConfig } from "../options.ts";
 import type { MetadataImage, Topic } from "./image.ts";
-import { type Refusal, refuse, type TopicOutcome } from "./topic-decisions.ts";
+import { type Refusal, refuse } from "./refusal.ts";
+import type { TopicOutcome } from "./topic-decisions.ts";
 
 type ConfigChange = RequestOf<typeof incrementalAlterConfigs>["resources"][number]["configs"][number];
 

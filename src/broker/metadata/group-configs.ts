@@ -4,7 +4,7 @@ import { decideGroupConfigChanges, decideGroupConfigs, type GroupConfigsOutcome 
 import type { MetadataImage } from "./image.ts";
 import type { MetadataLog } from "./metadata-log.ts";
 import { groupConfigsRecord } from "./records.ts";
-import { refuse } from "./topic-decisions.ts";
+import { refuse } from "./refusal.ts";
 
 export class GroupConfigs {
   readonly #metadata: MetadataLog;

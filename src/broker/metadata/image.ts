@@ -1,4 +1,5 @@
 /** What the cluster is: its topics, ids and epochs. A pure state that the metadata log's records build up. */
+import { type ClientQuota, entityKey } from "../quotas/quota-entity.ts";
 import type { MetadataRow } from "./records.ts";
 
 export interface Topic {
@@ -24,6 +25,7 @@ export class MetadataImage {
   readonly #topicsByName = new Map<string, Topic>();
   /** With the deleted ones. */
   readonly #topicsById = new Map<string, Topic>();
+  #quotas: ReadonlyMap<string, ClientQuota> = new Map();
 
   /** Base64url; empty on a folder that was never used. */
   get clusterId(): string {
@@ -51,6 +53,11 @@ export class MetadataImage {
   /** Groups with settings of their own, in the order of their ids. */
   groupsWithConfigs(): string[] {
     return [...this.#groupConfigs.keys()].sort();
+  }
+
+  /** By the key of their entity. Another map after each change. */
+  get quotas(): ReadonlyMap<string, ClientQuota> {
+    return this.#quotas;
   }
 
   topic(name: string): Topic | undefined {
@@ -96,7 +103,17 @@ export class MetadataImage {
         return;
       case "topic-gone":
         this.#topicsById.delete(row.topicId);
+        return;
+      case "quota":
+        this.#putQuota(row.quota);
     }
+  }
+
+  #putQuota(quota: ClientQuota): void {
+    const quotas = new Map(this.#quotas);
+    if (quota.limits.size > 0) quotas.set(entityKey(quota.entity), quota);
+    else quotas.delete(entityKey(quota.entity));
+    this.#quotas = quotas;
   }
 
   #putTopic(topic: Topic): void {

@@ -8,6 +8,7 @@ import { RecordBatchBuilder } from "../../protocol/records/builder.ts";
 import { decodeRecords } from "../../protocol/records/record.ts";
 import { MetadataImage } from "./image.ts";
 import { type MetadataRecord, type MetadataRow, readMetadataRecord } from "./records.ts";
+import { type Refusal, refuse } from "./refusal.ts";
 
 /** What a request means for the metadata: the records to write, all or none, and what to answer then. */
 export interface MetadataDecision<T> {
@@ -52,6 +53,30 @@ export class MetadataLog {
     return made;
   }
 
+  /** Decides about each request by itself, and writes the records of those that are not refused, unless this is only to
+   * see. Outcomes in the order of `requests`. */
+  async changeEach<R, O extends { readonly ok: true } | Refusal>(
+    requests: readonly R[],
+    options: {
+      readonly validateOnly: boolean;
+      readonly decide: (image: MetadataImage, request: R) => O;
+      readonly recordOf: (outcome: O & { readonly ok: true }) => MetadataRecord;
+    },
+  ): Promise<(O | Refusal)[]> {
+    const { validateOnly, decide, recordOf } = options;
+    try {
+      return await this.change((image) => {
+        const result = requests.map((request) => decide(image, request));
+        const records = validateOnly ? [] : result.filter(isAccepted).map(recordOf);
+        return { records, result };
+      });
+    } catch (error) {
+      // The log has said why.
+      if (!this.isOffline) throw error;
+      return requests.map(() => refuse("KAFKA_STORAGE_ERROR", "The metadata log of the broker is offline."));
+    }
+  }
+
   /** Resolves when every change that was asked for is made. */
   async close(): Promise<void> {
     await this.#tail;
@@ -82,6 +107,10 @@ export class MetadataLog {
       this.#log.whenDurable(outcome.lastOffset + 1, (error) => (error ? reject(error) : resolve()));
     });
   }
+}
+
+function isAccepted<O extends { readonly ok: boolean }>(outcome: O): outcome is O & { readonly ok: true } {
+  return outcome.ok;
 }
 
 function* replay(log: PartitionLog): Generator<MetadataRecord> {

@@ -4,6 +4,7 @@
  */
 import { decodeVersioned, encodeVersioned } from "../../protocol/codec.ts";
 import { ProtocolError } from "../../protocol/protocol-error.ts";
+import { type ClientQuota, entityKey, entityOf } from "../quotas/quota-entity.ts";
 import type { Topic } from "./image.ts";
 
 export interface MetadataRecord {
@@ -51,11 +52,19 @@ const groupValue = {
   fields: { configs: { array: { name: "string", value: "string" } } },
 } as const;
 
+const quotaValue = {
+  name: "QuotaValue",
+  versions: [0, 0],
+  flexible: 0,
+  fields: { limits: { array: { key: "string", limit: "float64" } } },
+} as const;
+
 const CLUSTER_KEY = "cluster";
 const EPOCH_KEY = "epoch";
 const PRODUCER_IDS_KEY = "producer-ids";
 const TOPIC_KEY_PREFIX = "topic/";
 const GROUP_KEY_PREFIX = "group/";
+const QUOTA_KEY_PREFIX = "quota/";
 
 export function clusterRecord(clusterId: string): MetadataRecord {
   return { key: CLUSTER_KEY, value: encodeVersioned(clusterValue, 0, { clusterId }) };
@@ -91,6 +100,15 @@ export function groupConfigsRecord(groupId: string, configs: ReadonlyMap<string,
   return { key, value: encodeVersioned(groupValue, 0, { configs: list }) };
 }
 
+/** Without limits the row goes. */
+export function quotaRecord({ entity, limits }: ClientQuota): MetadataRecord {
+  const fields = { limits: [...limits].map(([key, limit]) => ({ key, limit })) };
+  return {
+    key: QUOTA_KEY_PREFIX + entityKey(entity),
+    value: limits.size > 0 ? encodeVersioned(quotaValue, 0, fields) : null,
+  };
+}
+
 /** What a record says. */
 export type MetadataRow =
   | { readonly kind: "cluster"; readonly clusterId: string }
@@ -98,12 +116,14 @@ export type MetadataRow =
   | { readonly kind: "producer-ids"; readonly nextProducerId: number }
   | { readonly kind: "topic"; readonly topic: Topic }
   | { readonly kind: "topic-gone"; readonly topicId: string }
-  | { readonly kind: "group"; readonly groupId: string; readonly configs: ReadonlyMap<string, string> };
+  | { readonly kind: "group"; readonly groupId: string; readonly configs: ReadonlyMap<string, string> }
+  | { readonly kind: "quota"; readonly quota: ClientQuota };
 
 /** Throws ProtocolError on a record that this version does not know. */
 export function readMetadataRecord({ key, value }: MetadataRecord): MetadataRow {
   if (key.startsWith(TOPIC_KEY_PREFIX)) return readTopic(key.slice(TOPIC_KEY_PREFIX.length), value);
   if (key.startsWith(GROUP_KEY_PREFIX)) return readGroup(key.slice(GROUP_KEY_PREFIX.length), value);
+  if (key.startsWith(QUOTA_KEY_PREFIX)) return readQuota(key.slice(QUOTA_KEY_PREFIX.length), value);
   if (value !== null) {
     if (key === CLUSTER_KEY) return { kind: "cluster", ...decodeVersioned(clusterValue, value) };
     if (key === EPOCH_KEY) return { kind: "epoch", ...decodeVersioned(epochValue, value) };
@@ -124,4 +144,12 @@ function readTopic(id: string, value: Uint8Array | null): MetadataRow {
 function readGroup(groupId: string, value: Uint8Array | null): MetadataRow {
   const { configs } = value ? decodeVersioned(groupValue, value) : { configs: [] };
   return { kind: "group", groupId, configs: new Map(configs.map((config) => [config.name, config.value])) };
+}
+
+function readQuota(key: string, value: Uint8Array | null): MetadataRow {
+  const limits = value === null ? [] : decodeVersioned(quotaValue, value).limits;
+  return {
+    kind: "quota",
+    quota: { entity: entityOf(key), limits: new Map(limits.map((each) => [each.key, each.limit])) },
+  };
 }

@@ -2,17 +2,11 @@
  * follow Apache Kafka's, since people search for them. */
 import type { createPartitions } from "../../protocol/apis/create-partitions.ts";
 import type { createTopics } from "../../protocol/apis/create-topics.ts";
-import type { ErrorName } from "../../protocol/errors.ts";
 import type { RequestOf } from "../../protocol/schema.ts";
 import { checkTopicConfigs } from "../configs/topic-configs.ts";
 import type { MetadataImage, Topic } from "./image.ts";
+import { type Refusal, refuse } from "./refusal.ts";
 import { isInternalTopic, METADATA_TOPIC, topicNameProblem } from "./topic-name.ts";
-
-export interface Refusal {
-  readonly ok: false;
-  readonly error: ErrorName;
-  readonly message: string;
-}
 
 export type TopicOutcome = { readonly ok: true; readonly topic: Topic } | Refusal;
 
@@ -26,10 +20,6 @@ type CreatablePartitions = RequestOf<typeof createPartitions>["topics"][number];
 
 /** As in Kafka; more are more likely a mistake than a wish. */
 const MAX_NEW_PARTITIONS = 10_000;
-
-export function refuse(error: ErrorName, message: string): Refusal {
-  return { ok: false, error, message };
-}
 
 export function decideCreate(
   image: MetadataImage,

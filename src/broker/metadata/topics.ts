@@ -5,10 +5,12 @@ import type { createPartitions } from "../../protocol/apis/create-partitions.ts"
 import type { createTopics } from "../../protocol/apis/create-topics.ts";
 import type { RequestOf } from "../../protocol/schema.ts";
 import type { BrokerConfig } from "../options.ts";
+import { type MutationQuota, unlimitedMutations } from "../quotas/mutation-quota.ts";
 import type { MetadataImage, Topic } from "./image.ts";
 import type { MetadataLog } from "./metadata-log.ts";
 import { topicGoneRecord, topicRecord } from "./records.ts";
-import { decideCreate, decideNewPartitions, refuse, type TopicOutcome } from "./topic-decisions.ts";
+import { type Refusal, refuse } from "./refusal.ts";
+import { decideCreate, decideNewPartitions, type TopicOutcome } from "./topic-decisions.ts";
 import { isInternalTopic, OFFSETS_TOPIC } from "./topic-name.ts";
 
 type CreatableTopic = RequestOf<typeof createTopics>["topics"][number];
@@ -26,14 +28,29 @@ export class Topics {
   }
 
   /** Outcomes in the order of `requests`. Each topic stands for itself. */
-  create(requests: readonly CreatableTopic[], validateOnly: boolean): Promise<TopicOutcome[]> {
-    return this.#change(requests, validateOnly, (image, request) =>
-      decideCreate(image, request, this.#config, () => Buffer.from(randomUuid(this.#random)).toString("base64url")),
-    );
+  create(
+    requests: readonly CreatableTopic[],
+    validateOnly: boolean,
+    quota: MutationQuota = unlimitedMutations,
+  ): Promise<TopicOutcome[]> {
+    const newId = (): string => Buffer.from(randomUuid(this.#random)).toString("base64url");
+    return this.#change(requests, validateOnly, (image, request) => {
+      const outcome = decideCreate(image, request, this.#config, newId);
+      return outcome.ok && !quota.take(outcome.topic.partitionCount) ? throttled() : outcome;
+    });
   }
 
-  addPartitions(requests: readonly CreatablePartitions[], validateOnly: boolean): Promise<TopicOutcome[]> {
-    return this.#change(requests, validateOnly, (image, request) => decideNewPartitions(image, request, this.#config));
+  addPartitions(
+    requests: readonly CreatablePartitions[],
+    validateOnly: boolean,
+    quota: MutationQuota = unlimitedMutations,
+  ): Promise<TopicOutcome[]> {
+    return this.#change(requests, validateOnly, (image, request) => {
+      const outcome = decideNewPartitions(image, request, this.#config);
+      if (!outcome.ok) return outcome;
+      const present = image.topic(request.name)?.partitionCount ?? 0;
+      return quota.take(outcome.topic.partitionCount - present) ? outcome : throttled();
+    });
   }
 
   /** Makes each topic what `decide` says it should be. */
@@ -45,12 +62,16 @@ export class Topics {
   }
 
   /** Resolves when the topics' files are gone as well. */
-  async delete(find: readonly ((image: MetadataImage) => TopicOutcome)[]): Promise<TopicOutcome[]> {
+  async delete(
+    find: readonly ((image: MetadataImage) => TopicOutcome)[],
+    quota: MutationQuota = unlimitedMutations,
+  ): Promise<TopicOutcome[]> {
     const outcomes = await this.#change(find, false, (image, topicOf) => {
       const found = topicOf(image);
       if (!found.ok) return found;
       const { name } = found.topic;
       if (isInternalTopic(name)) return refuse("INVALID_REQUEST", `The internal topic ${name} cannot be deleted.`);
+      if (!quota.take(found.topic.partitionCount)) return throttled();
       return { ok: true, topic: { ...found.topic, isDeleted: true } };
     });
     await this.forget(outcomes.flatMap((outcome) => (outcome.ok ? [outcome.topic] : [])));
@@ -63,10 +84,11 @@ export class Topics {
   }
 
   /** The topic; made with the broker's defaults when it is missing. */
-  async ensure(name: string): Promise<TopicOutcome> {
+  async ensure(name: string, quota: MutationQuota = unlimitedMutations): Promise<TopicOutcome> {
     const existing = this.#metadata.image.topic(name);
     if (existing) return { ok: true, topic: existing };
-    const [outcome] = await this.create([isInternalTopic(name) ? this.#internal(name) : automatic(name)], false);
+    const request = isInternalTopic(name) ? this.#internal(name) : automatic(name);
+    const [outcome] = await this.create([request], false, quota);
     const created = this.#metadata.image.topic(name);
     if (created) return { ok: true, topic: created };
     return outcome ?? refuse("UNKNOWN_TOPIC_OR_PARTITION", `Topic '${name}' could not be created.`);
@@ -85,23 +107,17 @@ export class Topics {
     };
   }
 
-  async #change<R>(
+  #change<R>(
     requests: readonly R[],
     validateOnly: boolean,
     decide: (image: MetadataImage, request: R) => TopicOutcome,
   ): Promise<TopicOutcome[]> {
-    try {
-      return await this.#metadata.change((image) => {
-        const result = requests.map((request) => decide(image, request));
-        const records = result.flatMap((outcome) => (outcome.ok ? [topicRecord(outcome.topic)] : []));
-        return { records: validateOnly ? [] : records, result };
-      });
-    } catch (error) {
-      // The log has said why.
-      if (!this.#metadata.isOffline) throw error;
-      return requests.map(() => refuse("KAFKA_STORAGE_ERROR", "The metadata log of the broker is offline."));
-    }
+    return this.#metadata.changeEach(requests, { validateOnly, decide, recordOf: ({ topic }) => topicRecord(topic) });
   }
+}
+
+function throttled(): Refusal {
+  return refuse("THROTTLING_QUOTA_EXCEEDED", "The throttling quota has been exceeded.");
 }
 
 function automatic(name: string): CreatableTopic {

@@ -1,4 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { SteppedClock } from "../../../test/support/stepped-clock.ts";
+import type { Clock } from "../../platform/clock.ts";
 import type { Connection, ConnectionHandler } from "../../platform/network.ts";
 import { NetworkError } from "../../platform/network.ts";
 import { nodePlatform } from "../../platform/node/index.ts";
@@ -18,9 +20,17 @@ class ScriptedBroker implements Connection {
   /** Highest ApiVersions that it knows. */
   readonly #apiVersions: number;
   readonly #heartbeats: readonly [number, number];
+  readonly #clock: Clock;
   #handler: ConnectionHandler | undefined;
 
-  constructor(options: { readonly apiVersions?: number; readonly heartbeats?: readonly [number, number] } = {}) {
+  constructor(
+    options: {
+      readonly apiVersions?: number;
+      readonly heartbeats?: readonly [number, number];
+      readonly clock?: Clock;
+    } = {},
+  ) {
+    this.#clock = options.clock ?? nodePlatform.clock;
     this.#apiVersions = options.apiVersions ?? 4;
     this.#heartbeats = options.heartbeats ?? [0, 4];
   }
@@ -28,7 +38,7 @@ class ScriptedBroker implements Connection {
   connect(closing = new AbortController()): Promise<BrokerConnection> {
     const network = { listen: () => Promise.reject(new Error("unused")), connect: () => Promise.resolve(this) };
     const times = { connectTimeoutMs: 1_000, requestTimeoutMs: 1_000 };
-    const options = { platform: { ...nodePlatform, network }, clientId: "test", ...times };
+    const options = { platform: { ...nodePlatform, network, clock: this.#clock }, clientId: "test", ...times };
     return BrokerConnection.open("scripted", 1, options, closing.signal);
   }
 
@@ -168,6 +178,24 @@ describe("a connection", () => {
     const other = connection.send(heartbeat, 4, beat, 10_000);
     await expect(late).rejects.toThrow("Heartbeat: broker scripted:1 did not answer in time");
     await expect(other).rejects.toMatchObject({ code: "DISCONNECTED" });
+  });
+
+  it("waits longer for a broker that throttles it (KIP-219)", async () => {
+    const clock = new SteppedClock();
+    const broker = new ScriptedBroker({ clock });
+    const connection = await broker.connect();
+    const throttled = connection.send(heartbeat, 4, beat, 1_000);
+    const behind = connection.send(heartbeat, 4, beat, 1_000);
+    const [, first, second] = broker.requests.map(({ correlationId }) => correlationId) as [number, number, number];
+    broker.answer(heartbeat, 4, first, answerOf(5_000));
+    await throttled;
+    const later = connection.send(heartbeat, 4, beat, 1_000);
+    clock.advance(5_900);
+    expect(connection.isOpen).toBe(true);
+    broker.answer(heartbeat, 4, second, answerOf(0));
+    await behind;
+    clock.advance(100);
+    await expect(later).rejects.toThrow("did not answer in time");
   });
 
   it("is not opened any more once its owner is closed", async () => {

@@ -28,8 +28,9 @@ export interface ConnectionOptions {
 
 interface PendingRequest {
   readonly what: string;
+  readonly timeoutMs: number;
   /** In the time of `clock.monotonic()`. */
-  readonly deadline: number;
+  deadline: number;
   /** Reads what follows the correlation id. */
   readonly decode: (reader: Reader, frame: Buffer) => unknown;
   readonly resolve: (response: unknown) => void;
@@ -45,6 +46,8 @@ export class BrokerConnection {
   readonly #frames: FrameReader;
   readonly #deadlines: Alarm;
   #nextCorrelationId = 0;
+  /** Until then a broker that throttles this client reads nothing of it (KIP-219), in the time of `clock.monotonic()`. */
+  #throttledUntil = Number.NEGATIVE_INFINITY;
   #closed: OncillaError | undefined;
   #onClosed: (() => void) | undefined;
   /** What the broker speaks: [lowest, highest] by API key. */
@@ -152,10 +155,18 @@ export class BrokerConnection {
         reject(this.#closed);
         return;
       }
-      const deadline = this.#options.platform.clock.monotonic() + timeoutMs;
+      const now = this.#options.platform.clock.monotonic();
+      const deadline = Math.max(now, this.#throttledUntil) + timeoutMs;
       const correlationId = this.#takeCorrelationId();
       const frame = this.#encode(api, version, body, correlationId);
-      const request: PendingRequest = { what: api.name, deadline, decode, resolve: resolve as never, reject };
+      const request: PendingRequest = {
+        what: api.name,
+        timeoutMs,
+        deadline,
+        decode,
+        resolve: resolve as never,
+        reject,
+      };
       this.#pending.set(correlationId, request);
       this.#deadlines.setBy(deadline);
       this.#write(frame);
@@ -200,7 +211,18 @@ export class BrokerConnection {
       request.reject(disconnected(`${request.what}: broker ${this.address} sent an answer that cannot be read`, error));
       throw error;
     }
+    this.#noteThrottling(response);
     request.resolve(response);
+  }
+
+  /** All responses that can tell of it have the field. */
+  #noteThrottling(response: unknown): void {
+    const { throttleTimeMs = 0 } = response as { readonly throttleTimeMs?: number };
+    if (throttleTimeMs <= 0) return;
+    this.#throttledUntil = Math.max(this.#throttledUntil, this.#options.platform.clock.monotonic() + throttleTimeMs);
+    for (const request of this.#pending.values()) {
+      request.deadline = Math.max(request.deadline, this.#throttledUntil + request.timeoutMs);
+    }
   }
 
   #checkDeadlines(): void {

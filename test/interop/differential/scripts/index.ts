@@ -5,6 +5,7 @@ import { groups } from "./groups.ts";
 import { offsets } from "./offsets.ts";
 import { operators } from "./operators.ts";
 import { producerScripts } from "./producers.ts";
+import { quotas } from "./quotas.ts";
 import { classicTransactions } from "./transactions-classic.ts";
 import { transactionsV2 } from "./transactions-v2.ts";
 
@@ -17,4 +18,5 @@ export const scripts: readonly Script[] = [
   ...fetchSessions,
   ...groups,
   ...offsets,
+  ...quotas,
 ];

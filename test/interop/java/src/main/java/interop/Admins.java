@@ -316,8 +316,33 @@ final class Admins {
                 "the quota is described");
             alterQuota(admin, user, null);
             eventually(() -> admin.describeClientQuotas(filter).entities().get().isEmpty(), "the quota is gone");
-            return Map.of();
+            return Map.of("throttledMs", throttledMs(admin, options));
         }
+    }
+
+    /** How long a producer was told to wait that sends 600 KB, where 50 KB a second and 500 KB at once are allowed. */
+    private static double throttledMs(Admin admin, Options options) throws Exception {
+        String topic = options.text("topic");
+        ClientQuotaEntity client = new ClientQuotaEntity(Map.of(ClientQuotaEntity.CLIENT_ID, topic));
+        alterQuota(admin, client, 50_000.0);
+        Properties properties = options.client();
+        properties.put("client.id", topic);
+        long start = System.nanoTime();
+        double throttledMs;
+        try (KafkaProducer<byte[], byte[]> producer = Records.producer(properties)) {
+            for (int i = 0; i < 60; i++) producer.send(new ProducerRecord<>(topic, 0, null, new byte[10_000])).get();
+            // The time to wait is behind the last answer.
+            producer.send(new ProducerRecord<>(topic, 0, null, utf8("last"))).get();
+            throttledMs = (double) producer.metrics().entrySet().stream()
+                .filter(metric -> metric.getKey().name().equals("produce-throttle-time-max"))
+                .findFirst().orElseThrow().getValue().metricValue();
+        } finally {
+            alterQuota(admin, client, null);
+        }
+        Check.that(throttledMs > 0, "the producer was told to wait");
+        long elapsedMs = (System.nanoTime() - start) / 1_000_000;
+        Check.that(elapsedMs >= 1_500, "the producer waited, all took " + elapsedMs + " ms");
+        return throttledMs;
     }
 
     private static void alterQuota(Admin admin, ClientQuotaEntity entity, Double rate) throws Exception {
