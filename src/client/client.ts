@@ -8,6 +8,7 @@ import { OncillaError } from "./errors.ts";
 import { type Address, Cluster } from "./network/cluster.ts";
 import type { ProducerOptions } from "./producer/options.ts";
 import { Producer } from "./producer/producer.ts";
+import type { BytesLike } from "./types.ts";
 
 export interface ClientOptions {
   /** "host:port", several separated by commas or in an array: where to find the cluster. */
@@ -54,16 +55,16 @@ export class Client {
     });
   }
 
-  producer(options: ProducerOptions = {}): Producer {
+  producer<K = BytesLike, V = BytesLike>(options: ProducerOptions<K, V> = {}): Producer<K, V> {
     this.#requireOpen();
-    const producer: Producer = new Producer(this.#cluster, options, () => this.#children.delete(producer));
+    const producer: Producer<K, V> = new Producer(this.#cluster, options, () => this.#children.delete(producer));
     this.#children.add(producer);
     return producer;
   }
 
-  consumer(options: ConsumerOptions = {}): Consumer {
+  consumer<K = Buffer, V = Buffer>(options: ConsumerOptions<K, V> = {}): Consumer<K, V> {
     this.#requireOpen();
-    const consumer: Consumer = new Consumer(this.#cluster, options, () => this.#children.delete(consumer));
+    const consumer: Consumer<K, V> = new Consumer(this.#cluster, options, () => this.#children.delete(consumer));
     this.#children.add(consumer);
     return consumer;
   }

@@ -18,6 +18,10 @@ export type ClientErrorCode =
   | "COMMIT_FAILED"
   /** A partition has neither a committed offset nor a reset policy. */
   | "NO_OFFSET"
+  /** A key or value that its serde cannot turn into bytes. */
+  | "SERIALIZATION_FAILED"
+  /** Bytes that the serde cannot read. */
+  | "DESERIALIZATION_FAILED"
   /** Records that were consumed are no longer in the log. */
   | "LOG_TRUNCATED"
   /** Bytes that do not follow the protocol, or a batch whose checksum is wrong. */
@@ -86,6 +90,27 @@ export class OffsetOutOfRangeError extends OncillaError {
     super(
       "OFFSET_OUT_OF_RANGE",
       `offset ${offset} is not in ${topic}-${partition}: seek to an offset that is, or set autoOffsetReset`,
+    );
+    this.topic = topic;
+    this.partition = partition;
+    this.offset = offset;
+  }
+}
+
+/** A consumed record's key or value is not what the serde expects. Nothing behind it is handed out: `seek` behind `offset` to go on
+ * without it. */
+export class RecordDeserializationError extends OncillaError {
+  override readonly name = "RecordDeserializationError";
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+
+  constructor(topic: string, partition: number, offset: number, part: "key" | "value", cause: unknown) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    super(
+      "DESERIALIZATION_FAILED",
+      `the ${part} at offset ${offset} of ${topic}-${partition} cannot be read: ${reason}: seek behind it to go on`,
+      { cause },
     );
     this.topic = topic;
     this.partition = partition;

@@ -31,13 +31,14 @@ export {
   FencedError,
   OffsetOutOfRangeError,
   OncillaError,
+  RecordDeserializationError,
   TimeoutError,
 } from "./errors.ts";
 export type { DeliveryCallback } from "./producer/batch.ts";
 export type { ProducerOptions } from "./producer/options.ts";
 export type { Partitioner } from "./producer/partitioner.ts";
 export { Producer } from "./producer/producer.ts";
-export { type Serde, serdes } from "./serde.ts";
+export { type RecordSerdes, type Serde, serdes } from "./serde.ts";
 export type {
   BrokerInfo,
   BytesLike,

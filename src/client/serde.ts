@@ -7,6 +7,12 @@ export interface Serde<T> {
   deserialize(bytes: Uint8Array): T;
 }
 
+/** How a producer or consumer turns keys and values into bytes and back. What has no serde stays bytes; null stays null. */
+export interface RecordSerdes<K, V> {
+  readonly key?: Serde<K>;
+  readonly value?: Serde<V>;
+}
+
 function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

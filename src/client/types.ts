@@ -22,15 +22,15 @@ export interface RecordHeader {
   readonly value: Uint8Array | null;
 }
 
-/** A record to produce. */
-export interface ProducerRecord {
+/** A record to produce. Keys and values are of the types of the producer's serdes. */
+export interface ProducerRecord<K = BytesLike, V = BytesLike> {
   readonly topic: string;
   /** Chosen by the producer's partitioner when not given. */
   readonly partition?: number | undefined;
   /** Default null. */
-  readonly key?: BytesLike | null | undefined;
+  readonly key?: K | null | undefined;
   /** Default null: a tombstone in a compacted topic. */
-  readonly value?: BytesLike | null | undefined;
+  readonly value?: V | null | undefined;
   readonly headers?: Readonly<Record<string, BytesLike>> | readonly RecordHeader[] | undefined;
   /** Default: the time of the call. */
   readonly timestamp?: number | undefined;
@@ -47,15 +47,15 @@ export interface RecordMetadata {
   readonly timestamp: number;
 }
 
-/** A record as it is consumed. `key`, `value` and header values are views into the fetched bytes: a record that is kept
- * keeps its whole fetch in memory; copy what must live long. */
-export interface ConsumerRecord {
+/** A record as it is consumed. Without serdes, key and value are views into the fetched bytes, as header values are: a record that
+ * is kept keeps its whole fetch in memory; copy what must live long. */
+export interface ConsumerRecord<K = Buffer, V = Buffer> {
   readonly topic: string;
   readonly partition: number;
   readonly offset: number;
   readonly timestamp: number;
-  readonly key: Buffer | null;
-  readonly value: Buffer | null;
+  readonly key: K | null;
+  readonly value: V | null;
   readonly headers: readonly RecordHeader[];
   /** Of the batch; -1 when the broker does not tell. */
   readonly leaderEpoch: number;

@@ -23,7 +23,7 @@ import { Rebalancer } from "./rebalancer.ts";
 import { Undelivered } from "./undelivered.ts";
 
 /** Consumes records, by group (`subscribe`) or from partitions of one's choice (`assign`). Made by `client.consumer()`. */
-export class Consumer {
+export class Consumer<K = Buffer, V = Buffer> {
   readonly #cluster: Cluster;
   readonly #clock: Clock;
   readonly #settings: ConsumerSettings;
@@ -36,7 +36,7 @@ export class Consumer {
   readonly #coordinator: CoordinatorLink | undefined;
   readonly #changed = new Signal();
   readonly #assignment = new Assignment();
-  readonly #undelivered = new Undelivered();
+  readonly #undelivered: Undelivered<ConsumerRecord<K, V>> = new Undelivered();
   readonly #rebalancer: Rebalancer;
   readonly #finder: PositionFinder;
   readonly #fetcher: Fetcher;
@@ -57,7 +57,7 @@ export class Consumer {
   #nextAutoCommitAt: number;
 
   /** @internal Consumers are made by `client.consumer()`. */
-  constructor(cluster: Cluster, options: ConsumerOptions, onClosed: () => void) {
+  constructor(cluster: Cluster, options: ConsumerOptions<K, V>, onClosed: () => void) {
     const settings = consumerSettings(options);
     const notify = (): void => this.#changed.notify();
     this.#cluster = cluster;
@@ -151,7 +151,7 @@ export class Consumer {
 
   /** The next records, waiting up to `timeoutMs` (default 1,000) for the first; empty when there are none, or after `wakeup`.
    * Throws a TimeoutError when the cluster has not been reached at all within `defaultTimeoutMs`. Rebalances happen in here. Records of one partition come in order. One `poll` at a time. */
-  async poll({ timeoutMs = 1_000 }: { readonly timeoutMs?: number } = {}): Promise<ConsumerRecord[]> {
+  async poll({ timeoutMs = 1_000 }: { readonly timeoutMs?: number } = {}): Promise<ConsumerRecord<K, V>[]> {
     this.#requireOpen();
     if (this.#isPolling) throw new OncillaError("INVALID_STATE", "poll: another poll is under way: wait for it");
     if (!this.#membership && this.#assignment.size === 0) {
@@ -166,7 +166,7 @@ export class Consumer {
   }
 
   /** All records, one at a time, for ever: leave the loop with `break`. `position` and `commit` count what was handed out. */
-  async *[Symbol.asyncIterator](): AsyncGenerator<ConsumerRecord, undefined, undefined> {
+  async *[Symbol.asyncIterator](): AsyncGenerator<ConsumerRecord<K, V>, undefined, undefined> {
     try {
       while (!this.#closing.signal.aborted) {
         this.#undelivered.add(await this.poll());
@@ -349,7 +349,7 @@ export class Consumer {
     this.#onClosed();
   }
 
-  async #poll(deadline: number): Promise<ConsumerRecord[]> {
+  async #poll(deadline: number): Promise<ConsumerRecord<K, V>[]> {
     for (;;) {
       const { count } = this.#changed;
       if (this.#isWoken || this.#isLeaving || this.#closing.signal.aborted) {
@@ -360,7 +360,10 @@ export class Consumer {
       this.#throwWhenUnreachable();
       await this.#advance();
       this.#finder.throwError();
-      const records = this.#fetcher.take(this.#settings.maxPollRecords);
+      const records = this.#fetcher.take(this.#settings.maxPollRecords) as ConsumerRecord<
+        unknown,
+        unknown
+      >[] as ConsumerRecord<K, V>[];
       this.#pump();
       this.#autoCommitWhenDue();
       const now = this.#clock.monotonic();

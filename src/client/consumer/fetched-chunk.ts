@@ -3,9 +3,10 @@
 import { ProtocolError } from "../../protocol/protocol-error.ts";
 import { batchesIn, type RecordBatch } from "../../protocol/records/batch.ts";
 import { readMarker } from "../../protocol/records/control.ts";
-import { OncillaError } from "../errors.ts";
+import { OncillaError, RecordDeserializationError } from "../errors.ts";
 import type { ConsumerRecord, TransactionMarker } from "../types.ts";
 import { type AbortedTransaction, AbortFilter } from "./abort-filter.ts";
+import type { Deserialize } from "./deserialize.ts";
 import { RecordCursor } from "./record-cursor.ts";
 
 /** Where a reader stands: the next offset, and the leader epoch of what it read last (-1: unknown). */
@@ -25,6 +26,7 @@ export interface ChunkOptions {
   readonly aborted: readonly AbortedTransaction[] | undefined;
   readonly checkCrcs: boolean;
   readonly onMarker?: ((marker: TransactionMarker) => void) | undefined;
+  readonly deserialize?: Deserialize | undefined;
 }
 
 export class FetchedChunk {
@@ -57,21 +59,21 @@ export class FetchedChunk {
     return last ? positionBehind(last, this.#options.start) : this.#options.start;
   }
 
-  /** Appends records to `target` until it holds `limit`. False when there are no more. Throws CORRUPT_DATA, also when called
-   * again: nothing behind the damage is handed out. */
+  /** Appends records to `target` until it holds `limit`. False when there are no more. Throws CORRUPT_DATA or
+   * DESERIALIZATION_FAILED, also when called again: nothing behind the damage is handed out. */
   take(target: ConsumerRecord[], limit: number): boolean {
     if (this.#damage) throw this.#damage;
     try {
       return this.#take(target, limit);
     } catch (error) {
-      if (!(error instanceof ProtocolError)) throw error;
-      this.#damage = this.#damaged(error);
-      throw this.#damage;
+      if (error instanceof ProtocolError) this.#damage = this.#damaged(error);
+      else if (error instanceof RecordDeserializationError) this.#damage = error;
+      throw this.#damage ?? error;
     }
   }
 
   #take(target: ConsumerRecord[], limit: number): boolean {
-    const { start } = this.#options;
+    const { start, deserialize } = this.#options;
     while (target.length < limit) {
       const cursor = this.#cursor ?? this.#openNext();
       if (!cursor) return false;
@@ -82,8 +84,8 @@ export class FetchedChunk {
       }
       // The fetch began inside the batch.
       if (record.offset < start.offset) continue;
+      target.push(deserialize ? deserialize(record) : record);
       this.#position = { offset: record.offset + 1, leaderEpoch: record.leaderEpoch };
-      target.push(record);
     }
     return true;
   }

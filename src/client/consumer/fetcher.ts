@@ -294,6 +294,7 @@ export class Fetcher {
         aborted: isFiltered ? (answer.abortedTransactions ?? []) : undefined,
         checkCrcs: this.#settings.checkCrcs,
         onMarker: this.#settings.onMarker,
+        deserialize: this.#settings.deserialize,
       }),
     );
   }

@@ -1,9 +1,14 @@
 import { OncillaError } from "../errors.ts";
+import type { RecordSerdes } from "../serde.ts";
 import type { IsolationLevel, TopicPartition, TransactionMarker } from "../types.ts";
 import type { Assignor } from "./assignor.ts";
 import { cooperativeStickyAssignor } from "./assignors/cooperative-sticky.ts";
+import { type Deserialize, deserializer } from "./deserialize.ts";
 
-export interface ConsumerOptions {
+export interface ConsumerOptions<K = Buffer, V = Buffer> {
+  /** What keys and values are, and how they are read. A record that cannot be read is a RecordDeserializationError of `poll`, once
+   * those before it are handed out. Default: bytes. */
+  readonly serdes?: RecordSerdes<K, V>;
   /** Needed for `subscribe` and for committing offsets. */
   readonly groupId?: string;
   /** Makes the membership static (KIP-345): a restart within the session timeout keeps the partitions. */
@@ -87,10 +92,12 @@ export interface ConsumerSettings {
   readonly defaultTimeoutMs: number;
   readonly rackId: string;
   readonly onMarker: ((marker: TransactionMarker) => void) | undefined;
+  /** Undefined to leave records as they are. */
+  readonly deserialize: Deserialize | undefined;
 }
 
 /** Throws INVALID_ARGUMENT where options make no sense. */
-export function consumerSettings(options: ConsumerOptions): ConsumerSettings {
+export function consumerSettings<K, V>(options: ConsumerOptions<K, V>): ConsumerSettings {
   const { groupId, autoCommit = false, maxPollIntervalMs = 300_000, maxPollRecords = 500 } = options;
   if (groupId === "") throw invalid("groupId must not be empty");
   if (groupId === undefined && (autoCommit || options.groupInstanceId !== undefined)) {
@@ -118,6 +125,7 @@ export function consumerSettings(options: ConsumerOptions): ConsumerSettings {
     defaultTimeoutMs: options.defaultTimeoutMs ?? 60_000,
     rackId: options.rackId ?? "",
     onMarker: options.onMarker,
+    deserialize: options.serdes && deserializer(options.serdes),
   };
 }
 

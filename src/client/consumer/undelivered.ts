@@ -1,21 +1,21 @@
-import type { ConsumerRecord, TopicPartition } from "../types.ts";
+import type { TopicPartition } from "../types.ts";
 
 /** Records that were polled and not handed out yet, while a consumer is iterated over. Pure. */
-export class Undelivered {
-  #records: readonly ConsumerRecord[] = [];
+export class Undelivered<R extends TopicPartition> {
+  #records: readonly R[] = [];
   #next = 0;
 
-  add(records: readonly ConsumerRecord[]): void {
+  add(records: readonly R[]): void {
     this.#records = [...this.#rest(), ...records];
     this.#next = 0;
   }
 
-  next(): ConsumerRecord | undefined {
+  next(): R | undefined {
     return this.#records[this.#next++];
   }
 
   /** The first one of a partition. */
-  firstOf({ topic, partition }: TopicPartition): ConsumerRecord | undefined {
+  firstOf({ topic, partition }: TopicPartition): R | undefined {
     for (let i = this.#next; i < this.#records.length; i++) {
       const record = this.#records[i];
       if (record?.partition === partition && record.topic === topic) return record;
@@ -24,7 +24,7 @@ export class Undelivered {
   }
 
   /** The first one of each partition. */
-  firsts(): ConsumerRecord[] {
+  firsts(): R[] {
     return this.#rest().filter((record) => this.firstOf(record) === record);
   }
 
@@ -42,16 +42,16 @@ export class Undelivered {
     this.#next = 0;
   }
 
-  #rest(): readonly ConsumerRecord[] {
+  #rest(): readonly R[] {
     return this.#records.slice(this.#next);
   }
 
-  #filter(isKept: (record: ConsumerRecord) => boolean): void {
+  #filter(isKept: (record: R) => boolean): void {
     this.#records = this.#rest().filter(isKept);
     this.#next = 0;
   }
 }
 
-function isIn(record: ConsumerRecord, partitions: readonly TopicPartition[]): boolean {
+function isIn(record: TopicPartition, partitions: readonly TopicPartition[]): boolean {
   return partitions.some(({ topic, partition }) => record.partition === partition && record.topic === topic);
 }

@@ -1,9 +1,13 @@
 import type { CompressionName } from "../../protocol/records/compression.ts";
 import { OncillaError } from "../errors.ts";
+import type { RecordSerdes } from "../serde.ts";
+import type { BytesLike } from "../types.ts";
 import type { Partitioner } from "./partitioner.ts";
 import { MAX_OPEN_BATCHES } from "./sequences.ts";
 
-export interface ProducerOptions {
+export interface ProducerOptions<K = BytesLike, V = BytesLike> {
+  /** What keys and values are, and how they become bytes. Default: bytes, or strings that go out as UTF-8. */
+  readonly serdes?: RecordSerdes<K, V>;
   /** Makes the producer transactional. One live producer per id: a newer one fences the older. */
   readonly transactionalId?: string;
   /** Each record is stored once and in order, whatever is retried. Default true with acks "all"; needs acks "all" and five requests in
@@ -51,7 +55,7 @@ export interface ProducerSettings {
 }
 
 /** Throws INVALID_ARGUMENT where options contradict each other. */
-export function producerSettings(options: ProducerOptions): ProducerSettings {
+export function producerSettings<K, V>(options: ProducerOptions<K, V>): ProducerSettings {
   const { transactionalId, acks = "all", idempotent = acks === "all", maxInFlight = 5 } = options;
   if (transactionalId !== undefined && (transactionalId === "" || !idempotent)) {
     throw invalid("a transactional producer needs a transactionalId that is not empty, and idempotence");

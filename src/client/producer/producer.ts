@@ -2,7 +2,9 @@ import type { Clock } from "../../platform/clock.ts";
 import { OncillaError } from "../errors.ts";
 import type { Cluster } from "../network/cluster.ts";
 import type { Lane } from "../network/lane.ts";
+import type { RecordSerdes } from "../serde.ts";
 import type {
+  BytesLike,
   ConsumerGroupMetadata,
   PartitionInfo,
   ProducerRecord,
@@ -24,10 +26,11 @@ import { type BatchControl, TransactionManager } from "./transaction-manager.ts"
  * Made by `client.producer()`. With a transactionalId: `initTransactions()` once, then `transaction(work)`, or
  * `beginTransaction()` … `commitTransaction()` or `abortTransaction()`.
  */
-export class Producer {
+export class Producer<K = BytesLike, V = BytesLike> {
   readonly #cluster: Cluster;
   readonly #clock: Clock;
   readonly #settings: ProducerSettings;
+  readonly #serdes: RecordSerdes<K, V> | undefined;
   readonly #lane: Lane;
   readonly #closing = new AbortController();
   readonly #accumulator: Accumulator;
@@ -40,7 +43,7 @@ export class Producer {
   #closed: Promise<void> | undefined;
 
   /** @internal Producers are made by `client.producer()`. */
-  constructor(cluster: Cluster, options: ProducerOptions, onClosed: () => void) {
+  constructor(cluster: Cluster, options: ProducerOptions<K, V>, onClosed: () => void) {
     const settings = producerSettings(options);
     const onSilentError = (error: OncillaError): void => {
       this.#silentError ??= error;
@@ -48,6 +51,7 @@ export class Producer {
     this.#cluster = cluster;
     this.#clock = cluster.platform.clock;
     this.#settings = settings;
+    this.#serdes = options.serdes;
     this.#onClosed = onClosed;
     this.#lane = cluster.openLane();
     const { signal } = this.#closing;
@@ -66,7 +70,7 @@ export class Producer {
   }
 
   /** Resolves when the record is acknowledged; waits first while the buffer is full. Rejects with an OncillaError. */
-  send(record: ProducerRecord): Promise<RecordMetadata> {
+  send(record: ProducerRecord<K, V>): Promise<RecordMetadata> {
     return new Promise((resolve, reject) => {
       const enqueue = (): void => {
         try {
@@ -81,7 +85,7 @@ export class Producer {
   }
 
   /** All of them, in order; resolves when each is acknowledged, rejects with the first error. */
-  sendAll(records: readonly ProducerRecord[]): Promise<RecordMetadata[]> {
+  sendAll(records: readonly ProducerRecord<K, V>[]): Promise<RecordMetadata[]> {
     return Promise.all(records.map((record) => this.send(record)));
   }
 
@@ -90,11 +94,11 @@ export class Producer {
    * `commitTransaction`, which throws the first of them. Does not wait when the buffer is full: ask `ready` now and then.
    * Throws at once when no record can be taken: outside of a transaction, after an error that needs an abort, when closed.
    */
-  enqueue(record: ProducerRecord, callback?: DeliveryCallback): void {
+  enqueue(record: ProducerRecord<K, V>, callback?: DeliveryCallback): void {
     if (this.#closed) throw closedError();
     this.#transactions?.requireOpen();
     checkRecord(record);
-    this.#topics.add(record.topic, record.partition, encodeRecord(record, this.#clock.now()), callback);
+    this.#topics.add(record.topic, record.partition, encodeRecord(record, this.#serdes, this.#clock.now()), callback);
   }
 
   /** Undefined while there is room in the buffer, else a promise to wait for before the next `enqueue`. */
@@ -151,7 +155,7 @@ export class Producer {
   }
 
   /** Begins, runs `work`, commits and gives its result; aborts and throws when `work` or the commit throws. */
-  async transaction<T>(work: (tx: Producer) => Promise<T>): Promise<T> {
+  async transaction<T>(work: (tx: Producer<K, V>) => Promise<T>): Promise<T> {
     const transactions = this.#requireTransactions();
     this.beginTransaction();
     try {

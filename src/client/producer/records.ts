@@ -1,17 +1,40 @@
 /** From what a caller gives to what goes into a batch. Pure. */
 import { OncillaError } from "../errors.ts";
+import type { RecordSerdes, Serde } from "../serde.ts";
 import type { BytesLike, ProducerRecord, RecordHeader } from "../types.ts";
 import type { EncodedRecord } from "./batch.ts";
 
 const NO_HEADERS: readonly RecordHeader[] = [];
 
-export function encodeRecord(record: ProducerRecord, now: number): EncodedRecord {
+/** Throws SERIALIZATION_FAILED. */
+export function encodeRecord<K, V>(
+  record: ProducerRecord<K, V>,
+  serdes: RecordSerdes<K, V> | undefined,
+  now: number,
+): EncodedRecord {
   return {
-    key: toBytes(record.key),
-    value: toBytes(record.value),
+    key: serdes?.key ? serialize(serdes.key, record.key, "key", record.topic) : toBytes(record.key as BytesLike),
+    value: serdes?.value
+      ? serialize(serdes.value, record.value, "value", record.topic)
+      : toBytes(record.value as BytesLike),
     headers: toHeaders(record.headers),
     timestamp: record.timestamp ?? now,
   };
+}
+
+function serialize<T>(
+  serde: Serde<T>,
+  value: T | null | undefined,
+  part: "key" | "value",
+  topic: string,
+): Uint8Array | null {
+  if (value === null || value === undefined) return null;
+  try {
+    return serde.serialize(value);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new OncillaError("SERIALIZATION_FAILED", `the ${part} of a record for ${topic}: ${reason}`, { cause });
+  }
 }
 
 function toBytes(value: BytesLike | null | undefined): Uint8Array | null {
@@ -30,14 +53,17 @@ function isHeaderList(headers: NonNullable<ProducerRecord["headers"]>): headers 
 }
 
 /** Throws INVALID_ARGUMENT for records that no broker would take. */
-export function checkRecord(record: ProducerRecord): void {
-  if (record.topic === "" || typeof record.topic !== "string") throw invalid("a record needs a topic");
-  const { partition, timestamp } = record;
+export function checkRecord({
+  topic,
+  partition,
+  timestamp,
+}: Pick<ProducerRecord, "topic" | "partition" | "timestamp">): void {
+  if (topic === "" || typeof topic !== "string") throw invalid("a record needs a topic");
   if (partition !== undefined && !(Number.isInteger(partition) && partition >= 0)) {
-    throw invalid(`partition ${partition} of a record for ${record.topic}: give a whole number from 0 on`);
+    throw invalid(`partition ${partition} of a record for ${topic}: give a whole number from 0 on`);
   }
   if (timestamp !== undefined && !(Number.isSafeInteger(timestamp) && timestamp >= 0)) {
-    throw invalid(`timestamp ${timestamp} of a record for ${record.topic}: give whole ms since 1970`);
+    throw invalid(`timestamp ${timestamp} of a record for ${topic}: give whole ms since 1970`);
   }
 }
 
