@@ -25,6 +25,9 @@ export interface ClientOptions {
   readonly retryBackoffMaxMs?: number;
   /** Metadata is read again after this long even when nothing failed. Default 300,000. */
   readonly metadataMaxAgeMs?: number;
+  /** A call that needs a topic fails with UNKNOWN_TOPIC_OR_PARTITION once brokers have said for so long that it does not exist.
+   * Default 5,000. */
+  readonly missingTopicTimeoutMs?: number;
   /** Default: Node's. */
   readonly platform?: Platform;
   /** Default: silent. */
@@ -50,6 +53,7 @@ export class Client {
       connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
       backoff: { baseMs: options.retryBackoffMs ?? 100, maxMs: options.retryBackoffMaxMs ?? 1_000 },
       metadataMaxAgeMs: options.metadataMaxAgeMs ?? 300_000,
+      missingTopicTimeoutMs: options.missingTopicTimeoutMs ?? 5_000,
       platform: options.platform ?? nodePlatform,
       logger: options.logger ?? silentLogger,
     });

@@ -129,6 +129,8 @@ export function mayBeTruncated(assigned: AssignedPartition, metadata: MetadataCa
 
 export class Assignment {
   #partitions = new Map<string, AssignedPartition>();
+  /** Chosen by the consumer's owner, and not by a group. */
+  isByHand: boolean = true;
 
   *[Symbol.iterator](): Iterator<AssignedPartition> {
     yield* this.#partitions.values();

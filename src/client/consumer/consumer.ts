@@ -94,6 +94,7 @@ export class Consumer<K = Buffer, V = Buffer> {
       throw new OncillaError("INVALID_STATE", "subscribe: partitions are assigned by hand: call unsubscribe() first");
     }
     const coordinator = this.#requireGroup();
+    this.#assignment.isByHand = false;
     this.#topics = [...new Set(topics)];
     this.#rebalancer.setSubscription(this.#topics, listener);
     this.#membership ??= this.#join(coordinator);
@@ -135,6 +136,7 @@ export class Consumer<K = Buffer, V = Buffer> {
       throw new OncillaError("INVALID_STATE", "assign: the consumer is subscribed: call unsubscribe() first");
     }
     // Positions are looked for at the next poll: a `seek` that follows right away says where to begin.
+    this.#assignment.isByHand = true;
     this.#assignment.set(partitions, "committed");
     this.#undelivered.keep(partitions);
     if (partitions.length > 0) this.#leftGroup = undefined;

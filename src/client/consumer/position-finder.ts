@@ -11,6 +11,7 @@ import { groupByTopic } from "../network/by-topic.ts";
 import type { Cluster } from "../network/cluster.ts";
 import type { Lane } from "../network/lane.ts";
 import { askOffsets, EARLIEST, LATEST, offsetError } from "../network/list-offsets.ts";
+import { MissingTopicWatch } from "../network/retry.ts";
 import type { TopicPartition, TopicPartitionOffset } from "../types.ts";
 import { type AssignedPartition, type Assignment, mayBeTruncated } from "./assignment.ts";
 import type { Position } from "./fetched-chunk.ts";
@@ -50,6 +51,7 @@ export class PositionFinder {
   #failure: Failure | undefined;
   #obstacle: OncillaError | undefined;
   #isClosed = false;
+  readonly #missing: MissingTopicWatch;
 
   constructor(
     cluster: Cluster,
@@ -67,6 +69,7 @@ export class PositionFinder {
     this.#committed = committed;
     this.#onChange = onChange;
     this.#alarm = new Alarm(this.#clock, () => this.pump());
+    this.#missing = new MissingTopicWatch({ ...cluster.options, clock: this.#clock });
   }
 
   /** Why positions that were asked for are not known yet. */
@@ -120,6 +123,7 @@ export class PositionFinder {
           if (this.#failures !== failures) return;
           this.#failures = 0;
           this.#obstacle = undefined;
+          this.#missing.note(undefined);
         },
         (error: unknown) => {
           if (!(error instanceof OncillaError)) throw error;
@@ -142,8 +146,16 @@ export class PositionFinder {
     for (const partition of partitions) partition.askAt = askAt;
     const fields = { partitions: partitions.map(({ name }) => name).join(), error: error.message };
     this.#cluster.options.logger.log("warn", "positions are not known yet", fields);
-    if (error.retriable || this.#failure) return;
-    this.#failure = { error, concerned: partitions.map((partition) => ({ partition, version: partition.version })) };
+    const told = this.#toTell(error);
+    if (!told || this.#failure) return;
+    const concerned = partitions.map((partition) => ({ partition, version: partition.version }));
+    this.#failure = { error: told, concerned };
+  }
+
+  /** What the owner has to know: all that asking again does not mend. A group looks after its topics itself. */
+  #toTell(error: OncillaError): OncillaError | undefined {
+    if (!error.retriable) return error;
+    return this.#assignment.isByHand ? this.#missing.note(error) : undefined;
   }
 
   async #findCommitted(partitions: readonly AssignedPartition[]): Promise<void> {

@@ -4,6 +4,7 @@ import { meansStaleMetadata } from "../../protocol/errors.ts";
 import { OncillaError } from "../errors.ts";
 import type { TopicPartition } from "../types.ts";
 import type { Cluster } from "./cluster.ts";
+import type { MetadataCache } from "./metadata-cache.ts";
 
 /** The answer about one partition, or the error that came instead. DISCONNECTED: its leader is unknown or did not answer. */
 export type LeaderAnswer<Q extends TopicPartition, A> =
@@ -19,7 +20,9 @@ export async function askLeaders<Q extends TopicPartition, A>(
   await learnTopics(cluster, queries);
   const byLeader = Map.groupBy(queries, ({ topic, partition }) => cluster.metadata.leaderOf(topic, partition));
   const answers = await Promise.all(
-    [...byLeader].map(([leader, asked]) => (leader === undefined ? unanswered(asked) : tryAsk(leader, asked, ask))),
+    [...byLeader].map(([leader, asked]) =>
+      leader === undefined ? withoutLeader(cluster.metadata, asked) : tryAsk(leader, asked, ask),
+    ),
   );
   const all = answers.flat();
   const stale = all.filter(({ error }) => error === "DISCONNECTED" || meansStaleMetadata(error));
@@ -43,6 +46,19 @@ async function tryAsk<Q extends TopicPartition, A>(
     if (error instanceof OncillaError && error.code === "DISCONNECTED") return unanswered(queries);
     throw error;
   }
+}
+
+function withoutLeader<Q extends TopicPartition>(
+  metadata: MetadataCache,
+  queries: readonly Q[],
+): { query: Q; error: "UNKNOWN_TOPIC_OR_PARTITION" | "DISCONNECTED" }[] {
+  return queries.map((query) => {
+    const { topic, partition } = query;
+    const isMissing = metadata.topic(topic)
+      ? !metadata.partition(topic, partition)
+      : metadata.errorOf(topic) === "UNKNOWN_TOPIC_OR_PARTITION";
+    return { query, error: isMissing ? "UNKNOWN_TOPIC_OR_PARTITION" : "DISCONNECTED" };
+  });
 }
 
 function unanswered<Q extends TopicPartition>(queries: readonly Q[]): { query: Q; error: "DISCONNECTED" }[] {

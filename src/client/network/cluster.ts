@@ -22,6 +22,7 @@ export interface ClusterOptions extends ConnectionOptions {
   readonly bootstrap: readonly Address[];
   readonly backoff: BackoffOptions;
   readonly metadataMaxAgeMs: number;
+  readonly missingTopicTimeoutMs: number;
   readonly logger: Logger;
 }
 
@@ -65,7 +66,8 @@ export class Cluster implements BrokerDirectory {
   /** For retry loops of an owner that ends with `signal`. */
   retryScope(signal: AbortSignal): RetryScope {
     const { clock, random } = this.platform;
-    return { clock, random, backoff: this.options.backoff, signal };
+    const { backoff, missingTopicTimeoutMs } = this.options;
+    return { clock, random, backoff, signal, missingTopicTimeoutMs };
   }
 
   /** Bootstrap addresses have negative node ids, as in other clients. */

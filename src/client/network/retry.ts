@@ -10,6 +10,8 @@ export interface RetryScope {
   readonly backoff: BackoffOptions;
   /** Aborted when the owner is closed: the loop ends with its reason. */
   readonly signal: AbortSignal;
+  /** How long brokers have to say without a break that a topic does not exist until they are believed. */
+  readonly missingTopicTimeoutMs: number;
 }
 
 /**
@@ -35,12 +37,14 @@ export function timedOut(message: string, lastError: OncillaError | undefined): 
   return new TimeoutError(lastError ? `${message}: ${lastError.message}` : message, { cause: lastError });
 }
 
-/** As `retrying`, for as long as it takes. `onRetry` learns what stood in the way. */
+/** As `retrying`, for as long as it takes. `onRetry` learns what stood in the way. What speaks of a topic that does not exist comes out
+ * once brokers have said so for long enough. */
 export async function retryLoop<T>(
   scope: RetryScope,
   attempt: () => Promise<T>,
   onRetry: (error: OncillaError) => void,
 ): Promise<T> {
+  const missing = new MissingTopicWatch(scope);
   for (let failures = 1; ; failures++) {
     scope.signal.throwIfAborted();
     try {
@@ -48,8 +52,36 @@ export async function retryLoop<T>(
     } catch (error) {
       if (!(error instanceof OncillaError) || !error.retriable) throw error;
       onRetry(error);
+      const isMissing = missing.note(error);
+      if (isMissing) throw isMissing;
       await sleep(scope.clock, backoffMs(scope.random, scope.backoff, failures), scope.signal);
     }
+  }
+}
+
+/** A topic that is not known yet may have been created a moment ago, or be about to. */
+export class MissingTopicWatch {
+  readonly #clock: Clock;
+  readonly #timeoutMs: number;
+  #since: number | undefined;
+
+  constructor({ clock, missingTopicTimeoutMs }: Pick<RetryScope, "clock" | "missingTopicTimeoutMs">) {
+    this.#clock = clock;
+    this.#timeoutMs = missingTopicTimeoutMs;
+  }
+
+  /** Takes notice of the last answer (undefined: no error). Gives what is to be told when a topic has been missing for too long. */
+  note(error: OncillaError | undefined): OncillaError | undefined {
+    if (error?.code !== "UNKNOWN_TOPIC_OR_PARTITION") {
+      this.#since = undefined;
+      return undefined;
+    }
+    const now = this.#clock.monotonic();
+    this.#since ??= now;
+    if (now - this.#since < this.#timeoutMs) return undefined;
+    this.#since = undefined;
+    const message = `${error.message}: brokers have said so for ${this.#timeoutMs} ms: create it first, with admin.createTopics()`;
+    return new OncillaError(error.code, message, { cause: error, retriable: true });
   }
 }
 

@@ -25,6 +25,7 @@ function scope(closing = new AbortController()): RetryScope {
     random: { ...seededRandom(1), float: () => 0.5 },
     backoff: { baseMs: 100, maxMs: 1_000 },
     signal: closing.signal,
+    missingTopicTimeoutMs: 2_000,
   };
 }
 
