@@ -25,6 +25,8 @@ dumper then reads that folder.
   --apache             against Apache Kafka itself, which proves the scenarios
   --kafka HOST:PORT    for the differential suite: an Apache Kafka that runs already, with the settings that
                        differential/brokers.ts gives its own
+  --seed N             of the differential suite's random sequences, and how many operations of each kind
+  --steps N
   --dump DIR           only lets the log dumper read a stopped broker's folder
   --list               the suites
   --help               this
@@ -37,11 +39,19 @@ const { values, positionals } = parseArgs({
     brokers: { type: "string" },
     apache: { type: "boolean", default: false },
     kafka: { type: "string" },
+    seed: { type: "string" },
+    steps: { type: "string" },
     dump: { type: "string" },
     list: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
 });
+
+function wholeNumber(name: "seed" | "steps"): number | undefined {
+  const text = values[name];
+  if (text === undefined || /^\d+$/.test(text)) return text === undefined ? undefined : Number(text);
+  throw new Error(`--${name} ${text}: expected a whole number`);
+}
 
 function startTarget(scratch: string): () => Promise<Target> {
   return async () => {
@@ -71,7 +81,11 @@ async function checkFolder(dataDir: string, expected: ReadonlyMap<string, number
 
 async function runSuites(names: readonly string[]): Promise<Session> {
   const scratch = mkdtempSync(join(tmpdir(), "oncilla-interop-"));
-  const session = new Session(startTarget(scratch), values.only, { kafka: values.kafka });
+  const session = new Session(startTarget(scratch), values.only, {
+    kafka: values.kafka,
+    seed: wholeNumber("seed"),
+    steps: wholeNumber("steps"),
+  });
   for (const name of names) await suites.get(name)?.run(session);
   if (names.length > 0 && session.rows.length === 0) throw new Error(`--only ${values.only}: no such scenario`);
   const stopped = await session.stop();

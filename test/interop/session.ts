@@ -37,6 +37,10 @@ export interface Target {
 export interface SuiteOptions {
   /** Of the differential suite: an Apache Kafka that runs already, instead of one of its own. */
   readonly kafka?: string | undefined;
+  /** Of its random sequences; default: one that no run had before. */
+  readonly seed?: number | undefined;
+  /** How many random operations, for each kind of sequence. */
+  readonly steps?: number | undefined;
 }
 
 export class Session {

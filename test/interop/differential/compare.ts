@@ -21,6 +21,8 @@ export interface Difference {
 export interface Comparison {
   readonly script: string;
   readonly steps: number;
+  /** What our broker was asked, and answered. */
+  readonly transcript: readonly Step[];
   readonly differences: readonly Difference[];
 }
 
@@ -33,13 +35,18 @@ const RECORDS_AGE_MS = 3_600_000;
 
 let runs = 0;
 
-export async function compare(script: Script, brokers: Brokers): Promise<Comparison> {
+/** Our side first. They share names that nobody else has. */
+export function openSides(brokers: Brokers): readonly [oncilla: Side, apache: Side] {
   const prefix = `d${process.pid.toString(36)}${Date.now().toString(36)}${(runs++).toString(36)}-`;
   // Not the present, so that a record's time and that of the brokers' clocks can be told apart.
   const epochMs = Date.now() - RECORDS_AGE_MS;
   const side = (name: SideName): Side => new Side(name, brokers[name], prefix, epochMs);
-  const [oncilla, apache] = await Promise.all([side("oncilla"), side("apache")].map((each) => play(script, each)));
-  return contrast(script.name, oncilla ?? [], apache ?? []);
+  return [side("oncilla"), side("apache")];
+}
+
+export async function compare(script: Script, brokers: Brokers): Promise<Comparison> {
+  const [oncilla = [], apache = []] = await Promise.all(openSides(brokers).map((side) => play(script, side)));
+  return contrast(script.name, oncilla, apache);
 }
 
 /** An error ends the script there, and is the last line of its transcript. */
@@ -54,7 +61,7 @@ async function play(script: Script, side: Side): Promise<readonly Step[]> {
   return side.transcript;
 }
 
-function contrast(script: string, oncilla: readonly Step[], apache: readonly Step[]): Comparison {
+export function contrast(script: string, oncilla: readonly Step[], apache: readonly Step[]): Comparison {
   const differences: Difference[] = [];
   const steps = Math.max(oncilla.length, apache.length);
   for (let i = 0; i < steps; i++) {
@@ -71,5 +78,5 @@ function contrast(script: string, oncilla: readonly Step[], apache: readonly Ste
     const intended = intendedDifferences.find(({ matches }) => matches(difference));
     differences.push({ ...difference, intended });
   }
-  return { script, steps, differences };
+  return { script, steps, transcript: oncilla, differences };
 }

@@ -4,10 +4,18 @@ import { startBrokers } from "./brokers.ts";
 import { differingParts } from "./canonical.ts";
 import { type Brokers, type Comparison, compare, type Difference } from "./compare.ts";
 import { intendedDifferences } from "./intended-differences.ts";
+import type { Subject } from "./random/generator.ts";
+import { groupSubject } from "./random/groups.ts";
+import { operationsFrom, play, shorten } from "./random/lockstep.ts";
+import { transactionSubject } from "./random/transactions.ts";
 import { scripts } from "./scripts/index.ts";
 
 /** Of the differences in one script: what follows one often follows from it. */
 const SHOWN = 4;
+/** Of random operations, for each subject. */
+const DEFAULT_STEPS = 200;
+/** Of one sequence, which has brokers' names of its own. */
+const SEQUENCE_STEPS = 40;
 
 export const differentialSuite: Suite = {
   about: "the same requests to both brokers, every answer compared",
@@ -21,6 +29,8 @@ export const differentialSuite: Suite = {
     };
     try {
       await runScripts(session, start);
+      await runRandom(session, start, transactionSubject);
+      await runRandom(session, start, groupSubject);
     } finally {
       await brokers?.stop();
     }
@@ -45,6 +55,28 @@ async function runScripts(session: Session, start: () => Promise<Brokers>): Prom
     if (unmet === 0 && stale.length > 0) throw new Error(`not met: ${stale.map(({ name }) => name).join(", ")}`);
     return [...met].map(([name, times]) => `${name} (${times})`).join(", ");
   });
+}
+
+async function runRandom<Operation, World>(
+  session: Session,
+  start: () => Promise<Brokers>,
+  subject: Subject<Operation, World>,
+): Promise<void> {
+  const { seed: firstSeed = Date.now() % 1_000_000, steps = DEFAULT_STEPS } = session.options;
+  for (let left = steps, seed = firstSeed; left > 0; left -= SEQUENCE_STEPS, seed++) {
+    const count = Math.min(left, SEQUENCE_STEPS);
+    await session.check("differential", `random ${subject.name}: --seed ${seed} --steps ${count}`, async () => {
+      const brokers = await start();
+      const operations = operationsFrom(subject, seed, count);
+      const comparison = await play(subject, operations, brokers);
+      if (comparison.differences.every(({ intended }) => intended)) return verdict(comparison);
+      const short = await shorten(subject, operations.slice(0, comparison.played), brokers);
+      const shortened = await play(subject, short, brokers);
+      const asked = shortened.transcript.map(({ question, answer }) => `  ${question}\n    ${JSON.stringify(answer)}`);
+      process.stdout.write(`${asked.join("\n")}\n`);
+      return verdict(shortened);
+    });
+  }
 }
 
 function verdict({ steps, differences }: Comparison): string {

@@ -110,6 +110,19 @@ export const producerScripts: readonly Script[] = [
     },
   },
   {
+    name: "init: the epoch before, when its successor has gone on",
+    async run(side) {
+      const topic = await side.createTopic("t");
+      await find(side, "transaction", "a");
+      const first = await init(side, "a");
+      const second = await init(side, "a", { as: first });
+      await addPartitions(side, "a", second, [[topic, 0]]);
+      await end(side, "a", second, "abort", { version: 4 });
+      await end(side, "a", first, "commit", { note: "of the epoch before, which has gone on" });
+      await init(side, "a", { as: first, note: "of the epoch before, which has gone on" });
+    },
+  },
+  {
     name: "init: a zombie asks while the rightful producer has a transaction open",
     async run(side) {
       const topic = await side.createTopic("t");

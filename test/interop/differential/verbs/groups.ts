@@ -23,6 +23,8 @@ export interface Member {
   readonly memberId: string;
   readonly generationId: number;
   readonly instanceId?: string;
+  /** Who leads the generation, as its JoinGroup said. */
+  readonly leaderId?: string;
 }
 
 export const outsider: Member = { memberId: "", generationId: -1 };
@@ -64,6 +66,7 @@ export async function join(side: Side, groupId: string, options: JoinOptions = {
   return {
     memberId: response.memberId,
     generationId: response.generationId,
+    leaderId: response.leader,
     ...(instanceId === undefined ? {} : { instanceId }),
   };
 }
