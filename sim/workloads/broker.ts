@@ -12,6 +12,8 @@ export function addBroker(world: World): Machine {
   const dice = world.dice("broker");
   const settings: BrokerOptions = {
     defaultPartitions: 2,
+    // A topic that was deleted must not be made again by somebody who only asks for it.
+    autoCreateTopics: false,
     offsetsTopicPartitions: dice.int(1, 3),
     transactionTopicPartitions: dice.int(1, 3),
     groupMinSessionTimeoutMs: 500,

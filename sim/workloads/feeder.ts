@@ -9,7 +9,9 @@ import { connect, pause } from "./workload.ts";
 
 export interface Feeder {
   readonly machines: readonly Machine[];
-  /** Enough was acknowledged, and the reader of committed records has seen all of that. */
+  /** Enough was acknowledged. */
+  isThrough(): boolean;
+  /** And the reader of committed records has seen all of that. */
   isDone(): boolean;
 }
 
@@ -22,10 +24,8 @@ export function feeder(
   const inTransactions = world.dice(`feeder of ${plan.topic}`).chance(0.5);
   const program = inTransactions ? produceInTransactions : produce;
   const machine = world.addMachine(`${plan.topic}-feed`, (process) => program(process, task));
-  return {
-    machines: [machine],
-    isDone: () => isProduced(task) && !machine.isRunning && isSeen(history, plan.topic),
-  };
+  const isThrough = (): boolean => isProduced(task) && !machine.isRunning;
+  return { machines: [machine], isThrough, isDone: () => isThrough() && isSeen(history, plan.topic) };
 }
 
 /** Whether the reader of committed records has seen all that was acknowledged, and counts. */

@@ -108,6 +108,7 @@ export class SimulatedNetwork {
   }
 
   #listen(life: Life, host: string, port: number, onConnection: (connection: Connection) => void): Promise<Listener> {
+    if (!life.step()) return new Promise(() => {});
     const name = `${life.host}:${port}`;
     if (this.#listeners.has(name)) return Promise.reject(new NetworkError("EADDRINUSE", `${name}: address in use`));
     const listener: OpenListener = { life, isOpen: true, onConnection };
@@ -127,6 +128,7 @@ export class SimulatedNetwork {
   #connect(life: Life, host: string, port: number, timeoutMs: number): Promise<Connection> {
     const name = `${host}:${port}`;
     return new Promise((resolve, reject) => {
+      if (!life.step()) return;
       const fail = (code: string, delayMs: number): void => {
         this.#trace?.note(life.host, `connect to ${name}: ${code}`);
         life.later(delayMs, () => reject(new NetworkError(code, `${name}: ${code}`)));

@@ -22,7 +22,6 @@ export class Checkpoints {
   readonly #options: CheckpointOptions;
   #snapshotOffsets: number[];
   #soundSnapshotOffset: number | undefined;
-  #logStartOffset = 0;
   #savedLogStartOffset = 0;
   #work: Promise<void> = Promise.resolve();
 
@@ -35,11 +34,6 @@ export class Checkpoints {
   /** Of the newest snapshot that the next start can go on from. */
   get soundSnapshotOffset(): number | undefined {
     return this.#soundSnapshotOffset;
-  }
-
-  /** False when a full disk kept the log start offset from being saved. */
-  get isLogStartSaved(): boolean {
-    return this.#savedLogStartOffset === this.#logStartOffset;
   }
 
   /** Resolves when everything handed over so far is done, or has failed. */
@@ -79,31 +73,32 @@ export class Checkpoints {
     }
   }
 
-  /** Makes the log start offset durable, and only then calls `removeFiles`: what was deleted does not come back. A full
-   * disk needs the room first. */
-  saveLogStart(offset: number, removeFiles: () => void = () => {}): void {
+  /** Makes the log start offset durable, or finds no room for it; then calls `onDone`. On a full disk `makeRoom` comes
+   * first. */
+  saveLogStart(offset: number, makeRoom: () => Promise<void>, onDone: (isSaved: boolean) => void): void {
     this.#queue(async () => {
-      const isSaved = await this.#writeLogStart(offset);
-      removeFiles();
-      if (!isSaved && !(await this.#writeLogStart(offset))) {
-        const { logger, folder } = this.#options;
-        logger.log("warn", "log start offset not saved: the disk is full", { folder, offset });
+      let isSaved = await this.#writeLogStart(offset);
+      if (!isSaved) {
+        await makeRoom();
+        isSaved = await this.#writeLogStart(offset);
       }
+      const { logger, folder } = this.#options;
+      if (!isSaved) logger.log("warn", "log start offset not saved: the disk is full", { folder, offset });
+      onDone(isSaved);
     });
   }
 
   /** False on a full disk. */
   async #writeLogStart(offset: number): Promise<boolean> {
-    this.#logStartOffset = Math.max(offset, this.#logStartOffset);
-    if (this.#savedLogStartOffset === this.#logStartOffset) return true;
+    if (offset <= this.#savedLogStartOffset) return true;
     const { topic, partition } = this.#options.topicPartition;
     try {
-      await this.#replace(LOG_START_FILE, `0\n1\n${topic} ${partition} ${this.#logStartOffset}\n`);
+      await this.#replace(LOG_START_FILE, `0\n1\n${topic} ${partition} ${offset}\n`);
     } catch (error) {
       if (isDiskFull(error)) return false;
       throw error;
     }
-    this.#savedLogStartOffset = this.#logStartOffset;
+    this.#savedLogStartOffset = offset;
     return true;
   }
 

@@ -293,6 +293,7 @@ describe("a record is found by its time", () => {
     append(log, { timestamp: 100, values: ["a", "b", "c"] });
     await durable(log);
     log.deleteRecordsBefore(2);
+    await log.flush();
     expect(find(0)).toBe(2);
   });
 

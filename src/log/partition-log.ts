@@ -74,7 +74,10 @@ export class PartitionLog {
   readonly #commit: GroupCommit;
   readonly #checkpoints: Checkpoints;
   #config: LogConfig;
+  /** Durable: what was shown of it does not come back by a power loss. */
   #logStartOffset: number;
+  /** Where the log start offset is being moved to; itself when it is not. */
+  #nextLogStartOffset: number;
   #highWatermark: number;
   #lastStableOffset: number;
   #sizeBytes: number;
@@ -151,6 +154,7 @@ export class PartitionLog {
     });
     this.compaction = new LogCompaction(this.#compactable(options, context));
     this.#logStartOffset = Math.max(logStartOffset, this.#segments.oldest.baseOffset);
+    this.#nextLogStartOffset = this.#logStartOffset;
     this.#epochs.truncateFromStart(this.#logStartOffset);
     this.#highWatermark = Math.max(recovered.durableOffset, this.#logStartOffset);
     this.#lastStableOffset = this.#logStartOffset;
@@ -310,8 +314,9 @@ export class PartitionLog {
     const { offset } = options;
     const unavailable = this.#unavailable();
     if (unavailable) return unavailable;
-    if (offset < this.#logStartOffset || offset > this.logEndOffset) {
-      const range = `${this.#logStartOffset} to ${this.logEndOffset}`;
+    const startOffset = Math.max(this.#logStartOffset, this.#segments.oldest.baseOffset);
+    if (offset < startOffset || offset > this.logEndOffset) {
+      const range = `${startOffset} to ${this.logEndOffset}`;
       return refuse("OFFSET_OUT_OF_RANGE", `${this.#name} holds the offsets ${range}, not ${offset}`);
     }
     const listsAborted = options.isolation === "read_committed";
@@ -364,29 +369,25 @@ export class PartitionLog {
     return { producerId, producerEpoch, firstOffset, lastTimestamp };
   }
 
-  /** Moves the log start offset; OFFSET_OUT_OF_RANGE above the high watermark. Going back does nothing. It survives a
-   * crash once `flush` has resolved. */
+  /** Has the log start offset moved to where it says; OFFSET_OUT_OF_RANGE above the high watermark. Going back does
+   * nothing. It is there, and durable, once `flush` has resolved, unless the disk was too full even for that. */
   deleteRecordsBefore(offset: number): { readonly ok: true; readonly logStartOffset: number } | LogRefusal {
     const unavailable = this.#unavailable();
     if (unavailable) return unavailable;
     if (offset > this.#highWatermark) {
       return refuse("OFFSET_OUT_OF_RANGE", `offset ${offset} is above the high watermark ${this.#highWatermark}`);
     }
-    if (offset > this.#logStartOffset) {
-      this.#moveLogStart(offset);
-      // Only then, so that no log ever ends below its start.
-      this.#commit.whenDurable(offset, (error) => {
-        if (!error) this.#checkpoints.saveLogStart(offset);
-      });
-      this.#removeExpired();
-    }
-    return { ok: true, logStartOffset: this.#logStartOffset };
+    // Only then, so that no log ever ends below its start.
+    this.#commit.whenDurable(offset, (error) => {
+      if (!error) this.#raiseLogStart(offset);
+    });
+    return { ok: true, logStartOffset: Math.max(offset, this.#nextLogStartOffset) };
   }
 
   /** Deletes what retention allows and forgets expired producers. To be called every half minute or so. */
   maintain(): void {
     if (this.#unavailable()) return;
-    this.#removeExpired();
+    this.#raiseLogStart(this.#expiredOffset());
     this.#producers.expire(this.#clock.now(), this.#config.producerIdExpirationMs);
   }
 
@@ -395,16 +396,14 @@ export class PartitionLog {
     this.#advance();
   }
 
-  /** Resolves when everything appended so far, and the log start offset, are durable, whatever the durability. */
+  /** Resolves when everything appended so far is durable, whatever the durability, and the log starts where it was asked to
+   * start. */
   async flush(): Promise<void> {
     await new Promise<void>((resolve, reject) => {
       this.#commit.whenDurable(this.logEndOffset, (error) => (error ? reject(error) : resolve()));
     });
     await this.#checkpoints.settled();
     if (this.#offlineReason) throw this.#offlineReason;
-    if (!this.#checkpoints.isLogStartSaved) {
-      throw new DiskError("ENOSPC", this.#folder, `${this.#name}: no room to save the log start offset`);
-    }
   }
 
   /** Stops cleanly: what is written becomes durable, and opening again scans nothing. A log that is offline only lets go
@@ -537,52 +536,93 @@ export class PartitionLog {
     this.#onAdvance();
   }
 
+  /** Moves the log's start up once that is durable, and removes the segments that then lie below. */
+  #raiseLogStart(offset: number): void {
+    if (offset <= this.#nextLogStartOffset) {
+      this.#removeDeleted();
+      return;
+    }
+    this.#nextLogStartOffset = offset;
+    this.#checkpoints.saveLogStart(
+      offset,
+      () => this.#makeRoom(offset),
+      (isSaved) => {
+        if (isSaved) this.#moveLogStart(offset);
+        else this.#nextLogStartOffset = this.#logStartOffset;
+        this.#removeDeleted();
+      },
+    );
+  }
+
   #moveLogStart(offset: number): void {
+    if (offset <= this.#logStartOffset) return;
     this.#logStartOffset = offset;
     this.#epochs.truncateFromStart(offset);
     this.#lastStableOffset = Math.max(this.#lastStableOffset, offset);
     this.#onAdvance();
   }
 
-  #removeExpired(): void {
-    // The next maintenance will do.
-    if (this.compaction.isSwapping) return;
+  /** Removes what lies below the log's start in full. */
+  #removeDeleted(): void {
     const removed: Segment[] = [];
+    while (this.#isRemovable(this.#logStartOffset)) removed.push(this.#takeOldest());
+    if (removed.length === 0) return;
+    for (const segment of removed) segment.remove();
+    this.#checkpoints.removeSnapshotsBelow(this.#segments.oldest.baseOffset);
+  }
+
+  /** On a full disk, where not even the log's start can be saved: removes what is to lie below it, one segment after the
+   * other. The log then starts with the oldest one that is there. */
+  async #makeRoom(offset: number): Promise<void> {
+    while (this.#isRemovable(offset)) {
+      this.#takeOldest().remove();
+      await this.#disk.syncFolder(this.#folder);
+      this.#moveLogStart(this.#segments.oldest.baseOffset);
+    }
+  }
+
+  /** Whether the oldest segment lies below `offset` in full and may go. */
+  #isRemovable(offset: number): boolean {
+    // The next maintenance will do.
+    if (this.#unavailable() || this.compaction.isSwapping) return false;
+    const { oldest } = this.#segments;
+    return oldest.isSealed && oldest.nextOffset <= offset && this.#mayGo(oldest);
+  }
+
+  /** What is not durable yet may still be all that the next start finds. */
+  #mayGo(segment: Segment): boolean {
+    return segment.nextOffset <= this.#commit.durableOffset && this.#segments.isSynced(segment);
+  }
+
+  #takeOldest(): Segment {
+    const segment = this.#segments.takeOldest();
+    this.#sizeBytes -= segment.sizeBytes;
+    this.#logger.log("info", "segment removed", { path: segment.path("log"), sizeBytes: segment.sizeBytes });
+    return segment;
+  }
+
+  /** Where the log may start by its retention. */
+  #expiredOffset(): number {
+    const now = this.#clock.now();
+    let offset = this.#logStartOffset;
+    let { sizeBytes } = this;
     try {
-      this.#takeExpired(removed);
+      const { active } = this.#segments;
+      if (active.sizeBytes > 0 && mustRoll(active, this.#config, now)) this.#roll();
+      for (const segment of this.#segments.sealed) {
+        const { latest: maxTimestamp } = this.#segments.timestampsOf(segment);
+        const { nextOffset } = segment;
+        const log = { sizeBytes, logStartOffset: offset };
+        if (!this.#mayGo(segment)) break;
+        if (!isExpired({ sizeBytes: segment.sizeBytes, nextOffset, maxTimestamp }, log, this.#config, now)) break;
+        offset = Math.max(offset, nextOffset);
+        sizeBytes -= segment.sizeBytes;
+      }
     } catch (error) {
       // The next maintenance tries again; until then the log only keeps more than it must.
       this.#unreadable(error as Error);
     }
-    if (removed.length === 0) return;
-    const { baseOffset } = this.#segments.oldest;
-    if (baseOffset > this.#logStartOffset) this.#moveLogStart(baseOffset);
-    this.#checkpoints.saveLogStart(baseOffset, () => this.#removeFiles(removed));
-    this.#checkpoints.removeSnapshotsBelow(baseOffset);
-  }
-
-  /** Takes the segments that may go out of the list. */
-  #takeExpired(removed: Segment[]): void {
-    const now = this.#clock.now();
-    const { active } = this.#segments;
-    if (active.sizeBytes > 0 && mustRoll(active, this.#config, now)) this.#roll();
-    // What is not durable yet may still be all that the next start finds.
-    const removableOffset = Math.min(this.#commit.durableOffset, this.#highWatermark);
-    for (let oldest = this.#segments.readyOldest(); oldest.isSealed; oldest = this.#segments.readyOldest()) {
-      const { sizeBytes, nextOffset, latest } = oldest;
-      const segment = { sizeBytes, nextOffset, maxTimestamp: latest.timestamp };
-      if (nextOffset > removableOffset || !this.#segments.isSynced(oldest)) return;
-      if (!isExpired(segment, this, this.#config, now)) return;
-      removed.push(this.#segments.takeOldest());
-      this.#sizeBytes -= sizeBytes;
-    }
-  }
-
-  #removeFiles(segments: readonly Segment[]): void {
-    for (const segment of segments) {
-      segment.remove();
-      this.#logger.log("info", "segment removed", { path: segment.path("log"), sizeBytes: segment.sizeBytes });
-    }
+    return offset;
   }
 
   async #leaveSnapshot(): Promise<void> {

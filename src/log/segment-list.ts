@@ -148,11 +148,6 @@ export class SegmentList {
     return found.sort((a, b) => a.firstOffset - b.firstOffset);
   }
 
-  /** The oldest segment, with indexes that can be used. */
-  readyOldest(): Segment {
-    return this.#ready(0);
-  }
-
   /** A segment with indexes that can be used. */
   #ready(index: number): Segment {
     const segment = defined(this.#segments[index]);

@@ -78,6 +78,7 @@ describe("the last stable offset", () => {
     append(log);
     await durable(log);
     log.deleteRecordsBefore(3);
+    await log.flush();
     expect([log.logStartOffset, log.lastStableOffset]).toEqual([3, 3]);
     await log.close();
     log = await fixture.open();

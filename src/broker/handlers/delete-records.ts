@@ -26,10 +26,11 @@ export function deleteRecordsHandler({ partitions }: BrokerServices): Handler<ty
     if (offset < HIGH_WATERMARK) return failed("OFFSET_OUT_OF_RANGE");
     const outcome = log.deleteRecordsBefore(offset === HIGH_WATERMARK ? log.highWatermark : offset);
     if (!outcome.ok) return failed(outcome.error);
-    // A start that a crash could move back would be no answer.
     await partitions.flush([partition]);
-    if (partition.isOffline) return failed("KAFKA_STORAGE_ERROR");
-    return { partitionIndex: index, lowWatermark: outcome.logStartOffset, errorCode: errorCodes.NONE };
+    const { logStartOffset } = log;
+    // Out of order, or the disk is too full to save where the log starts.
+    if (partition.isOffline || logStartOffset < outcome.logStartOffset) return failed("KAFKA_STORAGE_ERROR");
+    return { partitionIndex: index, lowWatermark: logStartOffset, errorCode: errorCodes.NONE };
   };
   return {
     api: deleteRecords,

@@ -415,6 +415,7 @@ describe("what is due", () => {
     add("a=2", "b=1");
     await seal(fixture, log);
     log.deleteRecordsBefore(2);
+    await log.flush();
     expect(log.compaction.status(0).firstDirtyOffset).toBe(2);
   });
 });
