@@ -7,15 +7,22 @@ export interface TopicStory {
   isDeleted: boolean;
   /** What somebody saw and should not have, each in a sentence. */
   readonly ghosts: string[];
+  /** How often it was. */
+  deletions: number;
 }
 
 /** A topic that was deleted is gone, with everything in it, also when another one takes its name. */
 export class DeletedStaysDeleted implements Invariant {
   readonly name = "deleted stays deleted";
+  readonly promise = "a topic that was deleted is gone, with all that was in it, also when another takes its name";
   readonly #story: TopicStory;
 
   constructor(story: TopicStory) {
     this.#story = story;
+  }
+
+  examined(): number {
+    return this.#story.deletions;
   }
 
   *violations({ stored }: Evidence): Iterable<string> {

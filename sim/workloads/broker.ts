@@ -17,6 +17,7 @@ export function addBroker(world: World): Machine {
     offsetsTopicPartitions: dice.int(1, 3),
     transactionTopicPartitions: dice.int(1, 3),
     groupMinSessionTimeoutMs: 500,
+    retentionCheckIntervalMs: dice.pick([500, 5_000, 30_000]),
     groupInitialRebalanceDelayMs: dice.pick([0, 0, 300]),
     transactionMaxTimeoutMs: 60_000,
     topicDefaults: {

@@ -1,4 +1,5 @@
 import { idempotentProducers } from "./idempotent.ts";
+import { journal } from "./journal.ts";
 import { pipeline } from "./pipeline.ts";
 import { seasons } from "./seasons.ts";
 import { sink } from "./sink.ts";
@@ -6,7 +7,15 @@ import { transactions } from "./transactions.ts";
 import { wordCount } from "./word-count.ts";
 import type { Workload, WorkloadContext, WorkloadFactory } from "./workload.ts";
 
-const factories: readonly WorkloadFactory[] = [idempotentProducers, transactions, pipeline, wordCount, sink, seasons];
+const factories: readonly WorkloadFactory[] = [
+  idempotentProducers,
+  transactions,
+  pipeline,
+  wordCount,
+  sink,
+  seasons,
+  journal,
+];
 
 /** Each world does one or two things, not all: more worlds fit into the same time, and each is easier to follow. */
 export function drawWorkloads(context: WorkloadContext): Workload[] {

@@ -19,7 +19,7 @@ interface Task {
 
 export function seasons({ world }: WorkloadContext): Workload {
   const dice = world.dice("workload seasons");
-  const story: TopicStory = { topic: TOPIC, isDeleted: false, ghosts: [] };
+  const story: TopicStory = { topic: TOPIC, isDeleted: false, ghosts: [], deletions: 0 };
   const task: Task = { world, story, goal: dice.int(2, 6), progress: { seasons: 0 } };
   return {
     name: "seasons",
@@ -92,6 +92,7 @@ class Season {
       await this.#remove();
     }
     this.#task.story.isDeleted = true;
+    this.#task.story.deletions++;
     if ((await this.#admin.listTopics()).includes(TOPIC)) this.#saw(`${TOPIC} is listed after its deletion`);
     this.#task.progress.seasons++;
   }

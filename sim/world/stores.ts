@@ -1,5 +1,5 @@
 /** State stores on a simulated machine: they outlive the process, and at a power loss fall back to one of the last commits. */
-import { digestOf, type StoreCommit } from "../../src/cli/verify/check/streams-invariants.ts";
+import { contentsOf, type StoreCommit } from "../../src/cli/verify/check/streams-invariants.ts";
 import {
   type ChangelogPosition,
   memoryEngines,
@@ -63,6 +63,6 @@ export class StoreDisk {
     const entries = [...engine.range()];
     const snapshots = this.#snapshots.get(path) ?? [];
     this.#snapshots.set(path, [...snapshots.slice(-MAX_LOST_COMMITS), { entries, position }]);
-    this.commits.push({ host, path, position, digest: digestOf(entries) });
+    this.commits.push({ host, path, position, contents: contentsOf(entries) });
   }
 }

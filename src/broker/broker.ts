@@ -20,7 +20,6 @@ import { createRouter } from "./router.ts";
 
 /** In memory there is only one folder. */
 const MEMORY_FOLDER = "memory";
-const MAINTENANCE_MS = 30_000;
 /** How long clients have to take their last replies when the broker stops. */
 const FAREWELL_MS = 1000;
 
@@ -147,7 +146,7 @@ export class Broker {
   }
 
   #maintain(): void {
-    this.#maintenance = this.#platform.clock.setTimer(MAINTENANCE_MS, () => {
+    this.#maintenance = this.#platform.clock.setTimer(this.#config.retentionCheckIntervalMs, () => {
       this.#core.partitions.maintain();
       this.#maintain();
     });

@@ -65,6 +65,8 @@ export interface BrokerOptions {
   readonly cleanerDedupeBufferBytes?: number;
   /** How much the cleaner reads and writes a second at most. Default: no limit. */
   readonly cleanerIoBytesPerSecond?: number;
+  /** How often is looked for segments past their retention and for producers that have expired, ms. Default 30,000. */
+  readonly retentionCheckIntervalMs?: number;
   /** The largest request that is taken. Default 100 MiB. */
   readonly maxRequestBytes?: number;
   /** Connections at a time, and those from one address; more are refused. Default: any number. */
@@ -114,6 +116,7 @@ export interface BrokerConfig {
   readonly cleanerBackoffMs: number;
   readonly cleanerDedupeBufferBytes: number;
   readonly cleanerIoBytesPerSecond: number;
+  readonly retentionCheckIntervalMs: number;
   readonly maxRequestBytes: number;
   readonly maxConnections: number;
   readonly maxConnectionsPerAddress: number;
@@ -178,6 +181,7 @@ const checks: Checks<Omit<BrokerConfig, "listeners">> = {
   cleanerBackoffMs: withDefault(15_000, wholeNumber(1, INT_MAX)),
   cleanerDedupeBufferBytes: withDefault(128 * MIB, wholeNumber(1024, INT_MAX)),
   cleanerIoBytesPerSecond: withDefault(Number.MAX_SAFE_INTEGER, wholeNumber(1024, Number.MAX_SAFE_INTEGER)),
+  retentionCheckIntervalMs: withDefault(30_000, wholeNumber(1, INT_MAX)),
   maxRequestBytes: withDefault(100 * MIB, wholeNumber(1024, INT_MAX)),
   maxConnections: withDefault(INT_MAX, wholeNumber(1, INT_MAX)),
   maxConnectionsPerAddress: withDefault(INT_MAX, wholeNumber(1, INT_MAX)),

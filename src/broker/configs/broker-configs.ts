@@ -139,6 +139,12 @@ function ownSettings(config: BrokerConfig, endpoints: readonly Endpoint[]): Brok
       value: String(config.cleanerIoBytesPerSecond),
       documentation: "How much the cleaner reads and writes a second.",
     },
+    number(
+      "log.retention.check.interval.ms",
+      "long",
+      config.retentionCheckIntervalMs,
+      "How often is looked for segments past their retention.",
+    ),
     number("socket.request.max.bytes", "int", config.maxRequestBytes, "The largest request."),
     number("max.connections", "int", config.maxConnections, "Connections at a time."),
     number("max.connections.per.ip", "int", config.maxConnectionsPerAddress, "Connections from one address."),

@@ -2,7 +2,7 @@ import { cpSync, existsSync, globSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { nodePlatform } from "../../platform/node/index.ts";
 import { sqliteEngines } from "../../streams/stores/sqlite-engine.ts";
-import { digestOf, type StoreCommit } from "./check/streams-invariants.ts";
+import { contentsOf, type StoreCommit } from "./check/streams-invariants.ts";
 
 /** What the workers' stores held whenever one of them had died, and at the end. */
 export class StoreSnapshots {
@@ -47,7 +47,7 @@ export class StoreSnapshots {
       const position = engine.position();
       if (!position) return [];
       const host = path.split("/")[0] ?? path;
-      return [{ host, path: `${dirname(path)}/${this.#store}`, position, digest: digestOf(engine.range()) }];
+      return [{ host, path: `${dirname(path)}/${this.#store}`, position, contents: contentsOf(engine.range()) }];
     } finally {
       engine.close();
     }
