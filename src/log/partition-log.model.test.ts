@@ -180,6 +180,8 @@ class Run {
       await this.#do(step);
       this.#checkState();
       await settle(step.turns);
+      // Syncs have ended meanwhile, and the log's start has moved.
+      this.#checkState();
     }
     await this.#reopen(async () => this.#log.close());
     this.#checkAll();
