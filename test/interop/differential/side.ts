@@ -63,8 +63,7 @@ export class Side {
   }
 
   async createTopic(name: string, partitions = 1, configs: Readonly<Record<string, string>> = {}): Promise<RawTopic> {
-    const session = await RawSession.open(this.#address);
-    try {
+    return this.quietly(async (session) => {
       const topic = await session.createTopic(this.unique(name), partitions, configs);
       for (let partition = 0; partition < partitions; partition++) {
         await this.until(`${name}-${partition} has a leader`, async () => {
@@ -73,6 +72,14 @@ export class Side {
         });
       }
       return topic;
+    });
+  }
+
+  /** What leads to where the script begins: no steps. */
+  async quietly<T>(work: (session: RawSession) => Promise<T>): Promise<T> {
+    const session = await RawSession.open(this.#address);
+    try {
+      return await work(session);
     } finally {
       session.close();
     }

@@ -1,4 +1,5 @@
 import type { Script } from "../compare.ts";
+import { exhaustion } from "./exhaustion.ts";
 import { fetchSessions } from "./fetch-sessions.ts";
 import { fetches } from "./fetches.ts";
 import { groups } from "./groups.ts";
@@ -13,6 +14,7 @@ export const scripts: readonly Script[] = [
   ...transactionsV2,
   ...classicTransactions,
   ...producerScripts,
+  ...exhaustion,
   ...operators,
   ...fetches,
   ...fetchSessions,
