@@ -291,14 +291,14 @@ export class Segment {
     for (const kind of SEGMENT_FILE_KINDS) this.#disk.remove(this.path(kind));
   }
 
-  /** Gives its files, all of which must be there, another suffix; open handles stay good. */
+  /** Gives its files, all of which must be there, another suffix, the log's last; open handles stay good. */
   moveTo(suffix: string): void {
     const path = this.path("log");
     this.#suffix = suffix;
-    this.#disk.rename(path, this.path("log"));
     this.#offsetIndex.entries.moveTo(this.path("index"));
     this.#timeIndex.entries.moveTo(this.path("timeindex"));
     this.abortedIndex.entries.moveTo(this.path("txnindex"));
+    this.#disk.rename(path, this.path("log"));
   }
 
   #indexes(): readonly (OffsetIndex | TimeIndex | AbortedIndex)[] {

@@ -1,7 +1,6 @@
 import { ProtocolError } from "../../protocol/protocol-error.ts";
 import type { RecordBatch } from "../../protocol/records/batch.ts";
 import { decompress } from "../../protocol/records/compression.ts";
-import type { AbortedEntry } from "../aborted-index.ts";
 import { emptied, withRecords } from "./batch-rewriting.ts";
 import type { CleanedTransactions } from "./cleaned-transactions.ts";
 import type { OffsetMap } from "./offset-map.ts";
@@ -23,8 +22,6 @@ export interface CleaningRules {
   readonly lastOfProducers: ReadonlyMap<number, LastOfProducer>;
   readonly now: number;
   readonly deleteRetentionMs: number;
-  /** An aborted transaction whose marker stays, and batches of it. */
-  readonly onAborted: (entry: AbortedEntry) => void;
 }
 
 /**
@@ -51,10 +48,8 @@ export class BatchCleaner {
   }
 
   #cleanMarker(batch: RecordBatch, mustStay: boolean): RecordBatch | undefined {
-    const { transactions, onAborted, now } = this.#rules;
-    const { isDone, aborted } = transactions.marker(batch);
-    if (aborted) onAborted(aborted);
-    if (!isDone) return batch;
+    const { transactions, now } = this.#rules;
+    if (!transactions.isDone(batch)) return batch;
     const { recordCount, deleteHorizonMs } = batch;
     if (recordCount === 0) return mustStay ? batch : undefined;
     if (deleteHorizonMs === undefined) {

@@ -12,13 +12,14 @@ const SYNC_BYTES = 16 * 1024 * 1024;
 
 /**
  * Writes what stays of neighbouring segments into one in their place, durable and not yet in the log. Resolves with
- * undefined when there is nothing to replace. Never without batches: the last one stays, emptied if need be, so that readers
- * find their way over the end, and the segment's end is known from itself.
+ * undefined when there is nothing to replace. It is never without batches: the last one stays, emptied if need be, so that
+ * readers find their way over the end, and the segment's end is known from itself. Its aborted index is empty, like what an
+ * entry would hide: one that outlived its marker would hide what the producer committed later.
  */
 export async function cleanSegments(
   log: CompactableLog,
   group: readonly Segment[],
-  rules: Omit<CleaningRules, "onAborted">,
+  rules: CleaningRules,
   options: CompactionOptions,
   signal: AbortSignal,
 ): Promise<Segment | undefined> {
@@ -26,8 +27,7 @@ export async function cleanSegments(
   if (!last) return undefined;
   const cleaned = Segment.create(log.disk, log.folder, defined(group[0]).baseOffset, CLEANED_SUFFIX);
   try {
-    const onAborted: CleaningRules["onAborted"] = (entry) => cleaned.abortedIndex.append(entry);
-    const writing = new Writing(log, cleaned, new BatchCleaner({ ...rules, onAborted }), options, signal);
+    const writing = new Writing(log, cleaned, new BatchCleaner(rules), options, signal);
     for (const segment of group) {
       rules.transactions.expect(log.segments.abortedIn(segment.baseOffset, segment.nextOffset));
       await writing.take(segment, segment === last);

@@ -6,35 +6,18 @@ import type { RecordBatch } from "../../protocol/records/batch.ts";
 import { readMarker } from "../../protocol/records/control.ts";
 import type { AbortedEntry } from "../aborted-index.ts";
 
-interface Aborting {
-  readonly entry: AbortedEntry;
-  /** A batch of it is still in the log. */
-  isSeen: boolean;
-}
-
-export interface MarkerVerdict {
-  /** Nothing of its transaction is left in front of it. */
-  readonly isDone: boolean;
-  /** Of the aborted transaction that it ends, when that must stay in the index: as long as any of its batches. */
-  readonly aborted?: AbortedEntry;
-}
-
-const NOT_DONE: MarkerVerdict = { isDone: false };
-const DONE: MarkerVerdict = { isDone: true };
-
 export class CleanedTransactions {
   /** Aborted transactions that the pass has not come to, by first offset. */
   #upcoming: AbortedEntry[] = [];
-  /** By producer id. */
-  readonly #aborting = new Map<number, Aborting>();
-  readonly #committing = new Set<number>();
+  /** Those it is in, by producer id. */
+  readonly #aborting = new Map<number, AbortedEntry>();
+  /** Producers of whose current transaction there is a batch, whatever comes of it. */
+  readonly #seen = new Set<number>();
 
   /** Aborted transactions that overlap the next stretch of the log, those that were told before among them. */
   expect(entries: readonly AbortedEntry[]): void {
-    const isNew = (entry: AbortedEntry): boolean =>
-      this.#aborting.get(entry.producerId)?.entry.firstOffset !== entry.firstOffset &&
-      !this.#upcoming.some((known) => known.producerId === entry.producerId && known.firstOffset === entry.firstOffset);
-    this.#upcoming.push(...entries.filter(isNew));
+    const known = new Set([...this.#upcoming, ...this.#aborting.values()].map(nameOf));
+    this.#upcoming.push(...entries.filter((entry) => !known.has(nameOf(entry))));
     this.#upcoming.sort((a, b) => a.firstOffset - b.firstOffset);
   }
 
@@ -42,30 +25,28 @@ export class CleanedTransactions {
   isAborted(batch: RecordBatch): boolean {
     if (!batch.isTransactional) return false;
     this.#reach(batch.lastOffset);
-    const aborting = this.#aborting.get(batch.producerId);
-    if (aborting) aborting.isSeen = true;
-    else this.#committing.add(batch.producerId);
-    return aborting !== undefined;
+    this.#seen.add(batch.producerId);
+    return this.#aborting.has(batch.producerId);
   }
 
-  /** Takes in a control batch. */
-  marker(batch: RecordBatch): MarkerVerdict {
+  /** Takes in a control batch; true when nothing of its transaction is left in front of it. */
+  isDone(batch: RecordBatch): boolean {
     this.#reach(batch.lastOffset);
     // Apache Kafka's compaction empties control batches that it keeps for their offset.
-    if (batch.recordCount === 0) return DONE;
-    if (!readMarker(batch)) return NOT_DONE;
-    const { producerId } = batch;
-    const aborting = this.#aborting.get(producerId);
-    this.#aborting.delete(producerId);
-    const wasCommitting = this.#committing.delete(producerId);
-    if (aborting?.isSeen) return { isDone: false, aborted: aborting.entry };
-    return wasCommitting ? NOT_DONE : DONE;
+    if (batch.recordCount === 0) return true;
+    if (!readMarker(batch)) return false;
+    this.#aborting.delete(batch.producerId);
+    return !this.#seen.delete(batch.producerId);
   }
 
   #reach(offset: number): void {
     for (let entry = this.#upcoming[0]; entry && entry.firstOffset <= offset; entry = this.#upcoming[0]) {
       this.#upcoming.shift();
-      this.#aborting.set(entry.producerId, { entry, isSeen: false });
+      this.#aborting.set(entry.producerId, entry);
     }
   }
+}
+
+function nameOf({ producerId, firstOffset }: AbortedEntry): string {
+  return `${producerId} ${firstOffset}`;
 }

@@ -1,5 +1,6 @@
 // A log that is compacted, in a test's hands.
 
+import { assert } from "../../platform/assert.ts";
 import { batchesIn, RecordBatch } from "../../protocol/records/batch.ts";
 import { RecordBatchBuilder } from "../../protocol/records/builder.ts";
 import { decodeRecords } from "../../protocol/records/record.ts";
@@ -67,6 +68,7 @@ export function contents(log: PartitionLog): string[] {
   const found: string[] = [];
   for (let offset = log.logStartOffset; offset < log.highWatermark; ) {
     const { records } = read(log, { offset, maxBytes: 1 });
+    assert(records.length > 0, `a reader at offset ${offset} does not get on`);
     for (const batch of batchesIn(records)) {
       offset = batch.nextOffset;
       if (batch.recordCount === 0) found.push(`[${batch.baseOffset}-${batch.lastOffset}]`);

@@ -126,15 +126,23 @@ describe("records", () => {
     expect(baseOffsetsIn(read(log))).toEqual([0, 1]);
   });
 
-  it("the last batch stays without its records, so that readers get over the end", async () => {
+  it("the last batch of a segment stays, if need be without them, so that readers get over its end (fault 15)", async () => {
+    await openLog({ segmentBytes: keyedBatch({ entries: ["a=1"] }).sizeBytes });
+    for (const entry of ["a=1", "b=1", "a=2", "b=2"]) add(entry);
+    expect(await compact()).toEqual(["[0-0]", "[1-1]", "2:a=2", "3:b=2"]);
+    expect(baseOffsetsIn(read(log, { offset: 1 }))[0]).toBe(1);
+  });
+
+  it("when all of them are gone, a reader comes to the end all the same (fault 15)", async () => {
     transact(1, 0, "a=1");
     mark(log, "abort", 1);
-    add("b=1");
-    transact(2, 0, "b=2");
-    mark(log, "abort", 2);
     await compact();
+    fixture.clock.timeMs += 2 * fixture.config.producerIdExpirationMs;
     log.maintain();
-    expect(contents(log).at(-1)).toBe("4:abort");
+    await log.compaction.run(0, compactionOptions(fixture));
+    await log.compaction.run(0, compactionOptions(fixture));
+    expect(contents(log)).toEqual(["1:abort"]);
+    expect(log.logEndOffset).toBe(2);
   });
 });
 
@@ -234,7 +242,7 @@ describe("transactions", () => {
     expect(await compact()).toEqual(["2:b=1", "3:a=2", "4:commit", "5:c=1", "6:d=1"]);
   });
 
-  it("the aborted index loses a transaction with its last batch, or later ones of the producer would look aborted", async () => {
+  it("nothing in the aborted index outlives its marker, or later transactions of the producer would look aborted", async () => {
     transact(1, 0, "a=1");
     mark(log, "abort", 1);
     transact(1, 1, "b=1");
@@ -249,6 +257,22 @@ describe("transactions", () => {
     expect(await compact()).toEqual(["2:b=1", "3:commit", "4:c=1", "5:d=1", "6:e=1"]);
     expect(read(log, { isolation: "read_committed" }).abortedTransactions).toEqual([]);
     expect(valuesOf(consume(log, "read_committed"))).toEqual(["1", "1", "1", "1"]);
+  });
+
+  it("one of which only an emptied batch is left keeps its marker: it would be open after a start (fault 16)", async () => {
+    transact(1, 0, "a=1");
+    mark(log, "abort", 1);
+    for (const entry of ["b=1", "c=1", "d=1"]) {
+      add(entry);
+      await compact();
+      fixture.clock.timeMs += 2 * DELETE_RETENTION_MS;
+    }
+    expect(contents(log).slice(0, 2)).toEqual(["[0-0]", "1:abort"]);
+    await log.close();
+    for (const name of fixture.files("snapshot")) fixture.save(name, Buffer.from("damaged"));
+    log = await fixture.open();
+    expect(log.lastStableOffset).toBe(log.logEndOffset);
+    expect(log.openTransaction(1)).toBeUndefined();
   });
 
   it("one whose marker stands behind what is compacted", async () => {

@@ -28,7 +28,7 @@ export async function mapKeys(
         let bytes = 0;
         for (const batch of scan.next()) {
           bytes += batch.sizeBytes;
-          if (batch.isControl) transactions.marker(batch);
+          if (batch.isControl) transactions.isDone(batch);
           else if (!transactions.isAborted(batch)) {
             const refused = mapBatch(batch, fromOffset, map);
             if (refused !== undefined) return refused;

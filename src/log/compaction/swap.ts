@@ -13,7 +13,7 @@ import type { Logger } from "../../platform/logger.ts";
 import { BatchWindow } from "../batch-window.ts";
 import { LogCorruptionError } from "../log-corruption-error.ts";
 import type { Segment } from "../segment.ts";
-import { parseSegmentFileName, SEGMENT_FILE_KINDS, segmentFileName } from "../segment-files.ts";
+import { parseSegmentFileName, SEGMENT_FILE_KINDS } from "../segment-files.ts";
 import type { CompactableLog } from "./compactable-log.ts";
 
 export const CLEANED_SUFFIX = ".cleaned";
@@ -45,33 +45,40 @@ export async function swapIn(log: CompactableLog, cleaned: Segment): Promise<voi
  * before a log's folder is looked into. */
 export async function finishSwaps(disk: Disk, folder: string, logger: Logger): Promise<void> {
   const names = disk.list(folder);
-  const unfinished = names.filter((name) => /\.(cleaned|swap|deleted)$/.test(name));
-  if (unfinished.length === 0) return;
+  if (!names.some((name) => /\.(cleaned|swap|deleted)$/.test(name))) return;
   const swaps = names.flatMap((name) => {
-    const file = name.endsWith(SWAP_SUFFIX) ? parseSegmentFileName(name.slice(0, -SWAP_SUFFIX.length)) : undefined;
-    return file?.kind === "log"
-      ? [{ baseOffset: file.offset, nextOffset: nextOffsetIn(disk, `${folder}/${name}`) }]
-      : [];
+    const file = swapFile(name);
+    return file?.kind === "log" ? [{ ...file, nextOffset: nextOffsetIn(disk, `${folder}/${name}`) }] : [];
   });
+  // Those whose indexes can be relied on: all are there, as they were synced. Else they are built anew when needed.
+  const whole = swaps.filter(({ offset }) => names.filter((name) => swapFile(name)?.offset === offset).length === 4);
+  const isKept = (name: string): boolean => {
+    const file = swapFile(name);
+    return file?.kind === "log" || whole.some(({ offset }) => offset === file?.offset);
+  };
+  const isSuperseded = (name: string): boolean => {
+    const file = parseSegmentFileName(name);
+    if (!file || !SEGMENT_FILE_KINDS.includes(file.kind)) return false;
+    return swaps.some(({ offset, nextOffset }) => file.offset >= offset && file.offset < nextOffset);
+  };
   for (const name of names) {
-    const isSuperseded = swaps.some((swap) => isPartOf(name, swap.baseOffset, swap.nextOffset));
-    const isSwapLog = name.endsWith(`.log${SWAP_SUFFIX}`);
-    if (isSuperseded || (unfinished.includes(name) && !isSwapLog)) disk.remove(`${folder}/${name}`);
+    const isLeft = /\.(cleaned|swap|deleted)$/.test(name) && !isKept(name);
+    if (isLeft || isSuperseded(name)) disk.remove(`${folder}/${name}`);
   }
   await disk.syncFolder(folder);
-  for (const { baseOffset, nextOffset } of swaps) {
-    const path = `${folder}/${segmentFileName(baseOffset, "log")}`;
-    disk.rename(`${path}${SWAP_SUFFIX}`, path);
-    logger.log("info", "compaction finished that was interrupted", { path, nextOffset });
-  }
+  // The log's name last, which says that there is something to finish.
+  const kept = names
+    .filter(isKept)
+    .sort((a, b) => Number(swapFile(a)?.kind === "log") - Number(swapFile(b)?.kind === "log"));
+  for (const name of kept) disk.rename(`${folder}/${name}`, `${folder}/${name.slice(0, -SWAP_SUFFIX.length)}`);
   await disk.syncFolder(folder);
+  for (const { offset, nextOffset } of swaps) {
+    logger.log("info", "compaction finished that was interrupted", { folder, baseOffset: offset, nextOffset });
+  }
 }
 
-/** Whether a file belongs to a segment that begins within an offset range. */
-function isPartOf(name: string, fromOffset: number, toOffset: number): boolean {
-  const file = parseSegmentFileName(name);
-  if (!file || !SEGMENT_FILE_KINDS.includes(file.kind)) return false;
-  return file.offset >= fromOffset && file.offset < toOffset;
+function swapFile(name: string): ReturnType<typeof parseSegmentFileName> {
+  return name.endsWith(SWAP_SUFFIX) ? parseSegmentFileName(name.slice(0, -SWAP_SUFFIX.length)) : undefined;
 }
 
 function nextOffsetIn(disk: Disk, path: string): number {
