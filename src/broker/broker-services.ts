@@ -5,6 +5,7 @@ import type { TransactionCoordinator } from "../coordinator/transaction/transact
 import type { TransactionStep } from "../coordinator/transaction/turn.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Logger } from "../platform/logger.ts";
+import type { Random } from "../platform/random.ts";
 import type { CoordinatorRuntime } from "./coordinator-runtime.ts";
 import type { FetchSessions } from "./handlers/fetch-sessions.ts";
 import type { Endpoint } from "./listeners.ts";
@@ -20,6 +21,7 @@ import type { ClientQuotas } from "./quotas/client-quotas.ts";
 
 export interface BrokerServices {
   readonly clock: Clock;
+  readonly random: Random;
   readonly logger: Logger;
   readonly config: BrokerConfig;
   /** What clients are told to connect to, listener by listener. */

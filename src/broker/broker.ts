@@ -126,6 +126,7 @@ export class Broker {
     const { clock, random } = this.#platform;
     const { handlers, unknownVersion } = createHandlers({
       clock,
+      random,
       logger: this.#logger,
       config: this.#config,
       endpoints: this.#listeners.endpoints,

@@ -28,6 +28,8 @@ export interface Handler<A extends Api> {
   /** Set when the handler is done with the request's byte fields before it returns: they are views of the network's
    * buffer then. Without it the frame is copied first. */
   readonly readsInPlace?: boolean;
+  /** Whether ApiVersions tells of it; by default it does. */
+  readonly isAdvertised?: boolean;
   /** Replies during the call or later. A rejected promise, like a thrown error, ends the connection. */
   handle(request: RequestOf<A>, context: RequestContext, reply: Reply<A>): void | Promise<void>;
 }
@@ -37,6 +39,7 @@ export interface Handler<A extends Api> {
 export interface AnyHandler {
   readonly api: Api;
   readonly readsInPlace?: boolean;
+  readonly isAdvertised?: boolean;
   handle(request: never, context: RequestContext, reply: never): void | Promise<void>;
 }
 

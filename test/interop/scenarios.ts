@@ -299,6 +299,9 @@ const protocolScenarios: readonly Scenario[] = [
 export const scenarios: readonly Scenario[] = [
   ...protocolScenarios,
   javaScenario("cluster, log dirs and features", "admin-cluster", async () => ({})),
+  javaScenario("elections, reassignments, quorum, features", "admin-operators", async (c) => ({
+    topic: await c.createTopic(1),
+  })),
   javaScenario("create, grow, look up and delete topics", "admin-topics", async (c) => ({ topic: c.name("topic") })),
   javaScenario("describe and alter configurations", "admin-configs", async (c) => ({ topic: c.name("topic") })),
   ...codecs.map(javaCodec),

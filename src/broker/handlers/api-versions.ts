@@ -2,22 +2,20 @@
 import { apiVersions } from "../../protocol/apis/api-versions.ts";
 import { errorCodes } from "../../protocol/errors.ts";
 import type { ResponseBody } from "../../protocol/schema.ts";
+import type { BrokerServices } from "../broker-services.ts";
+import { type FeatureLevels, levelOf, supportedFeatures } from "../metadata/features.ts";
 import type { AnyHandler, Handler } from "../router.ts";
 
 type Response = ResponseBody<typeof apiVersions>;
 
-/** The level at which each feature is switched on.
- * - group.version 1: the consumer protocol (KIP-848).
- * - transaction.version 2: transactions bump the producer's epoch and add partitions by themselves (KIP-890). */
-const FEATURES: readonly (readonly [name: string, level: number])[] = [
-  ["group.version", 1],
-  ["transaction.version", 2],
-];
 /** Older clients cannot read a feature whose lowest version is 0. */
 const FEATURES_FROM_ZERO_VERSION = 4;
 
 /** `handlers` gives all that are served, this one too. */
-export function apiVersionsHandler(handlers: () => readonly AnyHandler[]): Handler<typeof apiVersions> {
+export function apiVersionsHandler(
+  { image }: BrokerServices,
+  handlers: () => readonly AnyHandler[],
+): Handler<typeof apiVersions> {
   return {
     api: apiVersions,
     handle(request, { apiVersion }, reply) {
@@ -25,7 +23,7 @@ export function apiVersionsHandler(handlers: () => readonly AnyHandler[]): Handl
         reply({ errorCode: errorCodes.INVALID_REQUEST, apiKeys: [] });
         return;
       }
-      reply({ ...listing(handlers()), ...features(apiVersion) });
+      reply({ ...listing(handlers()), ...describeFeatures(image.features, apiVersion) });
     },
   };
 }
@@ -39,6 +37,7 @@ function listing(handlers: readonly AnyHandler[]): Response {
   return {
     errorCode: errorCodes.NONE,
     apiKeys: handlers
+      .filter(({ isAdvertised = true }) => isAdvertised)
       .map(({ api }) => ({ apiKey: api.key, minVersion: lowestAdvertised(api), maxVersion: api.versions[1] }))
       .sort((a, b) => a.apiKey - b.apiKey),
   };
@@ -50,13 +49,15 @@ function lowestAdvertised({ key, versions }: AnyHandler["api"]): number {
   return key === 0 ? 0 : versions[0];
 }
 
-function features(apiVersion: number): Partial<Response> {
-  const supported = FEATURES.map(([name, level]) => ({ name, minVersion: 0, maxVersion: level }));
-  return {
-    supportedFeatures: apiVersion >= FEATURES_FROM_ZERO_VERSION ? supported : [],
-    finalizedFeaturesEpoch: 0,
-    finalizedFeatures: FEATURES.map(([name, level]) => ({ name, maxVersionLevel: level, minVersionLevel: level })),
-  };
+function describeFeatures(features: FeatureLevels, apiVersion: number): Partial<Response> {
+  const supported = supportedFeatures
+    .filter(({ minLevel }) => minLevel > 0 || apiVersion >= FEATURES_FROM_ZERO_VERSION)
+    .map(({ name, minLevel, maxLevel }) => ({ name, minVersion: minLevel, maxVersion: maxLevel }));
+  const finalized = supportedFeatures
+    .map(({ name }) => ({ name, level: levelOf(features, name) }))
+    .filter(({ level }) => level > 0)
+    .map(({ name, level }) => ({ name, maxVersionLevel: level, minVersionLevel: level }));
+  return { supportedFeatures: supported, finalizedFeaturesEpoch: features.epoch, finalizedFeatures: finalized };
 }
 
 function isName(...texts: readonly string[]): boolean {

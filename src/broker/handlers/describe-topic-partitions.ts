@@ -6,7 +6,7 @@ import type { RequestOf, ResponseBody } from "../../protocol/schema.ts";
 import type { BrokerServices } from "../broker-services.ts";
 import { isInternalTopic, topicNameProblem } from "../metadata/topic-name.ts";
 import type { Handler } from "../router.ts";
-import { TOPIC_OPERATIONS } from "./authorized-operations.ts";
+import { OPERATIONS_NOT_ASKED, TOPIC_OPERATIONS } from "./authorized-operations.ts";
 import { describePartition } from "./metadata.ts";
 
 type DescribeRequest = RequestOf<typeof describeTopicPartitions>;
@@ -25,8 +25,9 @@ export function describeTopicPartitionsHandler(services: BrokerServices): Handle
 function page(services: BrokerServices, request: DescribeRequest): DescribeResponse {
   const { image } = services;
   const { cursor } = request;
-  const all =
-    request.topics.length > 0 ? request.topics.map(({ name }) => name) : image.topics().map(({ name }) => name);
+  const asked = request.topics.map(({ name }) => name);
+  if (cursor !== null && asked.length > 0 && !asked.includes(cursor.topicName)) return strangeCursor(asked);
+  const all = asked.length > 0 ? asked : image.topics().map(({ name }) => name);
   const names = [...new Set(all)].sort().filter((name) => cursor === null || name >= cursor.topicName);
   let left = Math.min(Math.max(1, request.responsePartitionLimit), MAX_PARTITIONS);
   const topics: TopicResponse[] = [];
@@ -56,6 +57,19 @@ function page(services: BrokerServices, request: DescribeRequest): DescribeRespo
     if (end < topic.partitionCount)
       return { throttleTimeMs: 0, topics, nextCursor: { topicName: name, partitionIndex: end } };
   }
+  return { throttleTimeMs: 0, topics, nextCursor: null };
+}
+
+/** A page that follows on one of another list. */
+function strangeCursor(asked: readonly string[]): DescribeResponse {
+  const topics = [...new Set(asked)].sort().map((name) => ({
+    errorCode: errorCodes.INVALID_REQUEST,
+    name,
+    topicId: ZERO_UUID,
+    isInternal: isInternalTopic(name),
+    partitions: [],
+    topicAuthorizedOperations: OPERATIONS_NOT_ASKED,
+  }));
   return { throttleTimeMs: 0, topics, nextCursor: null };
 }
 

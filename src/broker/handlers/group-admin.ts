@@ -9,8 +9,9 @@ import { consumerGroupDescribe } from "../../protocol/apis/consumer-group-descri
 import { deleteGroups } from "../../protocol/apis/delete-groups.ts";
 import { describeGroups } from "../../protocol/apis/describe-groups.ts";
 import { listGroups } from "../../protocol/apis/list-groups.ts";
-import { errorCodes } from "../../protocol/errors.ts";
+import { type ErrorName, errorCodes } from "../../protocol/errors.ts";
 import type { BrokerServices } from "../broker-services.ts";
+import { hasConsumerProtocol } from "../metadata/features.ts";
 import type { Handler } from "../router.ts";
 import { GROUP_OPERATIONS, OPERATIONS_NOT_ASKED } from "./authorized-operations.ts";
 
@@ -42,7 +43,7 @@ export function describeGroupsHandler({ groups }: BrokerServices): Handler<typeo
   };
 }
 
-export function consumerGroupDescribeHandler({ groups }: BrokerServices): Handler<typeof consumerGroupDescribe> {
+export function consumerGroupDescribeHandler({ groups, image }: BrokerServices): Handler<typeof consumerGroupDescribe> {
   return {
     api: consumerGroupDescribe,
     async handle(request, _context, reply) {
@@ -50,19 +51,24 @@ export function consumerGroupDescribeHandler({ groups }: BrokerServices): Handle
       const described = request.groupIds.map(
         (groupId) =>
           new Promise<DescribedConsumerGroup>((resolve) => {
+            const failed = (error: ErrorName): DescribedConsumerGroup => ({
+              errorCode: errorCodes[error],
+              groupId,
+              groupState: "",
+              groupEpoch: 0,
+              assignmentEpoch: 0,
+              assignorName: "",
+              members: [],
+            });
+            if (!hasConsumerProtocol(image.features)) {
+              resolve(failed("UNSUPPORTED_VERSION"));
+              return;
+            }
             groups.request<DescribedConsumerGroup>(
               groupId,
               (machine, now, answer) => machine.describeConsumerGroup(groupId, now, answer),
               (group) => resolve({ ...group, authorizedOperations }),
-              (error) => ({
-                errorCode: errorCodes[error],
-                groupId,
-                groupState: "",
-                groupEpoch: 0,
-                assignmentEpoch: 0,
-                assignorName: "",
-                members: [],
-              }),
+              failed,
             );
           }),
       );

@@ -17,8 +17,10 @@ import { describeClusterHandler } from "./describe-cluster.ts";
 import { describeConfigsHandler } from "./describe-configs.ts";
 import { describeLogDirsHandler } from "./describe-log-dirs.ts";
 import { describeProducersHandler } from "./describe-producers.ts";
+import { describeQuorumHandler } from "./describe-quorum.ts";
 import { describeTopicPartitionsHandler } from "./describe-topic-partitions.ts";
 import { describeTransactionsHandler } from "./describe-transactions.ts";
+import { electLeadersHandler } from "./elect-leaders.ts";
 import { endTxnHandler } from "./end-txn.ts";
 import { fetchHandler } from "./fetch.ts";
 import { findCoordinatorHandler } from "./find-coordinator.ts";
@@ -44,8 +46,11 @@ import { offsetCommitHandler } from "./offset-commit.ts";
 import { offsetDeleteHandler } from "./offset-delete.ts";
 import { offsetFetchHandler } from "./offset-fetch.ts";
 import { offsetForLeaderEpochHandler } from "./offset-for-leader-epoch.ts";
+import { alterPartitionReassignmentsHandler, listPartitionReassignmentsHandler } from "./partition-reassignments.ts";
 import { produceHandler } from "./produce.ts";
+import { getTelemetrySubscriptionsHandler, pushTelemetryHandler } from "./telemetry.ts";
 import { txnOffsetCommitHandler } from "./txn-offset-commit.ts";
+import { updateFeaturesHandler } from "./update-features.ts";
 import { writeTxnMarkersHandler } from "./write-txn-markers.ts";
 
 export function createHandlers(services: BrokerServices): {
@@ -67,7 +72,7 @@ export function createHandlers(services: BrokerServices): {
     syncGroupHandler(services),
     describeGroupsHandler(services),
     listGroupsHandler(services),
-    apiVersionsHandler(() => handlers),
+    apiVersionsHandler(services, () => handlers),
     createTopicsHandler(services),
     deleteTopicsHandler(services),
     deleteRecordsHandler(services),
@@ -84,8 +89,13 @@ export function createHandlers(services: BrokerServices): {
     createPartitionsHandler(services),
     deleteGroupsHandler(services),
     offsetDeleteHandler(services),
+    electLeadersHandler(services),
+    alterPartitionReassignmentsHandler(services),
+    listPartitionReassignmentsHandler(),
     describeClientQuotasHandler(services),
     alterClientQuotasHandler(services),
+    describeQuorumHandler(services),
+    updateFeaturesHandler(services),
     describeClusterHandler(services),
     describeProducersHandler(services),
     describeTransactionsHandler(services),
@@ -93,6 +103,8 @@ export function createHandlers(services: BrokerServices): {
     describeTopicPartitionsHandler(services),
     describeLogDirsHandler(services),
     listConfigResourcesHandler(services),
+    getTelemetrySubscriptionsHandler(services),
+    pushTelemetryHandler(),
     consumerGroupHeartbeatHandler(services),
     consumerGroupDescribeHandler(services),
   ];

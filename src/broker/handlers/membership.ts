@@ -8,6 +8,7 @@ import { syncGroup } from "../../protocol/apis/sync-group.ts";
 import { type ErrorName, errorCodes } from "../../protocol/errors.ts";
 import type { ResponseBody } from "../../protocol/schema.ts";
 import type { BrokerServices } from "../broker-services.ts";
+import { hasConsumerProtocol } from "../metadata/features.ts";
 import type { Handler } from "../router.ts";
 
 export function joinGroupHandler({ groups }: BrokerServices): Handler<typeof joinGroup> {
@@ -87,21 +88,27 @@ export function leaveGroupHandler({ groups }: BrokerServices): Handler<typeof le
   };
 }
 
-export function consumerGroupHeartbeatHandler({ groups }: BrokerServices): Handler<typeof consumerGroupHeartbeat> {
+export function consumerGroupHeartbeatHandler({
+  groups,
+  image,
+}: BrokerServices): Handler<typeof consumerGroupHeartbeat> {
   return {
     api: consumerGroupHeartbeat,
     handle(request, context, reply) {
+      if (!hasConsumerProtocol(image.features)) {
+        reply(consumerHeartbeatError("UNSUPPORTED_VERSION"));
+        return;
+      }
       groups.request(
         request.groupId,
         (machine, now, answer) => machine.consumerGroupHeartbeat(request, context, now, answer),
         reply,
-        (error) => ({
-          throttleTimeMs: 0,
-          errorCode: errorCodes[error],
-          memberEpoch: 0,
-          heartbeatIntervalMs: 0,
-        }),
+        consumerHeartbeatError,
       );
     },
   };
+}
+
+function consumerHeartbeatError(error: ErrorName): ResponseBody<typeof consumerGroupHeartbeat> {
+  return { throttleTimeMs: 0, errorCode: errorCodes[error], memberEpoch: 0, heartbeatIntervalMs: 0 };
 }

@@ -1,5 +1,6 @@
 /** What the cluster is: its topics, ids and epochs. A pure state that the metadata log's records build up. */
 import { type ClientQuota, entityKey } from "../quotas/quota-entity.ts";
+import type { FeatureLevels } from "./features.ts";
 import type { MetadataRow } from "./records.ts";
 
 export interface Topic {
@@ -25,6 +26,7 @@ export class MetadataImage {
   readonly #topicsByName = new Map<string, Topic>();
   /** With the deleted ones. */
   readonly #topicsById = new Map<string, Topic>();
+  #features: FeatureLevels = { epoch: 0, levels: new Map() };
   #quotas: ReadonlyMap<string, ClientQuota> = new Map();
 
   /** Base64url; empty on a folder that was never used. */
@@ -53,6 +55,10 @@ export class MetadataImage {
   /** Groups with settings of their own, in the order of their ids. */
   groupsWithConfigs(): string[] {
     return [...this.#groupConfigs.keys()].sort();
+  }
+
+  get features(): FeatureLevels {
+    return this.#features;
   }
 
   /** By the key of their entity. Another map after each change. */
@@ -103,6 +109,9 @@ export class MetadataImage {
         return;
       case "topic-gone":
         this.#topicsById.delete(row.topicId);
+        return;
+      case "features":
+        this.#features = row.features;
         return;
       case "quota":
         this.#putQuota(row.quota);

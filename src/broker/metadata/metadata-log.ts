@@ -44,6 +44,11 @@ export class MetadataLog {
     return this.#log.offlineReason !== undefined;
   }
 
+  /** Behind the last record. */
+  get endOffset(): number {
+    return this.#log.logEndOffset;
+  }
+
   /** Makes one change after all earlier ones. Resolves when it is durable and applied; rejects when the log cannot
    * take it, and then nothing has changed. */
   change<T>(decide: (image: MetadataImage) => MetadataDecision<T>): Promise<T> {

@@ -5,6 +5,7 @@
 import { decodeVersioned, encodeVersioned } from "../../protocol/codec.ts";
 import { ProtocolError } from "../../protocol/protocol-error.ts";
 import { type ClientQuota, entityKey, entityOf } from "../quotas/quota-entity.ts";
+import type { FeatureLevels } from "./features.ts";
 import type { Topic } from "./image.ts";
 
 export interface MetadataRecord {
@@ -59,9 +60,17 @@ const quotaValue = {
   fields: { limits: { array: { key: "string", limit: "float64" } } },
 } as const;
 
+const featuresValue = {
+  name: "FeaturesValue",
+  versions: [0, 0],
+  flexible: 0,
+  fields: { epoch: "int64", levels: { array: { name: "string", level: "int16" } } },
+} as const;
+
 const CLUSTER_KEY = "cluster";
 const EPOCH_KEY = "epoch";
 const PRODUCER_IDS_KEY = "producer-ids";
+const FEATURES_KEY = "features";
 const TOPIC_KEY_PREFIX = "topic/";
 const GROUP_KEY_PREFIX = "group/";
 const QUOTA_KEY_PREFIX = "quota/";
@@ -76,6 +85,11 @@ export function epochRecord(leaderEpoch: number): MetadataRecord {
 
 export function producerIdsRecord(nextProducerId: number): MetadataRecord {
   return { key: PRODUCER_IDS_KEY, value: encodeVersioned(producerIdsValue, 0, { nextProducerId }) };
+}
+
+export function featuresRecord({ epoch, levels }: FeatureLevels): MetadataRecord {
+  const list = Array.from(levels, ([name, level]) => ({ name, level }));
+  return { key: FEATURES_KEY, value: encodeVersioned(featuresValue, 0, { epoch, levels: list }) };
 }
 
 export function topicRecord(topic: Topic): MetadataRecord {
@@ -114,6 +128,7 @@ export type MetadataRow =
   | { readonly kind: "cluster"; readonly clusterId: string }
   | { readonly kind: "epoch"; readonly leaderEpoch: number }
   | { readonly kind: "producer-ids"; readonly nextProducerId: number }
+  | { readonly kind: "features"; readonly features: FeatureLevels }
   | { readonly kind: "topic"; readonly topic: Topic }
   | { readonly kind: "topic-gone"; readonly topicId: string }
   | { readonly kind: "group"; readonly groupId: string; readonly configs: ReadonlyMap<string, string> }
@@ -128,8 +143,14 @@ export function readMetadataRecord({ key, value }: MetadataRecord): MetadataRow 
     if (key === CLUSTER_KEY) return { kind: "cluster", ...decodeVersioned(clusterValue, value) };
     if (key === EPOCH_KEY) return { kind: "epoch", ...decodeVersioned(epochValue, value) };
     if (key === PRODUCER_IDS_KEY) return { kind: "producer-ids", ...decodeVersioned(producerIdsValue, value) };
+    if (key === FEATURES_KEY) return readFeatures(value);
   }
   throw new ProtocolError(`a metadata record with the key "${key}"`);
+}
+
+function readFeatures(value: Uint8Array): MetadataRow {
+  const { epoch, levels } = decodeVersioned(featuresValue, value);
+  return { kind: "features", features: { epoch, levels: new Map(levels.map(({ name, level }) => [name, level])) } };
 }
 
 function readTopic(id: string, value: Uint8Array | null): MetadataRow {

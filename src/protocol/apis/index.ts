@@ -4,6 +4,7 @@ import { addOffsetsToTxn } from "./add-offsets-to-txn.ts";
 import { addPartitionsToTxn } from "./add-partitions-to-txn.ts";
 import { alterClientQuotas } from "./alter-client-quotas.ts";
 import { alterConfigs } from "./alter-configs.ts";
+import { alterPartitionReassignments } from "./alter-partition-reassignments.ts";
 import { alterReplicaLogDirs } from "./alter-replica-log-dirs.ts";
 import { alterUserScramCredentials } from "./alter-user-scram-credentials.ts";
 import { apiVersions } from "./api-versions.ts";
@@ -23,9 +24,11 @@ import { describeConfigs } from "./describe-configs.ts";
 import { describeGroups } from "./describe-groups.ts";
 import { describeLogDirs } from "./describe-log-dirs.ts";
 import { describeProducers } from "./describe-producers.ts";
+import { describeQuorum } from "./describe-quorum.ts";
 import { describeTopicPartitions } from "./describe-topic-partitions.ts";
 import { describeTransactions } from "./describe-transactions.ts";
 import { describeUserScramCredentials } from "./describe-user-scram-credentials.ts";
+import { electLeaders } from "./elect-leaders.ts";
 import { endTxn } from "./end-txn.ts";
 import { fetch } from "./fetch.ts";
 import { findCoordinator } from "./find-coordinator.ts";
@@ -38,6 +41,7 @@ import { leaveGroup } from "./leave-group.ts";
 import { listConfigResources } from "./list-config-resources.ts";
 import { listGroups } from "./list-groups.ts";
 import { listOffsets } from "./list-offsets.ts";
+import { listPartitionReassignments } from "./list-partition-reassignments.ts";
 import { listTransactions } from "./list-transactions.ts";
 import { metadata } from "./metadata.ts";
 import { offsetCommit } from "./offset-commit.ts";
@@ -91,12 +95,16 @@ export const apis: readonly Api[] = [
   saslAuthenticate,
   createPartitions,
   deleteGroups,
+  electLeaders,
   incrementalAlterConfigs,
+  alterPartitionReassignments,
+  listPartitionReassignments,
   offsetDelete,
   describeClientQuotas,
   alterClientQuotas,
   describeUserScramCredentials,
   alterUserScramCredentials,
+  describeQuorum,
   updateFeatures,
   describeCluster,
   describeProducers,

@@ -1,4 +1,5 @@
 import type { Script } from "../compare.ts";
+import { cluster } from "./cluster.ts";
 import { exhaustion } from "./exhaustion.ts";
 import { fetchSessions } from "./fetch-sessions.ts";
 import { fetches } from "./fetches.ts";
@@ -21,4 +22,5 @@ export const scripts: readonly Script[] = [
   ...groups,
   ...offsets,
   ...quotas,
+  ...cluster,
 ];

@@ -19,12 +19,16 @@ import org.apache.kafka.clients.admin.Config;
 import org.apache.kafka.clients.admin.ConfigEntry;
 import org.apache.kafka.clients.admin.ConsumerGroupDescription;
 import org.apache.kafka.clients.admin.DescribeClusterResult;
+import org.apache.kafka.clients.admin.FeatureMetadata;
+import org.apache.kafka.clients.admin.FeatureUpdate;
 import org.apache.kafka.clients.admin.GroupListing;
 import org.apache.kafka.clients.admin.ListConfigResourcesOptions;
+import org.apache.kafka.clients.admin.NewPartitionReassignment;
 import org.apache.kafka.clients.admin.NewPartitions;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.admin.ProducerState;
+import org.apache.kafka.clients.admin.QuorumInfo;
 import org.apache.kafka.clients.admin.RecordsToDelete;
 import org.apache.kafka.clients.admin.ScramCredentialInfo;
 import org.apache.kafka.clients.admin.ScramMechanism;
@@ -32,6 +36,7 @@ import org.apache.kafka.clients.admin.TopicDescription;
 import org.apache.kafka.clients.admin.TransactionDescription;
 import org.apache.kafka.clients.admin.TransactionListing;
 import org.apache.kafka.clients.admin.TransactionState;
+import org.apache.kafka.clients.admin.UpdateFeaturesOptions;
 import org.apache.kafka.clients.admin.UserScramCredentialDeletion;
 import org.apache.kafka.clients.admin.UserScramCredentialUpsertion;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
@@ -39,6 +44,7 @@ import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
+import org.apache.kafka.common.ElectionType;
 import org.apache.kafka.common.GroupState;
 import org.apache.kafka.common.KafkaFuture;
 import org.apache.kafka.common.TopicPartition;
@@ -47,8 +53,11 @@ import org.apache.kafka.common.acl.AclBinding;
 import org.apache.kafka.common.acl.AclOperation;
 import org.apache.kafka.common.acl.AclPermissionType;
 import org.apache.kafka.common.config.ConfigResource;
+import org.apache.kafka.common.errors.ElectionNotNeededException;
 import org.apache.kafka.common.errors.GroupIdNotFoundException;
 import org.apache.kafka.common.errors.InvalidTopicException;
+import org.apache.kafka.common.errors.InvalidUpdateVersionException;
+import org.apache.kafka.common.errors.NoReassignmentInProgressException;
 import org.apache.kafka.common.errors.OffsetOutOfRangeException;
 import org.apache.kafka.common.errors.TopicExistsException;
 import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
@@ -362,6 +371,41 @@ final class Admins {
             admin.alterUserScramCredentials(List.of(deletion)).all().get();
             eventually(() -> !admin.describeUserScramCredentials().users().get().contains(user), "the user is gone");
             return Map.of();
+        }
+    }
+
+    /** What operators of a cluster do that has one broker. Nothing is changed. */
+    static Map<String, Object> operators(Options options) throws Exception {
+        TopicPartition partition = new TopicPartition(options.text("topic"), 0);
+        try (Admin admin = Admin.create(options.client())) {
+            eventually(() -> admin.listTopics().names().get().contains(partition.topic()), "the topic is listed");
+            var elected = admin.electLeaders(ElectionType.PREFERRED, Set.of(partition)).partitions().get().get(partition);
+            Check.that(elected.get() instanceof ElectionNotNeededException, "an election is not needed: " + elected);
+            var stay = Optional.of(new NewPartitionReassignment(List.of(1)));
+            admin.alterPartitionReassignments(Map.of(partition, stay)).all().get();
+            Check.equal(Map.of(), admin.listPartitionReassignments().reassignments().get(), "reassignments");
+            var cancel = Map.of(partition, Optional.<NewPartitionReassignment>empty());
+            fails(
+                admin.alterPartitionReassignments(cancel).all(),
+                NoReassignmentInProgressException.class,
+                "the end of a reassignment that there is not");
+
+            QuorumInfo quorum = admin.describeMetadataQuorum().quorumInfo().get();
+            Check.equal(1, quorum.leaderId(), "the quorum's leader");
+            Check.equal(1, quorum.voters().size(), "voters");
+
+            FeatureMetadata features = admin.describeFeatures().featureMetadata().get();
+            short level = features.finalizedFeatures().get("transaction.version").maxVersionLevel();
+            Check.equal((short) 2, level, "transaction.version");
+            var dryRun = new UpdateFeaturesOptions().validateOnly(true);
+            var down = new FeatureUpdate((short) 1, FeatureUpdate.UpgradeType.SAFE_DOWNGRADE);
+            admin.updateFeatures(Map.of("transaction.version", down), dryRun).all().get();
+            var silent = new FeatureUpdate((short) 1, FeatureUpdate.UpgradeType.UPGRADE);
+            fails(
+                admin.updateFeatures(Map.of("transaction.version", silent), dryRun).all(),
+                InvalidUpdateVersionException.class,
+                "a downgrade that does not say so");
+            return Map.of("voters", quorum.voters().size(), "features", features.finalizedFeatures().keySet());
         }
     }
 

@@ -27,6 +27,7 @@ public final class InteropClient {
         Map.entry("admin-acls", Admins::acls),
         Map.entry("admin-quotas", Admins::quotas),
         Map.entry("admin-credentials", Admins::credentials),
+        Map.entry("admin-operators", Admins::operators),
         Map.entry("admin-cluster", Admins::cluster)));
 
     private InteropClient() {}
