@@ -19,6 +19,8 @@ export function addBroker(world: World): Machine {
     groupMinSessionTimeoutMs: 500,
     retentionCheckIntervalMs: dice.pick([500, 5_000, 30_000]),
     groupInitialRebalanceDelayMs: dice.pick([0, 0, 300]),
+    groupConsumerSessionTimeoutMs: world.dice("broker groups").pick([1_000, 3_000, 8_000]),
+    groupConsumerHeartbeatIntervalMs: 300,
     transactionMaxTimeoutMs: 60_000,
     topicDefaults: {
       "segment.ms": dice.pick([1_000, 5_000, 3_600_000]),

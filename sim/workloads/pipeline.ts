@@ -1,4 +1,5 @@
-/** Consume, transform, produce: a group of workers turns each order into one invoice, in transactions with the offsets. */
+/** Consume, transform, produce: a group of workers turns each order into one invoice, in transactions with the offsets. Workers
+ * speak the classic protocol, the consumer protocol, or each life of one draws which. */
 
 import { ExactlyOncePipeline } from "../../src/cli/verify/check/pipeline-invariants.ts";
 import { type History, placeOf, type TransactionEntry } from "../../src/cli/verify/history.ts";
@@ -19,6 +20,7 @@ interface Task {
   readonly history: History;
   readonly outputPartitions: number;
   readonly isStatic: boolean;
+  readonly drawProtocol: () => "classic" | "consumer";
 }
 
 export function pipeline({ world, history }: WorkloadContext): Workload {
@@ -26,7 +28,7 @@ export function pipeline({ world, history }: WorkloadContext): Workload {
   const partitions = dice.int(1, 4);
   const outputPartitions = dice.int(1, 3);
   const feed = feeder(world, history, { topic: INPUT, partitions, goal: dice.int(20, 80) });
-  const task: Task = { world, history, outputPartitions, isStatic: dice.chance(0.3) };
+  const task: Task = { world, history, outputPartitions, isStatic: dice.chance(0.3), drawProtocol: protocols(world) };
   const workers = Array.from({ length: dice.int(1, 3) }, (_, index) =>
     world.addMachine(`billing-${index + 1}`, (process) => workForEver(process, task, process.host)),
   );
@@ -49,6 +51,12 @@ export function pipeline({ world, history }: WorkloadContext): Workload {
       return [...history.seenIn(INPUT).keys()].every((place) => invoiced.has(place));
     },
   };
+}
+
+function protocols(world: World): Task["drawProtocol"] {
+  const dice = world.dice("pipeline protocols");
+  const share = dice.pick([0, 0.5, 0.5, 1]);
+  return () => (dice.chance(share) ? "consumer" : "classic");
 }
 
 /** Who does not bear its own name is a twin, and goes when the world is to come to rest. */
@@ -77,13 +85,16 @@ async function workForEver(process: Process, task: Task, name: string): Promise<
   }
 }
 
-function createConsumer(process: Process, client: Client, { isStatic }: Task, name: string): Consumer {
+function createConsumer(process: Process, client: Client, task: Task, name: string): Consumer {
   const { dice } = process;
+  const groupProtocol = task.drawProtocol();
+  task.world.coverage.hit(`pipeline: member of the ${groupProtocol} protocol`);
+  const sessionTimeoutMs = dice.pick([1_000, 3_000, 8_000]);
   return client.consumer({
     groupId: GROUP,
-    ...(isStatic ? { groupInstanceId: name } : {}),
-    sessionTimeoutMs: dice.pick([1_000, 3_000, 8_000]),
-    heartbeatIntervalMs: 300,
+    groupProtocol,
+    ...(task.isStatic ? { groupInstanceId: name } : {}),
+    ...(groupProtocol === "classic" ? { sessionTimeoutMs, heartbeatIntervalMs: 300 } : {}),
     rebalanceTimeoutMs: dice.pick([2_000, 6_000]),
     maxPollRecords: dice.pick([1, 5, 50]),
     fetchMaxWaitMs: 100,

@@ -192,7 +192,8 @@ describe("ConsumerGroupHeartbeat", () => {
     expect(await bob.beat()).toMatchObject({ assigned: null });
     expect(await ann.beat([p0])).toMatchObject({ assigned: null });
     expect(await bob.beat()).toMatchObject({ assigned: [p1] });
-    expect(await ann.commit([0, 1], first)).toEqual(["NONE", "STALE_MEMBER_EPOCH"]);
+    expect(await ann.commit([0, 1], first)).toEqual(["STALE_MEMBER_EPOCH", "STALE_MEMBER_EPOCH"]);
+    expect(await ann.commit([0], first)).toEqual(["NONE"]);
     expect(await ann.commit([0], ann.epoch, 8)).toEqual(["UNSUPPORTED_VERSION"]);
     expect(await ann.fetchOffset(ann.epoch)).toBe("7");
     expect(await ann.fetchOffset(first)).toBe("STALE_MEMBER_EPOCH");

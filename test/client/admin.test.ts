@@ -127,7 +127,12 @@ describe("an admin", () => {
       return consumer.assignment().length === 2;
     });
     await consumer.commit([{ topic, partition: 1, offset: 7, metadata: "note" }]);
-    expect(await admin.listGroups()).toContainEqual({ groupId, protocolType: "consumer", state: "Stable" });
+    expect(await admin.listGroups()).toContainEqual({
+      groupId,
+      type: "classic",
+      protocolType: "consumer",
+      state: "Stable",
+    });
     expect(await admin.describeGroups([groupId])).toMatchObject([
       {
         groupId,

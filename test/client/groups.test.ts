@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import {
   type Client,
   type Consumer,
+  type ConsumerGroupMetadata,
   type ConsumerOptions,
   cooperativeStickyAssignor,
   OncillaError,
@@ -12,10 +13,13 @@ import {
 } from "../../src/client/index.ts";
 import { createTopic, startCluster, type TestCluster, text, until } from "../support/cluster.ts";
 
+type Protocol = "classic" | "consumer";
+
 let cluster: TestCluster;
 let client: Client;
 let topic: string;
 let groupId: string;
+let protocol: Protocol = "classic";
 const members: Member[] = [];
 
 beforeAll(async () => {
@@ -32,6 +36,12 @@ afterEach(async () => {
   await Promise.all(members.splice(0).map((member) => member.stop()));
 });
 
+/** With "consumer" the broker decides about heartbeats and sessions. */
+function settingsOf(of: Protocol): ConsumerOptions {
+  if (of === "consumer") return { groupProtocol: of };
+  return { heartbeatIntervalMs: 100, sessionTimeoutMs: 6_000 };
+}
+
 /** A consumer that polls all the time, and what it was told. */
 class Member {
   readonly consumer: Consumer;
@@ -43,7 +53,7 @@ class Member {
   readonly #polling: Promise<void>;
 
   constructor(options: ConsumerOptions = {}, topics: readonly string[] = [topic], listener: RebalanceListener = {}) {
-    this.consumer = client.consumer({ groupId, heartbeatIntervalMs: 100, sessionTimeoutMs: 6_000, ...options });
+    this.consumer = client.consumer({ groupId, ...settingsOf(options.groupProtocol ?? protocol), ...options });
     const note = (what: string) => (partitions: readonly TopicPartition[]) => {
       if (partitions.length > 0) this.events.push(`${what} ${numbers(partitions)}`);
     };
@@ -103,8 +113,12 @@ async function produce(count: number): Promise<void> {
   await producer.close();
 }
 
-describe("a group", () => {
-  it("cooperative: the second member gets half, and the first keeps the other half all the time", async () => {
+describe.each<Protocol>(["classic", "consumer"])("a group of the %s protocol", (of) => {
+  beforeEach(() => {
+    protocol = of;
+  });
+
+  it("the second member gets half, and the first keeps the other half all the time", async () => {
     const first = new Member();
     await until(() => first.share === "012345");
     const second = new Member();
@@ -116,32 +130,6 @@ describe("a group", () => {
     await second.stop();
     await until(() => first.share === "012345");
     expect(first.events.at(-1)).toBe(`+ ${numbers(without("012345", kept))}`);
-  });
-
-  it.each([
-    ["range", rangeAssignor, "012|345"],
-    ["round robin", roundRobinAssignor, "024|135"],
-  ] as const)("eager, %s: everyone gives up everything first", async (_, assignor, expected) => {
-    const first = new Member({ assignors: [assignor] });
-    await until(() => first.share === "012345");
-    const second = new Member({ assignors: [assignor] });
-    await until(() => shares(first, second) === expected);
-    expect(first.events).toEqual(["+ 012345", "- 012345", `+ ${first.share}`]);
-  });
-
-  it("moves from an eager assignor to the cooperative one, member by member", async () => {
-    const both = [cooperativeStickyAssignor, rangeAssignor];
-    const first = new Member({ assignors: [rangeAssignor] });
-    const second = new Member({ assignors: [rangeAssignor] });
-    await until(() => shares(first, second) === "012|345");
-    await first.stop();
-    const third = new Member({ assignors: both });
-    await until(() => shares(second, third) === "012|345");
-    await second.stop();
-    const fourth = new Member({ assignors: both });
-    await until(() => third.share.length === 3 && fourth.share.length === 3);
-    expect(second.errors).toEqual([]);
-    expect(fourth.errors).toEqual([]);
   });
 
   it("reads each record once across rebalances, when members commit what they give up", async () => {
@@ -178,15 +166,6 @@ describe("a group", () => {
     await until(() => again.share === share);
     expect(stays.consumer.groupMetadata().generationId).toBe(generationId);
     expect(stays.events).toEqual(events);
-  });
-
-  it("static: the newer of two with one instance id fences the older", async () => {
-    const older = new Member({ groupInstanceId: "one" });
-    await until(() => older.share === "012345");
-    const newer = new Member({ groupInstanceId: "one" });
-    await until(() => newer.share === "012345" && older.errors.length > 0);
-    expect(older.errors[0]).toMatchObject({ name: "FencedError", code: "FENCED_INSTANCE_ID", fatal: true });
-    await expect(older.consumer.commit([{ topic, partition: 0, offset: 1 }])).rejects.toMatchObject({ fatal: true });
   });
 
   it("refuses the commits of a member that stalled while its partitions moved", async () => {
@@ -236,7 +215,7 @@ describe("a group", () => {
   it("follows a topic that gets more partitions, and one that appears later", async () => {
     const later = cluster.unique("later");
     const fast = cluster.connect({ metadataMaxAgeMs: 200 });
-    const consumer = fast.consumer({ groupId, heartbeatIntervalMs: 100 });
+    const consumer = fast.consumer({ groupId, ...settingsOf(protocol) });
     consumer.subscribe([topic, later]);
     const assigned = async (count: number): Promise<void> =>
       until(async () => {
@@ -263,7 +242,7 @@ describe("a group", () => {
     expect(member.consumer.subscription()).toEqual([other]);
     await member.stop();
     const [description] = await client.admin().describeGroups([groupId]);
-    expect(description).toMatchObject({ state: "Empty", members: [] });
+    expect(description).toMatchObject({ type: protocol, state: "Empty", members: [] });
   });
 
   it("gives what a listener throws to the caller of poll, and goes on", async () => {
@@ -282,7 +261,7 @@ describe("a group", () => {
   it("waits, when it is closed, for the listener that is at work", async () => {
     const steps: string[] = [];
     let finish = (): void => {};
-    const consumer = client.consumer({ groupId });
+    const consumer = client.consumer({ groupId, groupProtocol: protocol });
     consumer.subscribe([topic], {
       onAssigned: async () => {
         steps.push("assigning");
@@ -300,6 +279,165 @@ describe("a group", () => {
     await closed;
     await polled;
     expect(steps).toEqual(["assigning", "assigned", "revoked"]);
+  });
+});
+
+describe("a group of the classic protocol", () => {
+  beforeEach(() => {
+    protocol = "classic";
+  });
+
+  it.each([
+    ["range", rangeAssignor, "012|345"],
+    ["round robin", roundRobinAssignor, "024|135"],
+  ] as const)("eager, %s: everyone gives up everything first", async (_, assignor, expected) => {
+    const first = new Member({ assignors: [assignor] });
+    await until(() => first.share === "012345");
+    const second = new Member({ assignors: [assignor] });
+    await until(() => shares(first, second) === expected);
+    expect(first.events).toEqual(["+ 012345", "- 012345", `+ ${first.share}`]);
+  });
+
+  it("moves from an eager assignor to the cooperative one, member by member", async () => {
+    const both = [cooperativeStickyAssignor, rangeAssignor];
+    const first = new Member({ assignors: [rangeAssignor] });
+    const second = new Member({ assignors: [rangeAssignor] });
+    await until(() => shares(first, second) === "012|345");
+    await first.stop();
+    const third = new Member({ assignors: both });
+    await until(() => shares(second, third) === "012|345");
+    await second.stop();
+    const fourth = new Member({ assignors: both });
+    await until(() => third.share.length === 3 && fourth.share.length === 3);
+    expect(second.errors).toEqual([]);
+    expect(fourth.errors).toEqual([]);
+  });
+
+  it("static: the newer of two with one instance id fences the older", async () => {
+    const older = new Member({ groupInstanceId: "one" });
+    await until(() => older.share === "012345");
+    const newer = new Member({ groupInstanceId: "one" });
+    await until(() => newer.share === "012345" && older.errors.length > 0);
+    expect(older.errors[0]).toMatchObject({ name: "FencedError", code: "FENCED_INSTANCE_ID", fatal: true });
+    await expect(older.consumer.commit([{ topic, partition: 0, offset: 1 }])).rejects.toMatchObject({ fatal: true });
+  });
+});
+
+describe("a group of the consumer protocol", () => {
+  beforeEach(() => {
+    protocol = "consumer";
+  });
+
+  it("uses the assignor that its members ask for", async () => {
+    const first = new Member({ remoteAssignor: "range" });
+    const second = new Member({ remoteAssignor: "range" });
+    await until(() => shares(first, second) === "012|345");
+    const odd = new Member({ remoteAssignor: "nothing" });
+    await until(() => odd.errors.length > 0);
+    expect(odd.errors[0]).toMatchObject({ code: "UNSUPPORTED_ASSIGNOR" });
+  });
+
+  it("static: a member waits for the end of another life under its instance id", async () => {
+    const older = new Member({ groupInstanceId: "one" });
+    await until(() => older.share === "012345");
+    const newer = new Member({ groupInstanceId: "one" });
+    await older.stop();
+    await until(() => newer.share === "012345");
+    expect([...older.errors, ...newer.errors]).toEqual([]);
+    expect(older.consumer.groupMetadata().memberId).not.toBe(newer.consumer.groupMetadata().memberId);
+  });
+
+  it("takes offsets of an earlier epoch in a transaction for what the member still has, and not for what it had", async () => {
+    const first = new Member();
+    await until(() => first.share === "012345");
+    const before = first.consumer.groupMetadata();
+    const second = new Member();
+    await until(() => first.share.length === 3 && second.share.length === 3);
+    const producer = client.producer({ transactionalId: cluster.unique("epochs") });
+    await producer.initTransactions();
+    const [kept, gone] = [Number(first.share.charAt(0)), Number(second.share.charAt(0))];
+    const send = async (partition: number, group: ConsumerGroupMetadata): Promise<void> => {
+      producer.beginTransaction();
+      await producer.sendOffsetsToTransaction([{ topic, partition, offset: 3 }], group);
+      await producer.commitTransaction();
+    };
+    await until(() => first.consumer.groupMetadata().generationId > before.generationId);
+    await expect(send(gone, before)).rejects.toMatchObject({ code: "COMMIT_FAILED", abortable: true });
+    await producer.abortTransaction();
+    await send(kept, before);
+    const committed = await second.consumer.committed([kept, gone].map((partition) => ({ topic, partition })));
+    expect(committed).toMatchObject([{ partition: kept, offset: 3 }]);
+  });
+
+  it("has members of the classic protocol in it, comes from it and goes back to it", async () => {
+    const old = new Member({ groupProtocol: "classic" });
+    await until(() => old.share === "012345");
+    const typeOf = async (): Promise<string | undefined> => {
+      const groups = await client.admin().listGroups();
+      return groups.find((group) => group.groupId === groupId)?.type;
+    };
+    expect(await typeOf()).toBe("classic");
+    const fresh = new Member();
+    await until(() => old.share.length === 3 && fresh.share.length === 3);
+    expect(await typeOf()).toBe("consumer");
+    const [description] = await client.admin().describeGroups([groupId]);
+    const described = description?.members.map(({ partitions }) => numbers(partitions)).sort();
+    expect(described).toEqual([old.share, fresh.share].sort());
+    expect(shares(old, fresh).replace("|", "").split("").sort().join("")).toBe("012345");
+    // What the old one keeps, it keeps all the time.
+    expect(old.events).toEqual(["+ 012345", `- ${fresh.share}`]);
+    await old.consumer.commit([{ topic, partition: Number(old.share.charAt(0)), offset: 1 }]);
+    await fresh.stop();
+    await until(() => old.share === "012345");
+    expect(await typeOf()).toBe("classic");
+    expect([...old.errors, ...fresh.errors]).toEqual([]);
+  });
+
+  it("reads each record once while members of both protocols come and go", async () => {
+    const all: Member[] = [];
+    const reader = (groupProtocol: Protocol): Member => {
+      const member: Member = new Member({ groupProtocol, maxPollRecords: 7 }, [topic], {
+        onRevoked: () => member.consumer.commit(),
+      });
+      all.push(member);
+      return member;
+    };
+    const read = (): string[] => all.flatMap(({ values }) => values);
+    await produce(300);
+    const first = reader("classic");
+    await until(() => first.values.length > 50);
+    const second = reader("consumer");
+    await until(() => second.share.length === 3);
+    await produce(300);
+    const third = reader("classic");
+    await until(() => third.share.length === 2);
+    await second.stop();
+    await until(() => first.share.length + third.share.length === 6);
+    await produce(300);
+    const fourth = reader("consumer");
+    await until(() => fourth.share.length === 2);
+    await first.stop();
+    await third.stop();
+    await until(() => fourth.share === "012345" && read().length >= 900);
+    const numbered = [...Array(300).keys()].flatMap((i) => [i, i, i]).map(String);
+    expect(read().sort()).toEqual(numbered.sort());
+    expect(all.flatMap(({ errors }) => errors)).toEqual([]);
+  });
+
+  it("refuses options that the broker decides about", () => {
+    const refused = (options: ConsumerOptions): unknown => {
+      try {
+        return client.consumer({ groupId, ...options });
+      } catch (error) {
+        return error;
+      }
+    };
+    const invalid = { code: "INVALID_ARGUMENT" };
+    expect(refused({ groupProtocol: "consumer", assignors: [rangeAssignor] })).toMatchObject(invalid);
+    expect(refused({ groupProtocol: "consumer", sessionTimeoutMs: 10_000 })).toMatchObject(invalid);
+    expect(refused({ groupProtocol: "consumer", heartbeatIntervalMs: 100 })).toMatchObject(invalid);
+    expect(refused({ remoteAssignor: "range" })).toMatchObject(invalid);
+    expect(refused({ groupProtocol: "other" as Protocol })).toMatchObject(invalid);
   });
 });
 

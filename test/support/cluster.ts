@@ -39,7 +39,12 @@ export async function startCluster(): Promise<TestCluster> {
 /** Not loaded where the tests run on another cluster. */
 async function startBroker(): Promise<Broker> {
   const { Broker } = await import("../../src/broker/index.ts");
-  return Broker.start({ durability: "os", groupMinSessionTimeoutMs: 100 });
+  return Broker.start({
+    durability: "os",
+    groupMinSessionTimeoutMs: 100,
+    groupConsumerSessionTimeoutMs: 1_500,
+    groupConsumerHeartbeatIntervalMs: 100,
+  });
 }
 
 export async function createTopic(client: Client, topic: string, partitions: number): Promise<void> {

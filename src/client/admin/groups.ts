@@ -1,3 +1,4 @@
+import { consumerGroupDescribe } from "../../protocol/apis/consumer-group-describe.ts";
 import { deleteGroups } from "../../protocol/apis/delete-groups.ts";
 import { describeGroups } from "../../protocol/apis/describe-groups.ts";
 import { listGroups } from "../../protocol/apis/list-groups.ts";
@@ -35,7 +36,7 @@ export class GroupAdmin {
       return answers.flatMap(({ errorCode, groups }) => {
         const error = errorName(errorCode);
         if (error !== "NONE") throw wireError(error, "listGroups");
-        return groups.map(({ groupId, protocolType, groupState }) => ({ groupId, protocolType, state: groupState }));
+        return groups.map(({ groupState: state, groupType: type, ...group }) => ({ ...group, state, type }));
       });
     });
   }
@@ -64,6 +65,8 @@ export class GroupAdmin {
   #describeOne(groupId: string): Promise<GroupDescription> {
     const coordinator = this.#coordinatorOf(groupId);
     return this.#retrying(`describing group ${groupId}`, async () => {
+      const described = await this.#describeConsumerGroup(coordinator, groupId);
+      if (described) return described;
       const response = await coordinator.request(describeGroups, { groups: [groupId] });
       const group = response.groups[0];
       if (!group) throw new OncillaError("GROUP_ID_NOT_FOUND", `group ${groupId}: the broker said nothing about it`);
@@ -73,8 +76,25 @@ export class GroupAdmin {
         const partitions = protocolType === "consumer" ? decodeAssignment(memberAssignment).partitions : [];
         return { memberId, groupInstanceId, clientId, clientHost, partitions };
       });
-      return { groupId, state, protocolType, protocol, members };
+      return { groupId, type: "classic", state, protocolType, protocol, members };
     });
+  }
+
+  /** Undefined when it is no group of the consumer protocol. */
+  async #describeConsumerGroup(coordinator: CoordinatorLink, groupId: string): Promise<GroupDescription | undefined> {
+    const request = { groupIds: [groupId], includeAuthorizedOperations: false };
+    const response = await coordinator.request(consumerGroupDescribe, request).catch(unlessUnsupported);
+    const group = response?.groups[0];
+    if (!group || errorName(group.errorCode) === "GROUP_ID_NOT_FOUND") return undefined;
+    this.#check(coordinator, errorName(group.errorCode), `describing group ${groupId}`);
+    const members = group.members.map(({ memberId, instanceId, clientId, clientHost, assignment }) => {
+      const partitions = assignment.topicPartitions.flatMap(({ topicName: topic, partitions: indexes }) =>
+        indexes.map((partition) => ({ topic, partition })),
+      );
+      return { memberId, groupInstanceId: instanceId, clientId, clientHost, partitions };
+    });
+    const { groupState: state, assignorName: protocol } = group;
+    return { groupId, type: "consumer", state, protocolType: "consumer", protocol, members };
   }
 
   #deleteOne(groupId: string): Promise<void> {
@@ -96,4 +116,10 @@ export class GroupAdmin {
     coordinator.noteError(error);
     throw wireError(error, what);
   }
+}
+
+/** Brokers before the consumer protocol have no groups of it. */
+function unlessUnsupported(error: unknown): undefined {
+  if (error instanceof OncillaError && error.code === "UNSUPPORTED_VERSION") return;
+  throw error;
 }

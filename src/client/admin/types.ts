@@ -48,12 +48,15 @@ export type OffsetSpec = "earliest" | "latest" | "max_timestamp" | { readonly ti
 
 export interface GroupListing {
   readonly groupId: string;
+  /** "classic", "consumer", "share", "streams"; empty with brokers older than Kafka 3.7. */
+  readonly type: string;
   readonly protocolType: string;
   readonly state: string;
 }
 
 export interface GroupDescription {
   readonly groupId: string;
+  readonly type: "classic" | "consumer";
   readonly state: string;
   readonly protocolType: string;
   /** The assignor's name. */

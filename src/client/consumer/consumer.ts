@@ -8,9 +8,11 @@ import { type RetryScope, retrying, timedOut, withTimeout } from "../network/ret
 import { Signal } from "../network/signal.ts";
 import type { ConsumerGroupMetadata, ConsumerRecord, TopicPartition, TopicPartitionOffset } from "../types.ts";
 import { type AssignedPartition, Assignment } from "./assignment.ts";
+import { ClassicMembership } from "./classic-membership.ts";
+import { ConsumerProtocolMembership } from "./consumer-protocol-membership.ts";
 import { Fetcher, type FetchLanes } from "./fetcher.ts";
-import { commitFailed, commitGroupOffsets, fetchGroupOffsets } from "./group-offsets.ts";
-import { Membership } from "./membership.ts";
+import { commitAsMember, commitFailed, fetchGroupOffsets, isStaleEpoch } from "./group-offsets.ts";
+import type { Membership } from "./membership.ts";
 import {
   type ConsumerCloseOptions,
   type ConsumerOptions,
@@ -273,13 +275,13 @@ export class Consumer<K = Buffer, V = Buffer> {
     const membership = this.#membership;
     const group = this.groupMetadata();
     if (membership && !membership.isMember) throw commitFailed(`commit of group ${group.groupId}`);
-    const what = `commit of group ${group.groupId}`;
     try {
-      await retrying(this.#scope, what, this.#settings.defaultTimeoutMs, () =>
-        commitGroupOffsets(coordinator, group, offsets),
-      );
+      const holdsAll = (): boolean => offsets.every((partition) => this.#assignment.get(partition) !== undefined);
+      const latest = (): ConsumerGroupMetadata | undefined => (holdsAll() ? membership?.latest(group) : undefined);
+      const { defaultTimeoutMs } = this.#settings;
+      await commitAsMember(this.#scope, defaultTimeoutMs, coordinator, group, offsets, latest);
     } catch (error) {
-      if (error instanceof CommitFailedError) membership?.noteLost(group);
+      if (error instanceof CommitFailedError && !isStaleEpoch(error.cause)) membership?.noteLost(group);
       throw error;
     }
   }
@@ -402,7 +404,8 @@ export class Consumer<K = Buffer, V = Buffer> {
 
   #join(coordinator: CoordinatorLink): Membership {
     const { groupId = "" } = this.#settings;
-    const membership = new Membership(
+    const Protocol = this.#settings.groupProtocol === "consumer" ? ConsumerProtocolMembership : ClassicMembership;
+    const membership: Membership = new Protocol(
       this.#cluster,
       this.#groupLane,
       coordinator,

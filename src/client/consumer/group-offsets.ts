@@ -5,6 +5,7 @@ import { type ErrorName, errorName } from "../../protocol/errors.ts";
 import { CommitFailedError, OncillaError, wireError } from "../errors.ts";
 import { groupByTopic } from "../network/by-topic.ts";
 import type { CoordinatorLink } from "../network/coordinator-link.ts";
+import { type RetryScope, retrying } from "../network/retry.ts";
 import type { ConsumerGroupMetadata, TopicPartition, TopicPartitionOffset } from "../types.ts";
 
 /** The last versions that name topics by name; behind them it is ids only. */
@@ -76,9 +77,40 @@ export async function commitGroupOffsets(
       const what = `commit of group ${groupId} for ${name}-${partitionIndex}`;
       if (staleMember.has(errorName(errorCode))) throw commitFailed(what, wireError(errorName(errorCode), what));
       if (errorName(errorCode) === "REBALANCE_IN_PROGRESS") throw rebalancing(what);
+      if (errorName(errorCode) === "STALE_MEMBER_EPOCH") throw staleEpoch(what);
       check(coordinator, errorCode, what);
     }
   }
+}
+
+/** As `commitGroupOffsets`, until it is done. A later epoch of the same membership will do: `latest` gives it, as long as the
+ * member holds the partitions. */
+export function commitAsMember(
+  scope: RetryScope,
+  timeoutMs: number,
+  coordinator: CoordinatorLink,
+  group: ConsumerGroupMetadata,
+  offsets: readonly TopicPartitionOffset[],
+  latest: () => ConsumerGroupMetadata | undefined,
+): Promise<void> {
+  const what = `commit of group ${group.groupId}`;
+  let claim = group;
+  return retrying(scope, what, timeoutMs, async () => {
+    try {
+      await commitGroupOffsets(coordinator, claim, offsets);
+    } catch (error) {
+      if (!isStaleEpoch(error)) throw error;
+      const next = latest();
+      if (!next) throw commitFailed(what, error);
+      claim = next;
+      throw error;
+    }
+  });
+}
+
+/** The member is known, but not at this epoch (KIP-848). */
+export function isStaleEpoch(error: unknown): error is OncillaError {
+  return error instanceof OncillaError && error.code === "STALE_MEMBER_EPOCH";
 }
 
 export function commitFailed(what: string, cause?: OncillaError): CommitFailedError {
@@ -93,6 +125,13 @@ function rebalancing(what: string): OncillaError {
     "REBALANCE_IN_PROGRESS",
     `${what}: the group is rebalancing: poll, then commit what is still held`,
   );
+}
+
+/** The group has gone on to another epoch (KIP-848), which the next heartbeat tells of. */
+function staleEpoch(what: string): OncillaError {
+  return wireError("STALE_MEMBER_EPOCH", what, "the group has moved on: poll, then commit what is still held", {
+    retriable: true,
+  });
 }
 
 function check(coordinator: CoordinatorLink, code: number, what: string): void {

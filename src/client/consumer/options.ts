@@ -11,6 +11,12 @@ export interface ConsumerOptions<K = Buffer, V = Buffer> {
   readonly serdes?: RecordSerdes<K, V>;
   /** Needed for `subscribe` and for committing offsets. */
   readonly groupId?: string;
+  /** How the group shares its partitions out: "classic", its members among themselves; "consumer", the broker does (KIP-848;
+   * Apache Kafka 4 or later). Members of both can be in one group. With "consumer", timeouts and heartbeats are the broker's to
+   * set, and `assignors` do not apply. Default "classic". */
+  readonly groupProtocol?: "classic" | "consumer";
+  /** With `groupProtocol` "consumer": the broker's assignor that this member wants, "uniform" or "range". Default: the broker's. */
+  readonly remoteAssignor?: string;
   /** Makes the membership static (KIP-345): a restart within the session timeout keeps the partitions. */
   readonly groupInstanceId?: string;
   /** Default "read_committed". */
@@ -73,6 +79,8 @@ export interface RebalanceListener {
 /** Options with their defaults filled in. */
 export interface ConsumerSettings {
   readonly groupId: string | undefined;
+  readonly groupProtocol: "classic" | "consumer";
+  readonly remoteAssignor: string | null;
   readonly groupInstanceId: string | null;
   readonly isolationLevel: IsolationLevel;
   readonly autoOffsetReset: "earliest" | "latest" | "none";
@@ -99,6 +107,11 @@ export interface ConsumerSettings {
 /** Throws INVALID_ARGUMENT where options make no sense. */
 export function consumerSettings<K, V>(options: ConsumerOptions<K, V>): ConsumerSettings {
   const { groupId, autoCommit = false, maxPollIntervalMs = 300_000, maxPollRecords = 500 } = options;
+  const { groupProtocol = "classic" } = options;
+  if (groupProtocol !== "classic" && groupProtocol !== "consumer") {
+    throw invalid(`groupProtocol must be "classic" or "consumer", not ${String(groupProtocol)}`);
+  }
+  checkProtocolOptions(options);
   if (groupId === "") throw invalid("groupId must not be empty");
   if (groupId === undefined && (autoCommit || options.groupInstanceId !== undefined)) {
     throw invalid("autoCommit and groupInstanceId need a groupId");
@@ -106,6 +119,8 @@ export function consumerSettings<K, V>(options: ConsumerOptions<K, V>): Consumer
   if (!(maxPollRecords >= 1)) throw invalid("maxPollRecords must be 1 or more");
   return {
     groupId,
+    groupProtocol,
+    remoteAssignor: options.remoteAssignor ?? null,
     groupInstanceId: options.groupInstanceId ?? null,
     isolationLevel: options.isolationLevel ?? "read_committed",
     autoOffsetReset: options.autoOffsetReset ?? "earliest",
@@ -127,6 +142,21 @@ export function consumerSettings<K, V>(options: ConsumerOptions<K, V>): Consumer
     onMarker: options.onMarker,
     deserialize: options.serdes && deserializer(options.serdes),
   };
+}
+
+type ProtocolOption = "groupProtocol" | "remoteAssignor" | "assignors" | "sessionTimeoutMs" | "heartbeatIntervalMs";
+
+/** Options that one of the protocols has no use for are a misunderstanding. */
+function checkProtocolOptions(options: Pick<ConsumerOptions, ProtocolOption>): void {
+  const { groupProtocol, assignors, sessionTimeoutMs, ...rest } = options;
+  if (groupProtocol !== "consumer") {
+    if (rest.remoteAssignor !== undefined) throw invalid('remoteAssignor needs groupProtocol "consumer"');
+    return;
+  }
+  const given = Object.entries({ assignors, sessionTimeoutMs, heartbeatIntervalMs: rest.heartbeatIntervalMs });
+  for (const [name, value] of given) {
+    if (value !== undefined) throw invalid(`${name} does not apply with groupProtocol "consumer": the broker decides`);
+  }
 }
 
 function invalid(message: string): OncillaError {

@@ -4,7 +4,7 @@ import { ZERO_UUID } from "../../protocol/codec.ts";
 import { type ErrorName, errorCodes } from "../../protocol/errors.ts";
 import type { CoordinatorRecord } from "../coordinator.ts";
 import type { ClassicGroup } from "./classic-group.ts";
-import { type CommitVerdict, checkConsumerCommit } from "./consumer/commit-check.ts";
+import { checkConsumerCommit } from "./consumer/commit-check.ts";
 import { touch } from "./consumer/timers.ts";
 import type { GroupCore } from "./core.ts";
 import type { Group } from "./group.ts";
@@ -31,9 +31,9 @@ export function commitOffsets(
   respond: Respond<OffsetCommitResponse>,
 ): void {
   const group = core.groups.get(request.groupId);
-  const verdict = checkCommit(group, request, context.apiVersion);
-  if (typeof verdict === "string" && verdict !== "NONE") {
-    turn.answer(respond, refuseAll(request, verdict));
+  const error = checkCommit(core, group, request, context.apiVersion);
+  if (error !== "NONE") {
+    turn.answer(respond, refuseAll(request, error));
     return;
   }
   keepAlive(core, turn, group, request.memberId);
@@ -42,7 +42,7 @@ export function commitOffsets(
     name,
     topicId,
     partitions: partitions.map((partition) =>
-      commitPartition(core, turn, verdict, name, partition, (metadata) =>
+      commitPartition(core, turn, partition, (metadata) =>
         offsetRecord(
           { groupId: request.groupId, topic: name, partition: partition.partitionIndex },
           { ...recordValue(partition, metadata, turn.now), expireTimestamp, topicId },
@@ -61,16 +61,16 @@ export function commitTransactionalOffsets(
   request: TxnOffsetCommitRequest,
   respond: Respond<TxnOffsetCommitResponse>,
 ): void {
-  const verdict = checkTransactionalCommit(core.groups.get(request.groupId), request);
-  if (typeof verdict === "string" && verdict !== "NONE") {
-    turn.answer(respond, refuseAllTransactional(request, verdict));
+  const error = checkTransactionalCommit(core, core.groups.get(request.groupId), request);
+  if (error !== "NONE") {
+    turn.answer(respond, refuseAllTransactional(request, error));
     return;
   }
   const transaction = { producerId: request.producerId, producerEpoch: request.producerEpoch };
   const topics = request.topics.map(({ name, partitions }) => ({
     name,
     partitions: partitions.map((partition) =>
-      commitPartition(core, turn, verdict, name, partition, (metadata) =>
+      commitPartition(core, turn, partition, (metadata) =>
         offsetRecord(
           { groupId: request.groupId, topic: name, partition: partition.partitionIndex },
           recordValue(partition, metadata, turn.now),
@@ -93,15 +93,9 @@ interface Partition {
 function commitPartition(
   core: GroupCore,
   turn: Turn,
-  verdict: CommitVerdict,
-  topic: string,
   { partitionIndex, committedMetadata }: Partition,
   recordWith: (metadata: string) => CoordinatorRecord,
 ): { partitionIndex: number; errorCode: number } {
-  if (typeof verdict !== "string") {
-    const error = verdict(core.topics.topic(topic)?.id ?? ZERO_UUID, partitionIndex);
-    if (error !== "NONE") return { partitionIndex, errorCode: errorCodes[error] };
-  }
   const metadata = committedMetadata ?? "";
   if (metadata.length > core.config.offsetMetadataMaxSize) {
     return { partitionIndex, errorCode: errorCodes.OFFSET_METADATA_TOO_LARGE };
@@ -118,14 +112,21 @@ function recordValue(
   return { offset: committedOffset, leaderEpoch: committedLeaderEpoch, metadata, commitTimestamp: now };
 }
 
-function checkCommit(group: Group | undefined, request: OffsetCommitRequest, apiVersion: number): CommitVerdict {
+function checkCommit(
+  core: GroupCore,
+  group: Group | undefined,
+  request: OffsetCommitRequest,
+  apiVersion: number,
+): ErrorName {
   const generationId = request.generationIdOrMemberEpoch;
   if (!group) {
     if (generationId < 0) return "NONE";
     return apiVersion >= GROUP_ID_NOT_FOUND_FROM_VERSION ? "GROUP_ID_NOT_FOUND" : "ILLEGAL_GENERATION";
   }
   if (group.kind === "consumer") {
-    return checkConsumerCommit(group, { memberId: request.memberId, memberEpoch: generationId, apiVersion });
+    const { memberId } = request;
+    const partitions = partitionsOf(core, request.topics);
+    return checkConsumerCommit(group, { memberId, memberEpoch: generationId, apiVersion, partitions });
   }
   // From outside the group: an administrator, or a consumer with partitions of its own choice.
   if (generationId < 0 && group.state === "Empty") return "NONE";
@@ -135,14 +136,30 @@ function checkCommit(group: Group | undefined, request: OffsetCommitRequest, api
   return group.state === "CompletingRebalance" ? "REBALANCE_IN_PROGRESS" : "NONE";
 }
 
-function checkTransactionalCommit(group: Group | undefined, request: TxnOffsetCommitRequest): CommitVerdict {
+/** By topic id, in whatever way the request names topics. */
+function partitionsOf(
+  { topics }: GroupCore,
+  asked: readonly { readonly name: string; readonly partitions: readonly { readonly partitionIndex: number }[] }[],
+): { topicId: string; partition: number }[] {
+  return asked.flatMap(({ name, partitions }) => {
+    const topicId = topics.topic(name)?.id ?? ZERO_UUID;
+    return partitions.map(({ partitionIndex }) => ({ topicId, partition: partitionIndex }));
+  });
+}
+
+function checkTransactionalCommit(
+  core: GroupCore,
+  group: Group | undefined,
+  request: TxnOffsetCommitRequest,
+): ErrorName {
   const { groupId, memberId, groupInstanceId, generationId } = request;
   if (groupId === "") return "INVALID_GROUP_ID";
   if (!group) return generationId < 0 ? "NONE" : "ILLEGAL_GENERATION";
   // Producers before KIP-447 do not say who they are: the transactional id alone fences them.
   if (generationId < 0 && memberId === "" && groupInstanceId === null) return "NONE";
   if (group.kind === "consumer") {
-    const error = checkConsumerCommit(group, { memberId, memberEpoch: generationId, apiVersion: null });
+    const claim = { memberId, memberEpoch: generationId, apiVersion: null };
+    const error = checkConsumerCommit(group, { ...claim, partitions: partitionsOf(core, request.topics) });
     // Producers know the errors of the classic protocol only.
     return error === "STALE_MEMBER_EPOCH" ? "ILLEGAL_GENERATION" : error;
   }

@@ -11,13 +11,12 @@ export interface CommitClaim {
   readonly memberEpoch: number;
   /** Null for a commit in a transaction, which any version may make. */
   readonly apiVersion: number | null;
+  readonly partitions: readonly { readonly topicId: string; readonly partition: number }[];
 }
 
-/** Gives for each partition whether its offset may be committed, or the error for all. */
-export type CommitVerdict = ErrorName | ((topicId: string, partition: number) => ErrorName);
-
-export function checkConsumerCommit(group: ConsumerGroup, claim: CommitClaim): CommitVerdict {
-  const { memberId, memberEpoch, apiVersion } = claim;
+/** All of a commit may be done, or nothing. */
+export function checkConsumerCommit(group: ConsumerGroup, claim: CommitClaim): ErrorName {
+  const { memberId, memberEpoch, apiVersion, partitions } = claim;
   // From outside the group: an administrator, or a consumer with partitions of its own choice.
   if (memberEpoch < 0 && group.members.size === 0) return "NONE";
   const member = group.members.get(memberId);
@@ -25,16 +24,16 @@ export function checkConsumerCommit(group: ConsumerGroup, claim: CommitClaim): C
   if (member.classic) return memberEpoch === member.memberEpoch ? "NONE" : "ILLEGAL_GENERATION";
   if (apiVersion !== null && apiVersion < OFFSET_COMMIT_FROM_VERSION) return "UNSUPPORTED_VERSION";
   if (memberEpoch === member.memberEpoch) return "NONE";
-  // A transaction's offsets are checked as strictly as in the classic protocol, as Apache Kafka does.
-  if (memberEpoch > member.memberEpoch || apiVersion === null) return "STALE_MEMBER_EPOCH";
-  return (topicId, partition) => checkOldEpoch(member, memberEpoch, topicId, partition);
+  if (memberEpoch > member.memberEpoch) return "STALE_MEMBER_EPOCH";
+  const hasAll = partitions.every(({ topicId, partition }) => hasHeld(member, memberEpoch, topicId, partition));
+  return hasAll ? "NONE" : "STALE_MEMBER_EPOCH";
 }
 
 /** The epoch went on after the member read; what it had then and still has is its own all the same (KIP-1251). */
-function checkOldEpoch(member: ConsumerMember, memberEpoch: number, topicId: string, partition: number): ErrorName {
+function hasHeld(member: ConsumerMember, memberEpoch: number, topicId: string, partition: number): boolean {
   const { assigned, pendingRevocation } = member;
   const heldSince = assigned.get(topicId)?.get(partition) ?? pendingRevocation.get(topicId)?.get(partition);
-  return heldSince !== undefined && heldSince <= memberEpoch ? "NONE" : "STALE_MEMBER_EPOCH";
+  return heldSince !== undefined && heldSince <= memberEpoch;
 }
 
 /** OffsetFetch: without a member it comes from outside the group, and may. */

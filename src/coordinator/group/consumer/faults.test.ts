@@ -42,7 +42,7 @@ pulse bob
 # t-1 is bob's: ann, who had it at epoch 2, is told so, and nothing is written
 commit ann t-1=2 as=ann/2
   ann: STALE_MEMBER_EPOCH
-txn ann 7/0 t-0=3 as=ann/2
+txn ann 7/0 t-0=3 t-1=3 as=ann/2
   ann: ILLEGAL_GENERATION
 marker 7 commit
 fetch all

@@ -482,6 +482,8 @@ commit ann t-0=4 as=ann/2
   ann: NONE
 commit ann t-3=5 as=ann/2
   ann: STALE_MEMBER_EPOCH
+commit ann t-0=5 t-3=5 as=ann/2
+  ann: STALE_MEMBER_EPOCH
 commit ann t-0=6 as=ann/1
   ann: STALE_MEMBER_EPOCH
 commit ann t-0=7 as=ann/4
@@ -518,7 +520,7 @@ show
 `);
   });
 
-  it("in transactions count from members at the present epoch", () => {
+  it("in transactions, too", () => {
     tell(`
 topic t 4
 enter ann
@@ -545,20 +547,23 @@ txn ann 7/0 t-0=1
 pulse ann has=t0,t1
   log: ann at 3 has t 0 1
   ann: epoch 3
-# in a transaction the epoch must be the present one
-txn ann 7/0 t-0=2 as=ann/2
+txn ann 7/0 t-1=2 as=ann/2
+  log: t-1 2 if 7 commits
+  ann: NONE
+# one partition that she had then and has no more: none of the offsets counts
+txn ann 7/0 t-0=3 t-3=4 as=ann/2
   ann: ILLEGAL_GENERATION
-txn ann 7/0 t-0=3 as=ann/4
+txn ann 7/0 t-0=5 as=ann/4
   ann: ILLEGAL_GENERATION
-txn eve 7/0 t-0=4 as=eve/3
+txn eve 7/0 t-0=6 as=eve/3
   eve: UNKNOWN_MEMBER_ID
 # producers that do not say who they are are fenced by their transactional id alone
-txn nobody 7/0 t-1=5
-  log: t-1 5 if 7 commits
+txn nobody 7/0 t-2=7
+  log: t-2 7 if 7 commits
   nobody: NONE
 marker 7 commit
 fetch all
-  offsets: t-0=1 t-1=5
+  offsets: t-0=1 t-1=2 t-2=7
 `);
   });
 });
