@@ -2,7 +2,7 @@ import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
-    include: ["src/**/*.test.ts", "test/**/*.test.ts", "sim/**/*.test.ts"],
+    include: ["src/**/*.test.ts", "test/**/*.test.ts", "sim/**/*.test.ts", "fuzz/**/*.test.ts"],
     // Forks, so that a test may spawn, kill and lock without disturbing its neighbours.
     pool: "forks",
     testTimeout: 30_000,

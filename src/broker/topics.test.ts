@@ -181,6 +181,16 @@ describe("metadata", () => {
     expect((await describeTopic(null, "4pDa7E0AQS6hJEFRVPTXMQ")).error).toBe("UNKNOWN_TOPIC_ID");
   });
 
+  it("asked by id in a version that had the field before brokers took it is refused (fuzz, seed 1, frame 1586)", async () => {
+    const topic = await newTopic(2);
+    const asked = [{ name: null, topicId: topic.id }, { name: topic.name }];
+    const { topics } = await session.client.send(metadata, 11, { topics: asked });
+    expect(topics.map(({ name, errorCode }) => [name, errorName(errorCode)])).toEqual([
+      ["", "INVALID_REQUEST"],
+      [topic.name, "INVALID_REQUEST"],
+    ]);
+  });
+
   it("tells where to connect to", async () => {
     const { brokers, controllerId, clusterId } = await session.client.send(metadata, 12, { topics: [] });
     expect(brokers.map(({ host, port }) => `${host}:${port}`)).toEqual([broker.address]);

@@ -15,6 +15,9 @@ type MetadataResponse = ResponseBody<typeof metadata>;
 type TopicResponse = MetadataResponse["topics"][number];
 type PartitionResponse = TopicResponse["partitions"][number];
 
+/** The first version that takes topic ids. */
+const TOPIC_ID_VERSION = 12;
+
 export function metadataHandler(services: BrokerServices): Handler<typeof metadata> {
   return {
     api: metadata,
@@ -66,6 +69,10 @@ function topicsAsked(services: BrokerServices, { topics }: MetadataRequest, apiV
   const { image } = services;
   const isAll = topics === null || (apiVersion === 0 && topics.length === 0);
   if (isAll) return image.topics().map((topic) => describeTopic(services, topic));
+  if (apiVersion < TOPIC_ID_VERSION && topics.some(({ name, topicId }) => name === null || topicId !== ZERO_UUID)) {
+    // As in Kafka, for all of them; and these versions have no null for a name.
+    return topics.map(({ name, topicId }) => unknownTopic("INVALID_REQUEST", name ?? "", topicId));
+  }
   return topics.map(({ name, topicId }) => {
     const topic = topicId === ZERO_UUID ? image.topic(name ?? "") : image.topicById(topicId);
     if (topic) return describeTopic(services, topic);
