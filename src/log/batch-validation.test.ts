@@ -2,7 +2,9 @@ import { describe, expect, it } from "vitest";
 import {
   ATTRIBUTES_AT,
   BASE_SEQUENCE_AT,
+  BATCH_HEADER_BYTES,
   BATCH_LENGTH_AT,
+  BATCH_LENGTH_PREFIX_BYTES,
   CRC_AT,
   LAST_OFFSET_DELTA_AT,
   MAGIC_AT,
@@ -11,6 +13,7 @@ import {
   RECORD_COUNT_AT,
   RecordBatch,
 } from "../protocol/records/batch.ts";
+import { compress, compressionCodes } from "../protocol/records/compression.ts";
 import { buildMarker } from "../protocol/records/control.ts";
 import { validateBatches } from "./batch-validation.ts";
 import { type BatchSpec, batchOf, START_MS } from "./log.testing.ts";
@@ -178,4 +181,20 @@ describe("a compacted topic", () => {
     expect(validate(damaged, config)).toBe("INVALID_RECORD");
     expect(validate(damaged)).toBe("ok");
   });
+});
+
+it("millions of records in a few KB are looked at one by one: memory does not grow with them", () => {
+  const smallest = Buffer.from([0x0c, 0, 0, 0, 1, 0, 0]);
+  const count = 3_000_000;
+  const payload = compress(compressionCodes.zstd, Buffer.alloc(count * smallest.length, smallest));
+  const batch = new RecordBatch(Buffer.concat([bytesOf().subarray(0, BATCH_HEADER_BYTES), payload]));
+  batch.buffer.writeInt32BE(batch.buffer.length - BATCH_LENGTH_PREFIX_BYTES, BATCH_LENGTH_AT);
+  batch.buffer.writeInt16BE(compressionCodes.zstd, ATTRIBUTES_AT);
+  batch.buffer.writeInt32BE(count - 1, LAST_OFFSET_DELTA_AT);
+  batch.buffer.writeInt32BE(count, RECORD_COUNT_AT);
+  batch.buffer.writeUInt32BE(batch.computeCrc(), CRC_AT);
+  expect(batch.sizeBytes).toBeLessThan(10_000);
+  const before = process.memoryUsage().heapTotal;
+  expect(validate(batch.buffer, { messageTimestampBeforeMaxMs: 1000 })).toBe("ok");
+  expect(process.memoryUsage().heapTotal - before).toBeLessThan(100_000_000);
 });

@@ -13,7 +13,7 @@ import {
   RecordBatch,
 } from "../protocol/records/batch.ts";
 import { compressionCodes } from "../protocol/records/compression.ts";
-import { decodeRecords, type LogRecord } from "../protocol/records/record.ts";
+import { recordsOf } from "../protocol/records/record.ts";
 import type { LogConfig } from "./log-config.ts";
 import type { LogRefusal } from "./types.ts";
 
@@ -21,8 +21,6 @@ export type ValidationOutcome = { readonly ok: true; readonly batches: readonly 
 
 const MAGIC = 2;
 const HIGHEST_COMPRESSION_CODE: number = compressionCodes.zstd;
-/** What a batch may grow to when it must be decompressed to be checked. */
-const MAX_DECOMPRESSED_BYTES = 256 * 1024 * 1024;
 
 /**
  * The one batch in `records`, which are the bytes of one partition of a produce request. More than one batch is refused,
@@ -112,19 +110,16 @@ function checkRecords(batch: RecordBatch, config: LogConfig, now: number): LogRe
   const oldestTimestamp =
     config.messageTimestampType === "CreateTime" ? now - config.messageTimestampBeforeMaxMs : Number.NEGATIVE_INFINITY;
   if (!needsKeys && oldestTimestamp <= 0) return undefined;
-  let decoded: LogRecord[];
   try {
-    decoded = decodeRecords(batch, MAX_DECOMPRESSED_BYTES);
+    for (const { key, timestamp } of recordsOf(batch)) {
+      if (needsKeys && key === null) return refuse("INVALID_RECORD", "a compacted topic takes no record without key");
+      if (timestamp >= 0 && timestamp < oldestTimestamp) {
+        return refuse("INVALID_TIMESTAMP", `timestamp ${timestamp} is too far behind ${now}`);
+      }
+    }
   } catch (error) {
     if (!(error instanceof ProtocolError)) throw error;
     return refuse("INVALID_RECORD", error.message);
-  }
-  for (const record of decoded) {
-    if (needsKeys && record.key === null)
-      return refuse("INVALID_RECORD", "a compacted topic takes no record without key");
-    if (record.timestamp >= 0 && record.timestamp < oldestTimestamp) {
-      return refuse("INVALID_TIMESTAMP", `timestamp ${record.timestamp} is too far behind ${now}`);
-    }
   }
   return undefined;
 }

@@ -1,6 +1,6 @@
 import { ProtocolError } from "../protocol/protocol-error.ts";
 import { BATCH_HEADER_BYTES, RecordBatch } from "../protocol/records/batch.ts";
-import { decodeRecords } from "../protocol/records/record.ts";
+import { recordsOf } from "../protocol/records/record.ts";
 import { LogCorruptionError } from "./log-corruption-error.ts";
 import type { FoundBatch, SegmentList } from "./segment-list.ts";
 import type { AbortedTransaction, TimestampAndOffset } from "./types.ts";
@@ -101,8 +101,11 @@ function readOne({ segment, position, sizeBytes }: FoundBatch): RecordBatch {
 function recordByTime(batch: RecordBatch, timestamp: number, fromOffset: number): TimestampAndOffset | undefined {
   const { leaderEpoch } = batch;
   try {
-    const record = decodeRecords(batch).find((each) => each.timestamp >= timestamp && each.offset >= fromOffset);
-    return record && { timestamp: record.timestamp, offset: record.offset, leaderEpoch };
+    for (const record of recordsOf(batch)) {
+      if (record.timestamp < timestamp || record.offset < fromOffset) continue;
+      return { timestamp: record.timestamp, offset: record.offset, leaderEpoch };
+    }
+    return undefined;
   } catch (error) {
     if (!(error instanceof ProtocolError)) throw error;
     // What the producer sent can be read by nobody; its place in time is known all the same.

@@ -16,7 +16,7 @@ export const compressionCodes: { readonly [N in CompressionName]: number } = {
 };
 
 /** What a batch may grow to unless the caller says otherwise: far beyond what any client sends in one. */
-export const MAX_DECOMPRESSED_BYTES: number = 256 * 1024 * 1024;
+const MAX_DECOMPRESSED_BYTES = 256 * 1024 * 1024;
 
 export function compress(code: number, payload: Buffer): Buffer {
   switch (code) {

@@ -2,7 +2,7 @@
 import { ProtocolError } from "../protocol-error.ts";
 import { Reader } from "../reader.ts";
 import type { RecordBatch } from "./batch.ts";
-import { decompress, MAX_DECOMPRESSED_BYTES } from "./compression.ts";
+import { decompress } from "./compression.ts";
 
 export interface RecordHeader {
   readonly key: string;
@@ -24,13 +24,19 @@ const NO_HEADERS: readonly RecordHeader[] = [];
 /** Length, attributes, two deltas, key, value, headers: a byte each at least. */
 const MIN_RECORD_BYTES = 7;
 
+/** All records of a batch, as by `recordsOf`. */
+export function decodeRecords(batch: RecordBatch): LogRecord[] {
+  return [...recordsOf(batch)];
+}
+
 /**
- * All records of a batch, decompressed first when need be. `maxBytes` bounds what decompression may yield.
+ * The records of a batch one by one, decompressed first when need be. For batches of strangers: a few KB may hold millions
+ * of records, which must not be in memory all at once.
  * Throws ProtocolError on bytes that are no records, and when there are more or less of them than the header says.
  */
-export function decodeRecords(batch: RecordBatch, maxBytes: number = MAX_DECOMPRESSED_BYTES): LogRecord[] {
+export function* recordsOf(batch: RecordBatch): Generator<LogRecord, void, undefined> {
   if (batch.magic !== 2) throw new ProtocolError(`record format ${batch.magic}`);
-  const payload = decompress(batch.compression, batch.payload(), maxBytes);
+  const payload = decompress(batch.compression, batch.payload());
   const reader = new Reader(payload);
   const count = batch.recordCount;
   if (count < 0 || count * MIN_RECORD_BYTES > payload.length) {
@@ -38,7 +44,6 @@ export function decodeRecords(batch: RecordBatch, maxBytes: number = MAX_DECOMPR
   }
   const { baseOffset, baseTimestamp } = batch;
   const appendTime = batch.hasLogAppendTime ? batch.maxTimestamp : undefined;
-  const records: LogRecord[] = [];
   for (let i = 0; i < count; i++) {
     const length = reader.varint();
     const end = reader.position + length;
@@ -49,10 +54,9 @@ export function decodeRecords(batch: RecordBatch, maxBytes: number = MAX_DECOMPR
     const value = nullableView(reader);
     const headers = readHeaders(reader);
     if (reader.position !== end) throw new ProtocolError(`record ${i} is not ${length} bytes long`);
-    records.push({ offset, timestamp: appendTime ?? timestamp, key, value, headers });
+    yield { offset, timestamp: appendTime ?? timestamp, key, value, headers };
   }
   if (reader.remaining > 0) throw new ProtocolError(`${reader.remaining} bytes behind the last of ${count} records`);
-  return records;
 }
 
 function nullableView(reader: Reader): Uint8Array | null {
