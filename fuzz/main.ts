@@ -57,7 +57,9 @@ function print({ frames, connections, answers, elapsedMs, stallMsMax, before, af
     ["after a tenth", before],
     ["at the end", after],
   ] as const) {
-    console.log(`${when}: heap ${mib(heapBytes)} MiB, buffers ${mib(externalBytes)} MiB, open files ${openFiles}`);
+    console.log(
+      `${when}: heap ${mib(heapBytes)} MiB, buffers ${mib(externalBytes)} MiB, open files ${openFiles.length}`,
+    );
   }
   for (const problem of problems) console.log(`PROBLEM ${problem}`);
   console.log(problems.length === 0 ? "PASSED" : `FAILED: ${problems.length} problems; repeat with --seed ${seed}`);

@@ -35,7 +35,7 @@ const EXTERNAL_GROWTH_MAX_BYTES = 8 * 1024 * 1024;
 /** State that expires does so within the broker's round of half a minute. */
 const REST_MS = 75_000;
 const STALL_MS_MAX = 5_000;
-const NOTHING: Measure = { openFiles: 0, heapBytes: 0, externalBytes: 0 };
+const NOTHING: Measure = { openFiles: [], heapBytes: 0, externalBytes: 0 };
 
 export async function run(options: RunOptions): Promise<Report> {
   const folder = mkdtempSync(join(tmpdir(), "oncilla-fuzz-"));
@@ -89,7 +89,8 @@ async function fire(
 
 function leaks(before: Measure, after: Measure): string[] {
   const found: string[] = [];
-  if (after.openFiles > before.openFiles) found.push(`open files: ${before.openFiles}, then ${after.openFiles}`);
+  const opened = more(after.openFiles, before.openFiles);
+  if (opened.length > 0) found.push(`left open: ${opened.join(" ")}`);
   if (!isAtRest(after, before)) {
     found.push(
       `heap: ${before.heapBytes}, then ${after.heapBytes}; buffers: ${before.externalBytes}, then ${after.externalBytes}`,
@@ -100,10 +101,20 @@ function leaks(before: Measure, after: Measure): string[] {
 
 function isAtRest(now: Measure, before: Measure): boolean {
   return (
-    now.openFiles <= before.openFiles &&
+    more(now.openFiles, before.openFiles).length === 0 &&
     now.heapBytes <= before.heapBytes + HEAP_GROWTH_MAX_BYTES &&
     now.externalBytes <= before.externalBytes + EXTERNAL_GROWTH_MAX_BYTES
   );
+}
+
+/** What is in `now` more often than in `before`. */
+function more(now: readonly string[], before: readonly string[]): string[] {
+  const left = [...before];
+  return now.filter((name) => {
+    const at = left.indexOf(name);
+    if (at >= 0) left.splice(at, 1);
+    return at < 0;
+  });
 }
 
 /** The broker's process. */
@@ -135,7 +146,7 @@ class Target {
     });
   }
 
-  /** Makes the topics that frames speak of. */
+  /** Makes the topics that frames speak of, and those that the broker makes for itself. */
   async prepare(): Promise<void> {
     const client = new Client({ brokers: await this.ready });
     const admin = client.admin();
@@ -146,6 +157,8 @@ class Target {
       { topic: compacted, partitions: 1, configs: { "cleanup.policy": "compact" } },
       { topic: dated, partitions: 1, configs: { "message.timestamp.before.max.ms": "1000000000000" } },
     ]);
+    await admin.deleteGroups(["group"]).catch(() => {});
+    await client.producer({ transactionalId: "transaction", transactionTimeoutMs: 1_000 }).initTransactions();
     await client.close();
   }
 

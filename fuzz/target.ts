@@ -1,5 +1,5 @@
 /** The broker under fire, as a process of its own that tells about itself. Started by `run.ts`, with a channel. */
-import { readdirSync } from "node:fs";
+import { readdirSync, readlinkSync } from "node:fs";
 import { Broker, type BrokerOptions } from "../src/broker/index.ts";
 import type { Logger } from "../src/platform/logger.ts";
 import { nodePlatform } from "../src/platform/node/index.ts";
@@ -7,7 +7,8 @@ import { seededRandom } from "../src/platform/seeded-random.ts";
 
 /** What a run measures when nothing is under way. */
 export interface Measure {
-  readonly openFiles: number;
+  /** What the process has open: paths, "socket" … */
+  readonly openFiles: readonly string[];
   readonly heapBytes: number;
   /** Buffers. */
   readonly externalBytes: number;
@@ -64,8 +65,17 @@ function measure(): Measure {
   globalThis.gc?.();
   const { heapUsed, external, arrayBuffers } = process.memoryUsage();
   return {
-    openFiles: readdirSync("/proc/self/fd").length,
+    openFiles: readdirSync("/proc/self/fd").flatMap(target).sort(),
     heapBytes: heapUsed,
     externalBytes: external + arrayBuffers,
   };
+}
+
+function target(descriptor: string): string[] {
+  try {
+    return [readlinkSync(`/proc/self/fd/${descriptor}`).replace(/:\[\d+\]$/, "")];
+  } catch {
+    // It was the folder's own.
+    return [];
+  }
 }
