@@ -1,4 +1,5 @@
 /** oncilla/connect: records from topics into other systems, exactly once. */
+export type { SinkAdmin } from "./catch-up.ts";
 export { ConnectError, type ConnectErrorCode } from "./errors.ts";
 export type { Sink, SinkBatch, SinkOutcome } from "./sink.ts";
 export {

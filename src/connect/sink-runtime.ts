@@ -4,6 +4,7 @@ import {
   type Consumer,
   type ConsumerOptions,
   type ConsumerRecord,
+  OncillaError,
   type TopicPartition,
 } from "../client/index.ts";
 import { assert, defined } from "../platform/assert.ts";
@@ -11,10 +12,12 @@ import { sleep } from "../platform/clock.ts";
 import { type Logger, silentLogger } from "../platform/logger.ts";
 import { nodePlatform } from "../platform/node/index.ts";
 import type { Platform } from "../platform/platform.ts";
+import { CatchUp, type SinkAdmin } from "./catch-up.ts";
 import { ConnectError } from "./errors.ts";
 import type { Sink, SinkBatch } from "./sink.ts";
+import { findStarts } from "./starts.ts";
 
-/** The group's offsets are committed this often: for monitoring, nobody reads them back. */
+/** The group's offsets are committed this often: for monitoring, and for sinks that keep no positions. */
 const COMMIT_INTERVAL_MS = 1_000;
 const POLL_MS = 100;
 const RETRY_MS = 50;
@@ -32,6 +35,7 @@ export type SinkConsumer = Pick<
   | "resume"
   | "assignment"
   | "commit"
+  | "committed"
   | "beginningOffsets"
   | "endOffsets"
   | "close"
@@ -39,6 +43,7 @@ export type SinkConsumer = Pick<
 
 export interface SinkClient {
   consumer(options?: ConsumerOptions): SinkConsumer;
+  admin(): SinkAdmin;
   close(): Promise<void>;
 }
 
@@ -48,7 +53,8 @@ export interface SinkRuntimeOptions {
   /** Workers of one group share the partitions. */
   readonly groupId: string;
   readonly topics: readonly string[];
-  /** Where to begin with a partition of which the target has nothing. Default "earliest". */
+  /** Where to begin with a partition of which neither the target nor, for an at_least_once sink, the group has a position. Default
+   * "earliest". */
   readonly startAt?: "earliest" | "latest";
   /** Records that are written in one go. Default 2,000. */
   readonly maxBatchRecords?: number;
@@ -80,8 +86,8 @@ export interface SinkMetrics {
 
 /**
  * Brings the committed records of topics to a sink. The sink's positions are the ones that count: on start, after a rebalance
- * and whenever a batch is refused, reading goes on where the sink stands. The group's offsets are written after the sink's, for
- * others to look at, and are never read.
+ * and whenever a batch is refused, reading goes on where the sink stands. The group's offsets are written after the sink's; they are
+ * read where an at_least_once sink has no position, and are for others to look at otherwise.
  */
 export class SinkRuntime {
   readonly #sink: Sink;
@@ -92,13 +98,16 @@ export class SinkRuntime {
   readonly #positions = new Map<string, number>();
   #client: SinkClient | undefined;
   #consumer: SinkConsumer | undefined;
+  #admin: SinkAdmin | undefined;
   #state: SinkState = "created";
   #error: Error | undefined;
   #finished: Promise<void> = Promise.resolve();
+  #isOpen = false;
   #isStopping = false;
   #leavesGroup = true;
   #nextCommitAt = 0;
   #hasUncommitted = false;
+  readonly #catchUp: CatchUp;
   #metrics = { recordsWritten: 0, batchesWritten: 0, batchesRefused: 0 };
   /** Called when the runtime ends by itself, after the change to "error". Must not throw. */
   onError: ((error: Error) => void) | undefined;
@@ -108,6 +117,10 @@ export class SinkRuntime {
     this.#options = options;
     this.#platform = options.platform ?? nodePlatform;
     this.#logger = options.logger ?? silentLogger;
+    const { topics, groupId, startAt = "earliest" } = options;
+    const { clock } = this.#platform;
+    const positionOf = (partition: TopicPartition): number | undefined => this.#positions.get(keyOf(partition));
+    this.#catchUp = new CatchUp({ sink, topics, groupId, startAt, clock, positionOf });
   }
 
   get state(): SinkState {
@@ -124,15 +137,29 @@ export class SinkRuntime {
   }
 
   /** Opens the sink and begins; resolves when it is about to join its group. Throws the sink's ConnectError, one with `retriable`
-   * only after 30 s of trying. */
+   * only after 30 s of trying; MISSING_TOPIC; or the client's OncillaError. */
   async start(): Promise<void> {
     if (this.#state !== "created")
       throw new ConnectError("INVALID_STATE", `the sink is ${this.#state}: make a new one`);
     this.#state = "running";
-    await this.#open();
+    try {
+      await this.#open();
+      this.#connect();
+      await this.#requireTopics();
+    } catch (error) {
+      this.#error = error as Error;
+      this.#state = "error";
+      await this.#letGo();
+      throw error;
+    }
+    this.#finished = this.#run();
+  }
+
+  #connect(): void {
     const { brokers, groupId, groupInstanceId, sessionTimeoutMs = 10_000, maxBatchRecords = 2_000 } = this.#options;
     const { clientId = groupId, connect = (options) => new Client(options) } = this.#options;
     this.#client = connect({ brokers, clientId, platform: this.#platform, logger: this.#logger });
+    this.#admin = this.#client.admin();
     this.#consumer = this.#client.consumer({
       groupId,
       ...(groupInstanceId === undefined ? {} : { groupInstanceId }),
@@ -143,7 +170,24 @@ export class SinkRuntime {
       heartbeatIntervalMs: Math.ceil(Math.min(500, sessionTimeoutMs / 10)),
       maxPollRecords: maxBatchRecords,
     });
-    this.#finished = this.#run(this.#consumer, this.#client);
+  }
+
+  /** A topic that does not exist yet would be waited for in silence. */
+  async #requireTopics(): Promise<void> {
+    const first = this.#options.topics.map((topic) => ({ topic, partition: 0 }));
+    try {
+      await defined(this.#consumer).beginningOffsets(first);
+    } catch (error) {
+      if (!(error instanceof OncillaError) || error.code !== "UNKNOWN_TOPIC_OR_PARTITION") throw error;
+      throw new ConnectError("MISSING_TOPIC", `a topic of the sink does not exist: ${error.message}`, { cause: error });
+    }
+  }
+
+  /** Resolves at a moment at which nothing is left to bring to the target, for any worker of the group; while records keep coming that
+   * may never be. Throws a TimeoutError after `timeoutMs` (default 60,000), and the runtime's own error when it ends before. */
+  caughtUp({ timeoutMs = 60_000 }: { readonly timeoutMs?: number } = {}): Promise<void> {
+    if (this.#error) return Promise.reject(this.#error);
+    return this.#state === "running" ? this.#catchUp.wait(timeoutMs) : Promise.reject(notRunning(this.#state));
   }
 
   /** Finishes the batch at hand, leaves the group and closes the sink. Without `leaveGroup`, the partitions of a worker with a
@@ -161,6 +205,7 @@ export class SinkRuntime {
     await this.#patiently(deadline, async () => {
       try {
         await this.#sink.open();
+        this.#isOpen = true;
       } catch (error) {
         await this.#sink.close();
         throw error;
@@ -186,7 +231,8 @@ export class SinkRuntime {
     return sleep(this.#platform.clock, Math.min(MAX_RETRY_MS, RETRY_MS * 2 ** Math.min(attempt, 10)));
   }
 
-  async #run(consumer: SinkConsumer, client: SinkClient): Promise<void> {
+  async #run(): Promise<void> {
+    const consumer = defined(this.#consumer);
     try {
       await this.#loop(consumer);
       await this.#commitOffsets(consumer);
@@ -194,14 +240,19 @@ export class SinkRuntime {
       this.#error = error as Error;
     }
     try {
-      await consumer.close({ leaveGroup: this.#leavesGroup });
-      await client.close();
-      await this.#sink.close();
+      await this.#letGo();
     } catch (error) {
       this.#error ??= error as Error;
     }
     if (this.#error) this.#fail(this.#error);
     else this.#state = "closed";
+    this.#catchUp.end(this.#error ?? notRunning("closed"));
+  }
+
+  async #letGo(): Promise<void> {
+    await this.#consumer?.close({ leaveGroup: this.#leavesGroup });
+    await this.#client?.close();
+    if (this.#isOpen) await this.#sink.close();
   }
 
   #fail(error: Error): void {
@@ -214,12 +265,13 @@ export class SinkRuntime {
   async #loop(consumer: SinkConsumer): Promise<void> {
     consumer.subscribe(this.#options.topics, {
       onAssigned: (partitions) => this.#onAssigned(consumer, partitions),
-      onRevoked: (partitions) => this.#forget(partitions),
+      onRevoked: (partitions) => this.#onRevoked(consumer, partitions),
       onLost: (partitions) => this.#forget(partitions),
     });
     while (!this.#isStopping) {
       const records = await consumer.poll({ timeoutMs: POLL_MS });
       await this.#write(consumer, this.#batchesOf(records));
+      if (records.length === 0 && this.#catchUp.isAwaited) await this.#lookForTheEnd();
       if (this.#platform.clock.monotonic() >= this.#nextCommitAt) await this.#commitOffsets(consumer);
       // Answers from the network and timers get their turn, however much is there to be polled.
       await new Promise<void>((resolve) => this.#platform.clock.setImmediate(resolve));
@@ -228,21 +280,30 @@ export class SinkRuntime {
 
   async #onAssigned(consumer: SinkConsumer, partitions: readonly TopicPartition[]): Promise<void> {
     if (partitions.length === 0) return;
+    const { startAt = "earliest" } = this.#options;
     const ofSink = await this.#patiently(Number.POSITIVE_INFINITY, () => this.#sink.positions(partitions));
-    const unknown = partitions.filter((_, index) => ofSink[index] === undefined);
-    const starts = new Map(
-      (await this.#startOffsets(consumer, unknown)).map((each) => [keyOf(each), each.offset] as const),
-    );
-    partitions.forEach((each, index) => {
-      this.#moveTo(consumer, each, ofSink[index] ?? defined(starts.get(keyOf(each))));
-    });
+    const starts = await findStarts(consumer, partitions, { ofSink, followsGroup: this.#followsGroup, startAt });
+    for (const [index, each] of partitions.entries()) this.#moveTo(consumer, each, defined(starts[index]));
   }
 
-  async #startOffsets(consumer: SinkConsumer, partitions: readonly TopicPartition[]) {
-    if (partitions.length === 0) return [];
-    return this.#options.startAt === "latest"
-      ? await consumer.endOffsets(partitions)
-      : await consumer.beginningOffsets(partitions);
+  /** Whoever gets the partitions next goes by the group's offsets, when the sink has none. */
+  async #onRevoked(consumer: SinkConsumer, partitions: readonly TopicPartition[]): Promise<void> {
+    if (this.#followsGroup) await this.#commitOffsets(consumer);
+    this.#forget(partitions);
+  }
+
+  get #followsGroup(): boolean {
+    return this.#sink.guarantee === "at_least_once";
+  }
+
+  /** With nothing at hand, so that the sink is asked for its positions when it is not at work. */
+  async #lookForTheEnd(): Promise<void> {
+    try {
+      await this.#catchUp.look(defined(this.#admin));
+    } catch (error) {
+      if (!isPassing(error)) throw error;
+      this.#logger.log("debug", `not known whether the sink has caught up: ${(error as Error).message}`);
+    }
   }
 
   #moveTo(consumer: SinkConsumer, partition: TopicPartition, offset: number): void {
@@ -331,6 +392,14 @@ export class SinkRuntime {
       this.#logger.log("debug", `the group's offsets were not stored: ${(error as Error).message}`);
     }
   }
+}
+
+function notRunning(state: SinkState): ConnectError {
+  return new ConnectError("INVALID_STATE", `the sink is ${state}, and catches up with nothing`);
+}
+
+function isPassing(error: unknown): boolean {
+  return (error instanceof ConnectError || error instanceof OncillaError) && error.retriable;
 }
 
 function keyOf({ topic, partition }: TopicPartition): string {

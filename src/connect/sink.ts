@@ -30,10 +30,12 @@ export interface Sink {
   readonly guarantee: "exactly_once" | "at_least_once";
   /** Connects. Throws a ConnectError with code GUARANTEE_IMPOSSIBLE where the guarantee cannot be proved. */
   open(): void | Promise<void>;
-  /** The target's next offset of each partition; undefined for one of which nothing was written yet. */
+  /** The target's next offset of each partition; undefined for one of which nothing was written yet. A target that keeps no positions
+   * knows of none: it is "at_least_once", and reading begins at the group's offsets. */
   positions(partitions: readonly TopicPartition[]): (number | undefined)[] | Promise<(number | undefined)[]>;
   /** Takes batches of different partitions, each or none of each; an outcome for each. Throws a ConnectError, with `retriable`
    * when it is worth another try; nothing was changed then. */
   write(batches: readonly SinkBatch[]): SinkOutcome[] | Promise<SinkOutcome[]>;
+  /** Also called after an `open` that failed. */
   close(): void | Promise<void>;
 }

@@ -1,10 +1,13 @@
-import type { Serde } from "../client/index.ts";
+import { type Serde, TimeoutError } from "../client/index.ts";
+import { sleep } from "../platform/clock.ts";
 import { asError, StreamsError } from "./errors.ts";
 import { resolveOptions, type StreamsAppOptions, type StreamsConfig } from "./options.ts";
 import { assembleWorker, type WorkerAssembly } from "./runtime/assembly.ts";
 import type { TaskPhase } from "./runtime/assigned-task.ts";
 import { CommittedView, type ReadonlyKeyValueStore } from "./stores/committed-view.ts";
 import type { Topology } from "./topology/topology.ts";
+
+const CAUGHT_UP_MS = 50;
 
 /**
  * - "created": not started.
@@ -90,6 +93,37 @@ export class StreamsApp {
     this.#finished = this.#run(this.#assembly);
   }
 
+  /**
+   * Resolves at a moment at which nothing is left to do in the input topics, for any worker of the application, and all of it is
+   * committed: its results can then be read, and this worker, which runs then, has its share in its stores. While records keep coming that moment may never
+   * be. Throws a TimeoutError after `timeoutMs` (default 60,000), and the app's own error when it ends before.
+   */
+  async caughtUp({ timeoutMs = 60_000 }: { readonly timeoutMs?: number } = {}): Promise<void> {
+    const { clock } = this.#config.platform;
+    const deadline = clock.monotonic() + timeoutMs;
+    const { client, inputs, worker } = this.#running();
+    const admin = client.admin();
+    try {
+      // The group may have done it all before this worker has joined, and restored its stores.
+      while (
+        !(await admin.isCaughtUp(this.#config.applicationId, inputs)) ||
+        this.#state !== "running" ||
+        worker.isCommitting
+      ) {
+        this.#running();
+        if (clock.monotonic() >= deadline)
+          throw new TimeoutError(`not caught up with ${inputs} within ${timeoutMs} ms`);
+        await sleep(clock, CAUGHT_UP_MS);
+      }
+    } catch (error) {
+      // Says why, should the app have ended meanwhile, and its client with it.
+      this.#running();
+      throw error;
+    } finally {
+      await admin.close();
+    }
+  }
+
   /** Commits, leaves the group and lets go of everything. */
   async close({ timeoutMs = 30_000, leaveGroup = true }: StreamsCloseOptions = {}): Promise<void> {
     this.#leavesGroup = leaveGroup;
@@ -119,6 +153,12 @@ export class StreamsApp {
       restoredRecords: assembly?.restorer.restoredRecords ?? 0,
       tasks: (assembly?.tasks.tasks ?? []).map(({ name, phase }) => ({ name, phase })),
     };
+  }
+
+  #running(): WorkerAssembly {
+    if (this.#error) throw this.#error;
+    if (this.#assembly && this.#state !== "closed") return this.#assembly;
+    throw new StreamsError("INVALID_STATE", `the app is ${this.#state}, and catches up with nothing`);
   }
 
   async #run(assembly: WorkerAssembly): Promise<void> {

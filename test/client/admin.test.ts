@@ -162,6 +162,28 @@ describe("an admin", () => {
     expect((await admin.listGroups()).map((group) => group.groupId)).not.toContain(groupId);
   });
 
+  it("tells whether a group has read everything that counts", async () => {
+    const group = cluster.unique("group");
+    await admin.createTopics([{ topic, partitions: 2 }]);
+    const at = (offset: number) => ({ topic, partition: 0, offset });
+    expect(await admin.isCaughtUp(group, [topic])).toBe(true);
+
+    const producer = client.producer({ transactionalId: cluster.unique("tx") });
+    await producer.initTransactions();
+    await producer.transaction((tx) => tx.send({ topic, partition: 0, value: "counts" }));
+    expect(await admin.isCaughtUp(group, [topic])).toBe(false);
+    await admin.alterConsumerGroupOffsets(group, [at(1)]); // only the marker is left
+    expect(await admin.isCaughtUp(group, [topic])).toBe(true);
+    expect([await admin.isAtEnd([at(0)]), await admin.isAtEnd([at(1)])]).toEqual([false, true]);
+
+    producer.beginTransaction();
+    await producer.send({ topic, partition: 0, value: "is dropped" });
+    expect(await admin.isCaughtUp(group, [topic])).toBe(false); // it may count yet
+    await producer.abortTransaction();
+    expect(await admin.isCaughtUp(group, [topic])).toBe(true);
+    await producer.close();
+  });
+
   it("does nothing once it is closed", async () => {
     const closed = client.admin();
     await closed.close();

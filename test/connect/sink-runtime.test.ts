@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { serdes } from "../../src/client/index.ts";
+import { Client, type ClientOptions, serdes } from "../../src/client/index.ts";
 import { ConnectError, type Sink, SinkRuntime, type SinkRuntimeOptions, SqliteSink } from "../../src/connect/index.ts";
 import { createTopic, startCluster, type TestCluster, until } from "../support/cluster.ts";
 import { Life } from "../support/life.ts";
@@ -258,6 +258,82 @@ describe("sink runtime", () => {
     await untilRows(10);
     expect(rows()).toEqual(upTo(10));
     expect(refusals).toBeGreaterThanOrEqual(6);
+  });
+
+  it("tells when nothing is left to write, whatever lies behind the last record", async () => {
+    const runtime = await start(numbersSink());
+    await runtime.caughtUp();
+    await produce(0, 100);
+    const producer = cluster.client.producer({ transactionalId: cluster.unique("tx") });
+    await producer.initTransactions();
+    for (const isAborted of [false, true]) {
+      producer.beginTransaction();
+      for (const partition of [0, 1]) {
+        await producer.send({ topic, partition, value: serdes.int64.serialize(isAborted ? 1_000 : 100 + partition) });
+      }
+      await (isAborted ? producer.abortTransaction() : producer.commitTransaction());
+    }
+    await runtime.caughtUp();
+    expect(rows()).toEqual(upTo(102));
+
+    producer.beginTransaction();
+    await producer.send({ topic, partition: 0, value: serdes.int64.serialize(102) });
+    await expect(runtime.caughtUp({ timeoutMs: 300 })).rejects.toMatchObject({ code: "TIMEOUT" });
+    await producer.commitTransaction();
+    await producer.close();
+    const caughtUp = runtime.caughtUp();
+    await caughtUp;
+    expect(rows()).toEqual(upTo(103));
+    const waiting = expect(runtime.caughtUp()).rejects.toMatchObject({ code: "INVALID_STATE" });
+    await runtime.close();
+    await waiting;
+  });
+
+  it("goes on from the group's offsets when the sink keeps none and promises no more than at least once", async () => {
+    const written: number[] = [];
+    const forgetful: Sink = {
+      guarantee: "at_least_once",
+      open: () => {},
+      close: () => {},
+      positions: (partitions) => partitions.map(() => undefined),
+      write(batches) {
+        for (const { value } of batches.flatMap(({ records }) => records)) {
+          written.push(serdes.int64.deserialize(value ?? Buffer.alloc(8)));
+        }
+        return batches.map(() => ({ applied: true }));
+      },
+    };
+    await produce(0, 20);
+    const first = await start(forgetful);
+    await first.caughtUp();
+    await first.close();
+    await produce(20, 30);
+    const second = await start(forgetful);
+    await second.caughtUp();
+    expect(written.toSorted((a, b) => a - b)).toEqual(upTo(30));
+
+    // A worker that joins takes over where the other has committed.
+    const third = await start(forgetful);
+    await produce(30, 60);
+    await Promise.all([second.caughtUp(), third.caughtUp()]);
+    expect(written.toSorted((a, b) => a - b)).toEqual(upTo(60));
+  });
+
+  it("does not start without its topics", async () => {
+    const missing = cluster.unique("absent");
+    const connect = (options: ClientOptions): Client => new Client({ ...options, missingTopicTimeoutMs: 100 });
+    const runtime = new SinkRuntime(numbersSink(), {
+      brokers: cluster.brokers,
+      groupId,
+      topics: [topic, missing],
+      connect,
+    });
+    await expect(runtime.start()).rejects.toMatchObject({
+      code: "MISSING_TOPIC",
+      message: expect.stringContaining(`offset of ${missing}-0`),
+    });
+    expect(runtime.state).toBe("error");
+    await runtime.close();
   });
 
   it("ends with the record's coordinates when it cannot be written", async () => {

@@ -28,7 +28,7 @@ export async function readTopic(
   }
 }
 
-export async function partitionsOf(client: Client, topic: string): Promise<TopicPartition[]> {
+async function partitionsOf(client: Client, topic: string): Promise<TopicPartition[]> {
   const admin = client.admin();
   const [description] = await admin.describeTopics([topic]);
   return (description?.partitions ?? []).map(({ partition }) => ({ topic, partition }));

@@ -7,7 +7,6 @@ import { Client } from "../../client/index.ts";
 import { seededRandom } from "../../platform/seeded-random.ts";
 import { CliError } from "../cli-error.ts";
 import { answering } from "../cluster/answering.ts";
-import { isCaughtUp } from "../cluster/caught-up.ts";
 import { LiveDisplay } from "../live-display.ts";
 import { launchChild } from "../processes/launch.ts";
 import { ManagedProcess, type ProcessEvents } from "../processes/managed-process.ts";
@@ -235,13 +234,16 @@ class DemoRun {
   }
 
   async #isCaughtUp(): Promise<boolean> {
-    const client = this.#connected();
-    // In the order of the pipeline: a stage that is done stays done once those before it are.
-    return (
-      (await isCaughtUp(client, this.#applicationId, this.#topics.lines)) &&
-      (await isCaughtUp(client, this.#applicationId, this.#topics.repartition)) &&
-      (await isCaughtUp(client, `${this.#applicationId}-sink`, this.#topics.counts))
-    );
+    const admin = this.#connected().admin();
+    try {
+      // In the order of the pipeline: a stage that is done stays done once those before it are.
+      return (
+        (await admin.isCaughtUp(this.#applicationId, [this.#topics.lines, this.#topics.repartition])) &&
+        (await admin.isCaughtUp(`${this.#applicationId}-sink`, [this.#topics.counts]))
+      );
+    } finally {
+      await admin.close();
+    }
   }
 
   async #deleteTopics(client: Client): Promise<void> {

@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Admin, Client, TopicPartition } from "../../client/index.ts";
 import { Dice } from "../../platform/dice.ts";
-import { isCaughtUp } from "../cluster/caught-up.ts";
 import { launchChild } from "../processes/launch.ts";
 import { ManagedProcess, type ProcessEvents } from "../processes/managed-process.ts";
 import { invariants } from "./check/index.ts";
@@ -173,10 +172,12 @@ export class Round {
       [...this.processes.values(), ...(broker ? [broker] : [])].every(({ isRunning }) => isRunning),
     );
     await this.#stop(this.#plans.filter(({ role }) => role === "feed"));
-    for (const { group, topic } of this.#workloads.flatMap(({ readings }) => readings)) {
-      const what = `group ${group} does not get to the end of ${topic}`;
-      await this.#await(what, signal, () => isCaughtUp(client, group, topic));
+    const admin = client.admin();
+    for (const { group, topics } of this.#workloads.flatMap(({ readings }) => readings)) {
+      const what = `group ${group} does not get to the end of ${topics.join(" and ")}`;
+      await this.#await(what, signal, () => admin.isCaughtUp(group, topics));
     }
+    await admin.close();
     await this.#stop(this.#plans.filter(({ role }) => role === "work"));
     await this.#await("transactions stay open", signal, () => this.#isDecided());
     // What was acknowledged until now must survive this too.

@@ -19,10 +19,10 @@ export interface ProcessPlan {
   readonly beforeStart?: () => void;
 }
 
-/** A group, and what it has to read to the end. In the order in which the work goes through. */
+/** A group, and what it has to read to the end, in the order in which the work goes through. */
 interface Reading {
   readonly group: string;
-  readonly topic: string;
+  readonly topics: readonly string[];
 }
 
 export interface Workload {
@@ -105,7 +105,7 @@ function pipeline({ prefix, dice }: Surroundings): Omit<Workload, "name"> {
         }),
       ),
     ],
-    readings: [{ group, topic: input.topic }],
+    readings: [{ group, topics: [input.topic] }],
     invariants: [new ExactlyOncePipeline({ input: input.topic, output: output.topic, group })],
   };
 }
@@ -133,10 +133,7 @@ function wordCount({ prefix, folder, dice }: Surroundings): Omit<Workload, "name
         };
       }),
     ],
-    readings: [
-      { group: application, topic: lines.topic },
-      { group: application, topic: `${application}-${STORE}-repartition` },
-    ],
+    readings: [{ group: application, topics: [lines.topic, `${application}-${STORE}-repartition`] }],
     invariants: [
       new WordCounts({ lines: lines.topic, counts: counts.topic, application }),
       new StoreEqualsChangelog({
@@ -164,7 +161,7 @@ function sink({ prefix, folder, dice }: Surroundings): Omit<Workload, "name"> {
         }),
       ),
     ],
-    readings: [{ group, topic: topic.topic }],
+    readings: [{ group, topics: [topic.topic] }],
     invariants: [new TableEqualsLog({ topic: topic.topic, rows: () => readRows(database) })],
   };
 }

@@ -17,6 +17,7 @@ import type { Lane } from "../network/lane.ts";
 import { findOffsets, offsetError } from "../network/list-offsets.ts";
 import { type RetryScope, retrying } from "../network/retry.ts";
 import type { IsolationLevel, TopicPartition, TopicPartitionOffset } from "../types.ts";
+import { isAtEnd } from "./at-end.ts";
 import { configOperations, resourceTypes, SOURCE_DEFAULT, timestampOf } from "./codes.ts";
 import { GroupAdmin } from "./groups.ts";
 import type {
@@ -202,6 +203,30 @@ export class Admin {
     return found.filter(({ offset }) => offset >= 0);
   }
 
+  /** Whether nothing is left to read at these positions and behind: no record that counts, and no transaction that is open. Markers
+   * and aborted records may lie there, which nobody reads. */
+  isAtEnd(positions: readonly TopicPartitionOffset[]): Promise<boolean> {
+    this.#requireOpen();
+    return isAtEnd(this.#cluster, (...query) => this.#findOffsets(...query), positions, TIMEOUT_MS);
+  }
+
+  /** Whether the group has read all of these topics, and committed that: see `isAtEnd`. Looks at one topic after the other: when the
+   * group writes to a topic what it makes of another, give them in that order. */
+  async isCaughtUp(groupId: string, topics: readonly string[]): Promise<boolean> {
+    for (const name of topics) {
+      const [topic] = await this.describeTopics([name]);
+      if (!topic) throw wireError("UNKNOWN_TOPIC_OR_PARTITION", `topic ${name}`);
+      const stored = await this.listConsumerGroupOffsets(groupId, { requireStable: true });
+      const positions = topic.partitions.map(({ topic, partition }) => ({
+        topic,
+        partition,
+        offset: stored.find((each) => each.topic === topic && each.partition === partition)?.offset ?? 0,
+      }));
+      if (!(await this.isAtEnd(positions))) return false;
+    }
+    return true;
+  }
+
   /** Removes the records before each offset (-1: all of them); gives the new log starts. */
   deleteRecords(before: readonly TopicPartitionOffset[]): Promise<TopicPartitionOffset[]> {
     return this.#retrying("deleteRecords", async () => {
@@ -244,6 +269,15 @@ export class Admin {
     this.#closing.abort(new OncillaError("CLOSED", "the admin is closed: make a new one with client.admin()"));
     this.#cluster.closeLane(this.#lane);
     this.#onClosed();
+  }
+
+  #findOffsets(
+    partitions: readonly TopicPartition[],
+    timestamp: number,
+    isolationLevel: IsolationLevel,
+  ): Promise<TopicPartitionOffset[]> {
+    const queries = partitions.map(({ topic, partition }) => ({ topic, partition, timestamp }));
+    return findOffsets(this.#cluster, this.#lane, this.#scope, TIMEOUT_MS, queries, isolationLevel);
   }
 
   #requireOpen(): void {

@@ -1,5 +1,6 @@
 /** Puts a worker together: its way to the cluster, its place in the state directory, its parts. */
-import type { Assignor } from "../../client/index.ts";
+import { type Assignor, OncillaError } from "../../client/index.ts";
+import { StreamsError } from "../errors.ts";
 import type { StreamsConfig } from "../options.ts";
 import type { Topology } from "../topology/topology.ts";
 import { streamsAssignor } from "./assignor.ts";
@@ -17,6 +18,8 @@ export interface WorkerAssembly {
   readonly worker: Worker;
   readonly tasks: TaskManager;
   readonly restorer: Restorer;
+  /** In the order in which the data goes through them. */
+  readonly inputs: readonly string[];
   /** Lets go of everything. What is not committed by now is aborted. */
   close(options: { readonly leaveGroup: boolean }): Promise<void>;
 }
@@ -31,6 +34,7 @@ export async function assembleWorker(
   try {
     const { clock } = config.platform;
     const topics = await ensureInternalTopics({ ...config, topology, clock, admin: client.admin() });
+    await requireOutputs(topology, client);
     return assemble(topology, config, client, topics, onTurn);
   } catch (error) {
     await client.close();
@@ -95,6 +99,7 @@ function assemble(
     worker,
     tasks,
     restorer,
+    inputs: [...topics.inputs.keys()],
     async close({ leaveGroup }): Promise<void> {
       tasks.closeAll();
       await consumer.close({ leaveGroup });
@@ -104,6 +109,21 @@ function assemble(
       place?.release();
     },
   };
+}
+
+/** Brokers that create topics when asked for them may do so. Throws MISSING_TOPIC. */
+async function requireOutputs(topology: Topology, client: StreamsClient): Promise<void> {
+  const producer = client.producer();
+  try {
+    await Promise.all(topology.outputTopics.map((topic) => producer.partitionsFor(topic)));
+  } catch (error) {
+    if (!(error instanceof OncillaError) || error.code !== "UNKNOWN_TOPIC_OR_PARTITION") throw error;
+    throw new StreamsError("MISSING_TOPIC", `a topic that the topology writes does not exist: ${error.message}`, {
+      cause: error,
+    });
+  } finally {
+    await producer.close();
+  }
 }
 
 function createProducer(client: StreamsClient, config: StreamsConfig, transactionalId: string): StreamsProducer {

@@ -54,7 +54,8 @@ export function isReplaced(error: unknown): boolean {
   return false;
 }
 
-/** Whether the cluster cannot be reached, or not in time: waiting helps, however often it happens. */
+/** Whether the cluster cannot be reached, or not in time: waiting helps, however often it happens. A topic that is gone does not come
+ * back by itself. */
 export function isOutage(error: unknown): boolean {
-  return error instanceof OncillaError && error.retriable;
+  return error instanceof OncillaError && error.retriable && error.code !== "UNKNOWN_TOPIC_OR_PARTITION";
 }

@@ -6,6 +6,7 @@ export type StreamsProducer = Pick<
   | "enqueue"
   | "ready"
   | "flush"
+  | "partitionsFor"
   | "initTransactions"
   | "beginTransaction"
   | "sendOffsetsToTransaction"
@@ -33,7 +34,10 @@ export type StreamsConsumer = Pick<
   | "close"
 >;
 
-export type StreamsAdmin = Pick<Admin, "createTopics" | "describeTopics" | "listOffsets" | "deleteRecords">;
+export type StreamsAdmin = Pick<
+  Admin,
+  "createTopics" | "describeTopics" | "listOffsets" | "deleteRecords" | "isCaughtUp" | "close"
+>;
 
 export interface StreamsClient {
   producer(options?: ProducerOptions): StreamsProducer;

@@ -59,6 +59,8 @@ export class Worker {
   #lastCommitAt: number;
   #rollbacksInARow = 0;
   #isStopping = false;
+  /** Part of what it does may be visible already, and part not: of a commit, the stores come last. */
+  isCommitting: boolean = false;
 
   constructor(options: WorkerOptions) {
     this.#options = options;
@@ -163,14 +165,19 @@ export class Worker {
 
   async #commitTasks(tasks: readonly Task[]): Promise<void> {
     const offsets = tasks.flatMap((task) => task.offsetsToCommit());
-    await commitTasks(tasks, {
-      guarantee: this.#options.guarantee,
-      flush: () => this.#output.flush(),
-      commitTransaction: (positions, group) => this.#output.commitTransaction(positions, group),
-      commitOffsets: (positions) => this.#consumer.commit(positions),
-      group: defined(this.#group),
-      now: () => this.#clock.now(),
-    });
+    this.isCommitting = true;
+    try {
+      await commitTasks(tasks, {
+        guarantee: this.#options.guarantee,
+        flush: () => this.#output.flush(),
+        commitTransaction: (positions, group) => this.#output.commitTransaction(positions, group),
+        commitOffsets: (positions) => this.#consumer.commit(positions),
+        group: defined(this.#group),
+        now: () => this.#clock.now(),
+      });
+    } finally {
+      this.isCommitting = false;
+    }
     this.counters.commits++;
     this.#rollbacksInARow = 0;
     this.#options.purger.onCommitted(offsets);

@@ -50,6 +50,12 @@ export class Topology {
     return this.isInternal(topic) ? `${applicationId}-${topic}` : topic;
   }
 
+  /** What it writes, its own topics aside. */
+  get outputTopics(): readonly string[] {
+    const topics = this.nodes.flatMap((node) => (node.kind === "sink" ? [node.topic] : []));
+    return [...new Set(topics)].filter((topic) => !this.isInternal(topic));
+  }
+
   /** A text that shows the graph, in the manner of Kafka Streams' description. */
   describe(): string {
     return describeTopology(this);

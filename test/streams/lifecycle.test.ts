@@ -1,0 +1,137 @@
+/** Starting an application, and knowing when it has done its work. */
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { Broker } from "../../src/broker/index.ts";
+import { Client, serdes } from "../../src/client/index.ts";
+import { StreamsApp, type StreamsAppOptions, StreamsBuilder, type Topology } from "../../src/streams/index.ts";
+import { createTopic, startCluster, type TestCluster } from "../support/cluster.ts";
+
+let cluster: TestCluster;
+const apps: StreamsApp[] = [];
+
+beforeAll(async () => {
+  cluster = await startCluster();
+});
+afterAll(() => cluster.stop());
+afterEach(async () => {
+  await Promise.all(apps.splice(0).map((app) => app.close()));
+});
+
+interface Names {
+  readonly votes: string;
+  readonly results: string;
+}
+
+function newNames(): Names {
+  return { votes: cluster.unique("votes"), results: cluster.unique("results") };
+}
+
+function topology({ votes, results }: Names): Topology {
+  const builder = new StreamsBuilder();
+  builder
+    .stream(votes, { key: serdes.string, value: serdes.string })
+    .groupBy((vote) => vote, { key: serdes.string, value: serdes.string })
+    .count({ store: "tally" })
+    .toStream()
+    .to(results, { key: serdes.string, value: serdes.int64 });
+  return builder.build();
+}
+
+function make(names: Names, options: Partial<StreamsAppOptions> = {}): StreamsApp {
+  const app = new StreamsApp(topology(names), {
+    applicationId: `count-${names.votes}`,
+    brokers: cluster.brokers,
+    sessionTimeoutMs: cluster.sessionTimeoutMs,
+    ...options,
+  });
+  apps.push(app);
+  return app;
+}
+
+async function vote(names: Names, choice: string, count: number): Promise<void> {
+  const producer = cluster.client.producer({ transactionalId: cluster.unique("tx") });
+  await producer.initTransactions();
+  for (const isAborted of [false, true]) {
+    producer.beginTransaction();
+    for (let i = 0; i < count; i++) producer.enqueue({ topic: names.votes, key: `${i}`, value: choice });
+    await (isAborted ? producer.abortTransaction() : producer.commitTransaction());
+  }
+  await producer.close();
+}
+
+describe("an application", () => {
+  it.each(["exactly_once_v2", "at_least_once"] as const)(
+    "tells when it has caught up: all is committed then, and its stores hold it (%s)",
+    async (guarantee) => {
+      const names = newNames();
+      for (const topic of Object.values(names)) await createTopic(cluster.client, topic, 3);
+      const app = make(names, { guarantee });
+      await expect(app.caughtUp()).rejects.toMatchObject({ code: "INVALID_STATE" });
+      await app.start();
+      const tally = app.store<string, number>("tally");
+      for (let round = 1; round <= 5; round++) {
+        await vote(names, "tea", 40);
+        await app.caughtUp();
+        expect(tally.get("tea")).toBe(40 * round);
+      }
+      await app.close();
+
+      // With nothing left to do but to get the stores back.
+      const next = make(names, { guarantee });
+      await next.start();
+      await next.caughtUp();
+      expect(next.store<string, number>("tally").get("tea")).toBe(200);
+    },
+  );
+
+  it("tells when all workers together have caught up", async () => {
+    const names = newNames();
+    for (const topic of Object.values(names)) await createTopic(cluster.client, topic, 4);
+    const [first, second] = [make(names), make(names)];
+    await Promise.all([first.start(), second.start()]);
+    await vote(names, "tea", 100);
+    await vote(names, "coffee", 50);
+    await first.caughtUp();
+    await second.caughtUp();
+    const tallies = [first, second].flatMap((app) => [...app.store<string, number>("tally").all()]);
+    expect(tallies.toSorted()).toEqual([
+      ["coffee", 50],
+      ["tea", 100],
+    ]);
+  });
+
+  it("does not catch up while a transaction is open in its input, nor once it is closed", async () => {
+    const names = newNames();
+    for (const topic of Object.values(names)) await createTopic(cluster.client, topic, 1);
+    const app = make(names);
+    await app.start();
+    const producer = cluster.client.producer({ transactionalId: cluster.unique("tx") });
+    await producer.initTransactions();
+    producer.beginTransaction();
+    await producer.send({ topic: names.votes, key: "1", value: "tea" });
+    await expect(app.caughtUp({ timeoutMs: 300 })).rejects.toMatchObject({ code: "TIMEOUT" });
+    const waiting = expect(app.caughtUp()).rejects.toMatchObject({ code: "INVALID_STATE" });
+    await app.close();
+    await waiting;
+    await producer.commitTransaction();
+    await producer.close();
+  });
+
+  it.each(["votes", "results"] as const)("does not start without the topic of its %s", async (missing) => {
+    // Brokers may create topics that are written to, and not these.
+    const broker = await Broker.start({ autoCreateTopics: false });
+    const client = new Client({ brokers: broker.address });
+    const names = newNames();
+    await createTopic(client, missing === "votes" ? names.results : names.votes, 1);
+    const app = make(names, {
+      brokers: broker.address,
+      connect: (options) => new Client({ ...options, missingTopicTimeoutMs: 100 }),
+    });
+    await expect(app.start()).rejects.toMatchObject({
+      code: "MISSING_TOPIC",
+      message: expect.stringContaining(names[missing]),
+    });
+    expect(app.state).toBe("error");
+    await client.close();
+    await broker.stop();
+  });
+});
