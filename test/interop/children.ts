@@ -27,8 +27,9 @@ process.once("exit", () => {
   for (const child of running) killGroup(child);
 });
 
-/** Ctrl-C and SIGTERM end this process and its children. Without this, the children would live on in their groups. */
+/** Ctrl-C, SIGTERM and a closed terminal end this process and its children. Without this, the children would live on in their groups. */
 export function endOnSignals(): void {
+  process.once("SIGHUP", () => process.exit(129));
   process.once("SIGINT", () => process.exit(130));
   process.once("SIGTERM", () => process.exit(143));
 }

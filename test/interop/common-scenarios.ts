@@ -1,8 +1,10 @@
 // The scenarios that every client of others goes through as a driven program, each checked record by record.
 
 import { deepStrictEqual, ok } from "node:assert/strict";
+import { addOffsetsToTxn } from "../../src/protocol/apis/add-offsets-to-txn.ts";
 import { endTxn } from "../../src/protocol/apis/end-txn.ts";
 import { produce } from "../../src/protocol/apis/produce.ts";
+import { txnOffsetCommit } from "../../src/protocol/apis/txn-offset-commit.ts";
 import { until } from "../support/until.ts";
 import type { Context } from "./context.ts";
 import { ClientError, type Driver, type ReadRecord, type TopicRecord } from "./driver.ts";
@@ -194,8 +196,24 @@ export async function transactions(driver: Driver, context: Context, loseAnswers
   }
 }
 
-/** Consume, transform, produce: after an abort the group is where it was, and the same records are done again. */
-export async function offsetsInTransactions(driver: Driver, context: Context): Promise<string> {
+/**
+ * Consume, transform, produce: after an abort the group is where it was, and the same records are done again. On request,
+ * the answers about offsets get lost.
+ */
+export async function offsetsInTransactions(driver: Driver, context: Context, loseAnswers: boolean): Promise<string> {
+  const proxy = await openFaultyProxy(context.bootstrap);
+  try {
+    const { bootstrap } = loseAnswers ? { bootstrap: proxy.address } : context;
+    const done = await transformAll(driver, { ...context, bootstrap }, () => {
+      if (loseAnswers) for (const api of [addOffsetsToTxn, txnOffsetCommit]) proxy.faults.at(api, 1, "lose answer");
+    });
+    return loseAnswers ? `${done}, ${proxy.faults.hits} answers lost` : done;
+  } finally {
+    await proxy.close();
+  }
+}
+
+async function transformAll(driver: Driver, context: Context, beforeOffsets: () => void): Promise<string> {
   const [input, output] = [await context.createTopic(partitions), await context.createTopic(partitions)];
   const count = 80;
   const baseTime = Date.now();
@@ -218,6 +236,7 @@ export async function offsetsInTransactions(driver: Driver, context: Context): P
     const offsets = nextOffsets(records);
     await driver.begin();
     await driver.send(records.map((record) => ({ ...record, topic: output })));
+    beforeOffsets();
     await driver.sendOffsets(offsets);
     if (round++ % 2 === 0) {
       await driver.abort();

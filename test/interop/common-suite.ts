@@ -17,6 +17,8 @@ export interface CommonClient {
   groups: Readonly<Record<string, Pick<ConsumerSettings, "protocol" | "assignor">>>;
   /** What the client does wrong with any broker, by scenario. Each must show. */
   defects?: Readonly<Record<string, string>>;
+  /** Such defects that would only show by waiting in vain: these scenarios are left out. */
+  hangs?: Readonly<Record<string, string>>;
 }
 
 export function commonSuite(client: CommonClient): Suite {
@@ -26,12 +28,14 @@ export function commonSuite(client: CommonClient): Suite {
       let launch: Promise<Launch> | undefined;
       const scenario = (name: string, drivers: number, body: (context: Context, ...all: Driver[]) => Promise<string>) =>
         session.check(client.name, name, async () => {
+          const hangs = client.hangs?.[name];
+          if (hangs !== undefined) throw new KnownDefect(hangs);
           launch ??= client.prepare();
           const program = await launch;
           const started: Driver[] = [];
           try {
             for (let i = 0; i < drivers; i++) started.push(await Driver.start(program));
-            for (const { version } of started) session.versions.set(client.name, version);
+            for (const { version } of started) session.clients.set(client.name, { version, isCommon: true });
             return await defective(client.defects?.[name], body(await session.context(), ...started));
           } finally {
             for (const driver of started) driver.kill();
@@ -48,10 +52,19 @@ export function commonSuite(client: CommonClient): Suite {
       await one("idempotent produce, answers lost", idempotence);
       await one("transactions, committed and aborted", (driver, context) => transactions(driver, context, false));
       await one("transactions, answers lost", (driver, context) => transactions(driver, context, true));
-      await one("offsets in transactions", offsetsInTransactions);
+      await one("offsets in transactions, aborted and done again", (driver, context) =>
+        offsetsInTransactions(driver, context, false),
+      );
+      await one("offsets in transactions, answers lost", (driver, context) =>
+        offsetsInTransactions(driver, context, true),
+      );
       await two("fencing of the older producer", ([older, newer], context) => fencing(older, newer, context));
       for (const [name, how] of Object.entries(client.groups)) {
-        await two(`group rebalance, ${name}`, (drivers, context) => groupRebalance(drivers, context, how));
+        await two(`group rebalance, ${name}`, (drivers, context) => groupRebalance(drivers, context, how, false));
+      }
+      const [how] = Object.values(client.groups);
+      if (how !== undefined) {
+        await two("group rebalance, answers lost", (drivers, context) => groupRebalance(drivers, context, how, true));
       }
     },
   };

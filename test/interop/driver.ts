@@ -63,7 +63,7 @@ export class ClientError extends Error {}
 const answerTimeoutMs = 60_000;
 
 export class Driver {
-  /** Client and version, as the program names them. */
+  /** The client's, as the program says it. */
   readonly version: string;
   readonly #launch: Launch;
   readonly #child: ChildProcess;
@@ -93,8 +93,8 @@ export class Driver {
     if (child.stdout === null) throw new Error("no standard output");
     const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
     const driver = new Driver(launch, child, answers, stderr, "");
-    const { client, version } = (await driver.#answer("its greeting")) as { client: string; version: string };
-    return new Driver(launch, child, answers, stderr, `${client} ${version}`);
+    const { version } = (await driver.#answer("its greeting")) as { version: string };
+    return new Driver(launch, child, answers, stderr, version);
   }
 
   /** Closes what was open before, and opens a producer, a consumer or both. */

@@ -57,10 +57,27 @@ export async function dumpLogs(dataDir: string): Promise<DumpReport> {
   return report;
 }
 
+/** One argument may have 128 KiB; the files are one. */
+const maxArgumentLength = 100_000;
+
+function chunked(files: readonly string[]): string[] {
+  const chunks: string[] = [];
+  for (const file of files) {
+    const last = chunks.at(-1);
+    if (last === undefined || last.length + file.length > maxArgumentLength) chunks.push(file);
+    else chunks[chunks.length - 1] = `${last},${file}`;
+  }
+  return chunks;
+}
+
 async function dump(flags: string[], files: string[], compacted: boolean, report: DumpReport): Promise<void> {
+  for (const chunk of chunked(files.sort())) await dumpChunk(flags, chunk, compacted, report);
+}
+
+async function dumpChunk(flags: string[], files: string, compacted: boolean, report: DumpReport): Promise<void> {
   const java = ["-Xmx512m", "-XX:+UseSerialGC", `-Dlog4j2.configurationFile=${log4jConfig}`];
   java.push("-cp", await kafkaClasspath(), "org.apache.kafka.tools.DumpLogSegments", ...flags);
-  const finished = await run("java", [...java, "--files", files.sort().join(",")], { timeoutMs: 300_000 });
+  const finished = await run("java", [...java, "--files", files], { timeoutMs: 300_000 });
   if (finished.code !== 0) report.complaints.push(`DumpLogSegments ${flags.join(" ")} ended with ${finished.code}`);
   report.complaints.push(...finished.stderr.split("\n").filter((line) => line !== ""));
   const expected = compacted ? [...sound, ...gaps] : sound;

@@ -1,9 +1,12 @@
 // A group that grows and shrinks: one member, two, the other one, and a late one. Every record arrives once.
 
 import { ok } from "node:assert/strict";
+import { joinGroup } from "../../src/protocol/apis/join-group.ts";
+import { syncGroup } from "../../src/protocol/apis/sync-group.ts";
 import { nextOffsets, partitions, recordsOf, same } from "./common-scenarios.ts";
 import type { Context } from "./context.ts";
 import type { ConsumerSettings, Driver, ReadRecord } from "./driver.ts";
+import { openFaultyProxy } from "./faulty-proxy.ts";
 import { committedOffsets, write } from "./truth.ts";
 
 const perStep = 60;
@@ -51,10 +54,30 @@ class Member {
   }
 }
 
+/** On request, the answers to JoinGroup and SyncGroup get lost, one of each at each change of the members. */
 export async function groupRebalance(
   drivers: readonly [Driver, Driver],
   context: Context,
   how: Pick<ConsumerSettings, "protocol" | "assignor">,
+  loseAnswers: boolean,
+): Promise<string> {
+  const proxy = await openFaultyProxy(context.bootstrap);
+  try {
+    const { bootstrap } = loseAnswers ? { bootstrap: proxy.address } : context;
+    const done = await growAndShrink(drivers, { ...context, bootstrap }, how, () => {
+      if (loseAnswers) for (const api of [joinGroup, syncGroup]) proxy.faults.at(api, 1, "lose answer");
+    });
+    return loseAnswers ? `${done}, ${proxy.faults.hits} answers lost` : done;
+  } finally {
+    await proxy.close();
+  }
+}
+
+async function growAndShrink(
+  drivers: readonly [Driver, Driver],
+  context: Context,
+  how: Pick<ConsumerSettings, "protocol" | "assignor">,
+  beforeChange: () => void,
 ): Promise<string> {
   const topic = await context.createTopic(partitions);
   const group = context.name("group");
@@ -88,11 +111,13 @@ export async function groupRebalance(
       ok(performance.now() < deadline, `step ${number} is not committed`);
   };
 
+  beforeChange();
   const first = await Member.join(drivers[0], context.bootstrap, settings);
   members = [first];
   await settled("the only member has every partition", () => first.assigned.join() === everything);
   await step(1);
 
+  beforeChange();
   const second = await Member.join(drivers[1], context.bootstrap, settings);
   members = [first, second];
   await settled(
@@ -103,6 +128,7 @@ export async function groupRebalance(
   await step(2);
   ok(second.received.length === perStep / 2, `the second member got ${second.received.length} records`);
 
+  beforeChange();
   await first.leave();
   left = [...first.received];
   members = [second];
@@ -111,6 +137,7 @@ export async function groupRebalance(
   await second.leave();
   left.push(...second.received);
 
+  beforeChange();
   const late = await Member.join(drivers[0], context.bootstrap, settings);
   members = [late];
   await settled("the late member has every partition", () => late.assigned.join() === everything);

@@ -12,7 +12,7 @@ import type { Context } from "./context.ts";
 import { javaClient } from "./java-client.ts";
 import { needJavaClient } from "./scenarios.ts";
 import type { Suite } from "./session.ts";
-import { log4jConfig } from "./toolchain.ts";
+import { kafkaVersion, log4jConfig } from "./toolchain.ts";
 import { readTopic, write } from "./truth.ts";
 
 const partitions = 4;
@@ -77,6 +77,8 @@ async function wordCount(context: Context): Promise<string> {
   const application = context.name("words");
   const admin = context.client.admin();
   const folders = mkdtempSync(join(tmpdir(), "oncilla-streams-"));
+  const drop = (): void => rmSync(folders, { recursive: true, force: true });
+  process.once("exit", drop);
   const running = new Map<string, Instance>();
   let lines = 0;
 
@@ -167,7 +169,8 @@ async function wordCount(context: Context): Promise<string> {
     return `${lines} lines, ${total} words counted once through 3 kills, ${stored - total} counts aborted`;
   } finally {
     for (const instance of running.values()) await instance.kill();
-    rmSync(folders, { recursive: true, force: true });
+    drop();
+    process.removeListener("exit", drop);
     await admin.close();
   }
 }
@@ -177,6 +180,7 @@ export const kafkaStreamsSuite: Suite = {
   async run(session) {
     await session.check("kafka-streams", "word count, exactly_once_v2, killed", async () => {
       await needJavaClient();
+      session.clients.set("kafka-streams", { version: kafkaVersion(), isCommon: false });
       return wordCount(await session.context());
     });
   },

@@ -16,6 +16,11 @@ async function kcat(bootstrap: string, args: readonly string[], input = ""): Pro
   return finished.stdout;
 }
 
+export async function kcatVersion(): Promise<string> {
+  const [, own, library] = /Version (\S+) .*librdkafka (\S+)/.exec((await run("kcat", ["-V"])).stdout) ?? [];
+  return `${own} (librdkafka ${library})`;
+}
+
 /** Writes messages; all get the header `origin: kcat`. A message without a key is written with a null key. */
 export async function produceWithKcat(
   bootstrap: string,

@@ -10,15 +10,16 @@ import { permissiveAuthorizer, startApacheKafka } from "./apache-kafka.ts";
 import { endOnSignals } from "./children.ts";
 import { dumpLogs } from "./dump-logs.ts";
 import { startOwnBroker } from "./own-broker.ts";
+import { count, summary, writeDocs } from "./report.ts";
 import { needJavaClient } from "./scenarios.ts";
-import { Session, type Target } from "./session.ts";
+import { type Left, Session, type Target } from "./session.ts";
 import { suites } from "./suites.ts";
-import { freePort } from "./toolchain.ts";
+import { freePort, kafkaVersion } from "./toolchain.ts";
 
 const usage = `npm run interop -- [NAME …] [options]
 
 Runs the suites of that NAME, or all, against our own broker in a process and a folder of its own. Apache Kafka's log
-dumper then reads that folder.
+dumper then reads that folder. A run of all writes what came of it to docs/clients.md (not in CI).
 
   --only TEXT          only scenarios whose client and name contain TEXT
   --brokers HOST:PORT  against a cluster that runs already
@@ -62,8 +63,9 @@ function startTarget(scratch: string): () => Promise<Target> {
 }
 
 /** The dumper's opinion of a folder. Topics whose number of records is known must have that many. */
-async function checkFolder(dataDir: string, expected: ReadonlyMap<string, number>): Promise<string> {
+async function checkFolder(session: Session, dataDir: string, expected: ReadonlyMap<string, number>): Promise<string> {
   await needJavaClient();
+  session.clients.set("log dumper", { version: kafkaVersion(), isCommon: false });
   const report = await dumpLogs(dataDir);
   const problems = [...report.complaints];
   // A selection of scenarios may write nothing at all.
@@ -81,6 +83,8 @@ async function checkFolder(dataDir: string, expected: ReadonlyMap<string, number
 
 async function runSuites(names: readonly string[]): Promise<Session> {
   const scratch = mkdtempSync(join(tmpdir(), "oncilla-interop-"));
+  const drop = (): void => rmSync(scratch, { recursive: true, force: true });
+  process.once("exit", drop);
   const session = new Session(startTarget(scratch), values.only, {
     kafka: values.kafka,
     seed: wholeNumber("seed"),
@@ -88,13 +92,20 @@ async function runSuites(names: readonly string[]): Promise<Session> {
   });
   for (const name of names) await suites.get(name)?.run(session);
   if (names.length > 0 && session.rows.length === 0) throw new Error(`--only ${values.only}: no such scenario`);
-  const stopped = await session.stop();
-  if (stopped !== undefined) {
-    const { dataDir, expected } = stopped;
-    await session.check("log dumper", "reads the data folder", () => checkFolder(dataDir, expected));
+  if (session.isOpen) {
+    let left: Left | undefined;
+    await session.always("broker", "stops when it is told to", async () => {
+      left = await session.stop();
+      return "";
+    });
+    if (left?.dataDir !== undefined) {
+      const { dataDir, expected } = left;
+      await session.always("log dumper", "reads the data folder", () => checkFolder(session, dataDir, expected));
+    }
   }
   if (session.rows.some((row) => row.result === "fail")) process.stdout.write(`kept what was written in ${scratch}\n`);
-  else rmSync(scratch, { recursive: true, force: true });
+  else drop();
+  process.removeListener("exit", drop);
   return session;
 }
 
@@ -118,19 +129,27 @@ async function main(): Promise<void> {
   if (values.dump !== undefined) {
     const { dump } = values;
     session = new Session(startTarget(""), "");
-    await session.check("log dumper", "reads the data folder", () => checkFolder(dump, new Map()));
+    await session.always("log dumper", "reads the data folder", () => checkFolder(session, dump, new Map()));
   } else {
     session = await runSuites(
       [...suites.keys()].filter((name) => positionals.length === 0 || positionals.includes(name)),
     );
   }
-  const counted = (result: string): number => session.rows.filter((row) => row.result === result).length;
-  const notRun = counted("not run");
+  const { rows, clients } = session;
+  process.stdout.write(`\n${summary(rows, clients)}\n`);
+  const ci = process.env.CI === "true";
+  const isWhole = positionals.length === 0 && values.only === "" && values.dump === undefined;
+  const isOwn = values.brokers === undefined && !values.apache;
+  if (isWhole && isOwn && !ci) writeDocs(rows, clients);
+  const failed = count(rows, "fail");
+  const notRun = count(rows, "not run");
   if (notRun > 0) process.stdout.write(`${notRun} could not run here: see above for what is missing\n`);
-  process.stdout.write(
-    `${counted("pass")} passed, ${counted("fail")} failed, ${notRun + counted("unsupported") + counted("client's defect")} skipped\n`,
+  const passed = count(rows, "pass");
+  process.exitCode = failed > 0 || (ci && notRun > 0) ? 1 : 0;
+  // Whatever is left open ends here.
+  process.stdout.write(`${passed} passed, ${failed} failed, ${rows.length - passed - failed} skipped\n`, () =>
+    process.exit(),
   );
-  process.exitCode = counted("fail") > 0 || (process.env.CI === "true" && notRun > 0) ? 1 : 0;
 }
 
 await main();

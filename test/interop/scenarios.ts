@@ -10,12 +10,14 @@ import {
   type KcatMessage,
   kcatMetadata,
   kcatOffset,
+  kcatVersion,
   produceWithKcat,
 } from "./kcat.ts";
 import { letJavaReadOurs } from "./record-batches.ts";
 import { byPartition, type Codec, codecs, describeRecord, expectedRecords, type InteropRecord } from "./records.ts";
 import { need } from "./requirements.ts";
 import { NotRun, type Suite, Unsupported } from "./session.ts";
+import { kafkaVersion } from "./toolchain.ts";
 
 export interface Scenario {
   client: string;
@@ -381,8 +383,16 @@ function suite(about: string, own: (client: string) => boolean): Suite {
       for (const scenario of scenarios) {
         if (!own(scenario.client)) continue;
         await session.check(scenario.client, scenario.name, async () => {
-          if (scenario.needs.includes("java")) await needJavaClient();
-          if (scenario.needs.includes("kcat")) await need("kcat");
+          const versions: string[] = [];
+          if (scenario.needs.includes("java")) {
+            await needJavaClient();
+            versions.push(kafkaVersion());
+          }
+          if (scenario.needs.includes("kcat")) {
+            await need("kcat");
+            versions.push(await kcatVersion());
+          }
+          session.clients.set(scenario.client, { version: versions.join(", "), isCommon: false });
           return scenario.run(await session.context());
         });
       }

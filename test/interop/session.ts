@@ -33,6 +33,12 @@ export interface Target {
   stop(): Promise<void>;
 }
 
+export interface ClientFacts {
+  version: string;
+  /** Whether it goes through the scenarios of common-suite.ts. */
+  isCommon: boolean;
+}
+
 /** What single suites want to know. */
 export interface SuiteOptions {
   /** Of the differential suite: an Apache Kafka that runs already, instead of one of its own. */
@@ -43,11 +49,19 @@ export interface SuiteOptions {
   readonly steps?: number | undefined;
 }
 
+/** What a broker that was stopped leaves behind. */
+export interface Left {
+  /** Of brokers that this run started. */
+  dataDir: string | undefined;
+  /** How many records topics must hold. */
+  expected: ReadonlyMap<string, number>;
+}
+
 export class Session {
   readonly rows: Row[] = [];
   readonly options: SuiteOptions;
-  /** Of the clients that said theirs. */
-  readonly versions: Map<string, string> = new Map();
+  /** What is known of the clients in `rows`. */
+  readonly clients: Map<string, ClientFacts> = new Map();
   readonly #startTarget: () => Promise<Target>;
   readonly #only: string;
   #target: Promise<{ target: Target; context: RunContext }> | undefined;
@@ -70,9 +84,13 @@ export class Session {
     return { target, context: await openContext(target.bootstrap) };
   }
 
-  /** Runs one scenario. What `body` gives is shown; what it throws decides the row's result. */
+  /** Runs one scenario, unless `only` leaves it out. */
   async check(client: string, scenario: string, body: () => Promise<string>): Promise<void> {
-    if (!`${client} ${scenario}`.includes(this.#only)) return;
+    if (`${client} ${scenario}`.includes(this.#only)) await this.always(client, scenario, body);
+  }
+
+  /** Runs one scenario. What `body` gives is shown; what it throws decides the row's result. */
+  async always(client: string, scenario: string, body: () => Promise<string>): Promise<void> {
     const start = performance.now();
     const row: Row = { client, scenario, result: "pass", detail: "" };
     try {
@@ -91,16 +109,17 @@ export class Session {
     this.rows.push(row);
   }
 
-  /**
-   * Stops the broker, if one was started. Gives its folder and how many records its topics must hold. Somebody else's
-   * cluster is left as it was.
-   */
-  async stop(): Promise<{ dataDir: string; expected: ReadonlyMap<string, number> } | undefined> {
-    if (this.#target === undefined) return undefined;
-    const { target, context } = await this.#target;
+  /** Whether a suite has asked for the broker. */
+  get isOpen(): boolean {
+    return this.#target !== undefined;
+  }
+
+  /** Stops the broker. Somebody else's cluster is left as it was. */
+  async stop(): Promise<Left> {
+    const { target, context } = await (this.#target ?? this.#open());
     if (target.dataDir === undefined) await context.cleanUp();
     await context.close();
     await target.stop();
-    return target.dataDir === undefined ? undefined : { dataDir: target.dataDir, expected: context.expected };
+    return { dataDir: target.dataDir, expected: context.expected };
   }
 }

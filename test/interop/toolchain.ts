@@ -4,7 +4,6 @@ import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { killGroup, start } from "./children.ts";
 
@@ -15,9 +14,9 @@ export const clientsDir: string = join(import.meta.dirname, "clients");
 const pomFile: string = join(javaDir, "pom.xml");
 export const log4jConfig: string = join(javaDir, "log4j2.xml");
 
+/** What was installed and built for the clients. Git ignores it, and it survives `npm ci`. */
 export function cacheDir(): string {
-  const modules = join(projectRoot, "node_modules");
-  const dir = existsSync(modules) ? join(modules, ".cache", "oncilla-interop") : join(tmpdir(), "oncilla-interop");
+  const dir = join(projectRoot, ".cache");
   mkdirSync(dir, { recursive: true });
   return dir;
 }
@@ -95,6 +94,11 @@ export async function kafkaClasspath(): Promise<string> {
   writeFileSync(partial, `${classpath}\n`);
   renameSync(partial, file);
   return classpath;
+}
+
+/** Of Apache Kafka and its clients, as the pom has it. */
+export function kafkaVersion(): string {
+  return /<kafka\.version>(.+)<\/kafka\.version>/.exec(readFileSync(pomFile, "utf8"))?.[1] ?? "?";
 }
 
 /** Compiles the Java client of this suite to java/target/classes. */

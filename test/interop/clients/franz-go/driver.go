@@ -185,7 +185,9 @@ func (d *driver) poll(timeout time.Duration, most int) (map[string]any, error) {
 		fetches = d.client.PollRecords(ctx, most)
 	}
 	for _, failed := range fetches.Errors() {
-		if !errors.Is(failed.Err, context.DeadlineExceeded) {
+		// It tells that it could not join, and tries again.
+		var joining *kgo.ErrGroupSession
+		if !errors.Is(failed.Err, context.DeadlineExceeded) && !errors.As(failed.Err, &joining) {
 			return nil, failed.Err
 		}
 	}

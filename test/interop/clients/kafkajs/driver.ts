@@ -51,6 +51,7 @@ class Driver implements Commands {
       maxWaitTimeInMs: 100,
       heartbeatInterval: 500,
       sessionTimeout: 10_000,
+      rebalanceTimeout: 10_000,
     });
     consumer.on(consumer.events.REBALANCING, () => {
       this.#assigned = [];
