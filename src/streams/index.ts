@@ -24,12 +24,5 @@ export { memoryEngines } from "./stores/memory-engine.ts";
 export { sqliteEngines } from "./stores/sqlite-engine.ts";
 export type { ErrorDecision, ErrorHandlers, ErrorSource, RefusedRecord } from "./tasks/error-handlers.ts";
 export type { QueuedRecord } from "./tasks/partition-queues.ts";
-export {
-  type TestDriverOptions,
-  type TestInput,
-  type TestOutput,
-  type TestRecord,
-  TopologyTestDriver,
-} from "./test-driver.ts";
 export type { OffsetReset } from "./topology/node.ts";
 export type { Topology } from "./topology/topology.ts";
