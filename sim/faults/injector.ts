@@ -99,10 +99,10 @@ const actions: Readonly<Record<FaultKind, (fault: Fault, scene: Scene) => Ending
     broker.disk.conditions.failingReads = 1 + Math.floor(strength * 3);
     return undefined;
   },
-  "disk full": (_fault, { broker }) => {
-    broker.disk.conditions.isFull = true;
+  "disk full": ({ strength }, { broker }) => {
+    broker.disk.conditions.roomBytes = Math.floor(Math.max(0, strength - 0.5) * 1_000);
     return () => {
-      broker.disk.conditions.isFull = false;
+      broker.disk.conditions.roomBytes = calmDisk.roomBytes;
     };
   },
   "client kill": (fault, { client }) => killed(client, fault, fault.strength < 0.5),

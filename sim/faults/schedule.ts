@@ -53,7 +53,10 @@ export interface Fault {
   readonly strength: number;
 }
 
-/** Each world has its own mix: a few kinds, seldom or often. Many kinds at once hide each other. */
+/** Faults of a burst come one upon the other: what survives each of them may not survive two. */
+const BURST_MS = 200;
+
+/** Each world has its own mix: a few kinds, seldom or often, alone or in bursts. Many kinds at once hide each other. */
 export function drawFaults(
   dice: Dice,
   options: { readonly kinds: readonly FaultKind[]; readonly hosts: readonly string[]; readonly windowMs: number },
@@ -61,8 +64,10 @@ export function drawFaults(
   const { hosts, windowMs } = options;
   const kinds = options.kinds.filter(() => dice.chance(0.4));
   const everyMs = dice.pick([300, 1_000, 3_000]);
+  const burstProbability = dice.pick([0, 0.5, 0.8]);
   const faults: Fault[] = [];
-  for (let atMs = dice.between(0, everyMs); atMs < windowMs && kinds.length > 0; atMs += dice.between(0, 2 * everyMs)) {
+  const gapMs = (): number => dice.between(0, dice.chance(burstProbability) ? BURST_MS : 2 * everyMs);
+  for (let atMs = dice.between(0, everyMs); atMs < windowMs && kinds.length > 0; atMs += gapMs()) {
     const durationMs = Math.min(dice.pick([20, 300, 2_000, 8_000]) * dice.between(0.5, 2), windowMs - atMs);
     faults.push({ kind: dice.pick(kinds), atMs, durationMs, host: dice.pick(hosts), strength: dice.float() });
   }

@@ -11,8 +11,8 @@ import type { Trace } from "./trace.ts";
 export interface DiskConditions {
   syncMsMin: number;
   syncMsMax: number;
-  /** No room for another byte: writes fail with ENOSPC, or halfway. */
-  isFull: boolean;
+  /** Larger writes fail with ENOSPC, or halfway: a disk that is nearly full has room for small ones for some time. */
+  roomBytes: number;
   /** So many of the next syncs, writes and reads fail with EIO. */
   failingSyncs: number;
   failingWrites: number;
@@ -24,7 +24,7 @@ export interface DiskConditions {
 export const calmDisk: Readonly<DiskConditions> = {
   syncMsMin: 0.2,
   syncMsMax: 4,
-  isFull: false,
+  roomBytes: Number.POSITIVE_INFINITY,
   failingSyncs: 0,
   failingWrites: 0,
   failingReads: 0,
@@ -114,7 +114,7 @@ class DiskPort implements Disk {
     if (isNew) {
       // What a dead process makes goes nowhere.
       if (!this.#life.step()) return new MemoryDisk().open("nowhere", { create: true });
-      if (this.#around.conditions.isFull && this.#around.dice.chance(0.5))
+      if (this.#around.conditions.roomBytes === 0 && this.#around.dice.chance(0.5))
         throw failure("ENOSPC", path, "no space left");
       this.#around.note(`disk create ${path}`);
     }
@@ -206,13 +206,14 @@ class FilePort implements DiskFile {
       conditions.failingWrites--;
       throw failure("EIO", this.path, "write failed");
     }
-    if (conditions.isFull) {
+    const sizeBytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+    if (sizeBytes > conditions.roomBytes) {
       const written = dice.chance(0.5) ? this.#writeSome(chunks, position) : 0;
       note(`disk write ${this.path} at ${position}: full after ${written} bytes`);
       throw failure(written > 0 && dice.chance(0.5) ? "SHORT_WRITE" : "ENOSPC", this.path, "no space left");
     }
     this.#file.write(chunks, position);
-    note(`disk write ${this.path} at ${position}: ${chunks.reduce((sum, chunk) => sum + chunk.length, 0)} bytes`);
+    note(`disk write ${this.path} at ${position}: ${sizeBytes} bytes`);
   }
 
   sync(): Promise<void> {

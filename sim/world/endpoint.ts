@@ -21,6 +21,8 @@ export interface Wire {
   ended(endpoint: Endpoint): void;
 }
 
+/** How likely the news of a process's death overtakes what it has sent, which is lost then. */
+const OVERTAKING_PROBABILITY = 0.5;
 /** How likely a chunk arrives in two pieces. */
 const SPLIT_PROBABILITY = 0.1;
 
@@ -213,6 +215,7 @@ export class Endpoint implements Connection {
     this.#state = "closed";
     this.#held = [];
     this.#wire.ended(this);
+    if (this.#wire.dice.chance(OVERTAKING_PROBABILITY)) this.#lastArrivalMs = 0;
     this.#tellPeer();
   }
 }
