@@ -2,7 +2,8 @@
 import { readFileSync } from "node:fs";
 import { runSeeds } from "../runner/pool.ts";
 import type { RunSummary } from "../runner/summary.ts";
-import { type Mutation, mutations } from "./list.ts";
+import { mutations } from "./list.ts";
+import type { Mutation } from "./mutation.ts";
 
 export interface MutationOptions {
   readonly jobs: number;

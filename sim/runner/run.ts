@@ -9,6 +9,7 @@ import { FaultInjector } from "../faults/injector.ts";
 import { drawFaults, type Fault, type FaultKind, faultKinds } from "../faults/schedule.ts";
 import { observe } from "../probes.ts";
 import { readStoredPartitions } from "../stored-partitions.ts";
+import { checkAnswers } from "../wire-checks.ts";
 import { addBroker, DATA_DIR } from "../workloads/broker.ts";
 import { drawWorkloads } from "../workloads/index.ts";
 import { addObserver, addReader, readAll } from "../workloads/readers.ts";
@@ -48,6 +49,7 @@ const LOOK_MS = 100;
 export async function run(options: RunOptions): Promise<Outcome> {
   const world = new World(options.seed, options.trace);
   observe(world.coverage);
+  checkAnswers((problem) => world.report(problem));
   const onRejection = (error: unknown): void =>
     world.report(`unhandled rejection: ${error instanceof Error ? error.stack : String(error)}`);
   process.on("unhandledRejection", onRejection);

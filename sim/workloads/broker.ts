@@ -18,6 +18,7 @@ export function addBroker(world: World): Machine {
     transactionTopicPartitions: dice.int(1, 3),
     groupMinSessionTimeoutMs: 500,
     retentionCheckIntervalMs: dice.pick([500, 5_000, 30_000]),
+    cleanerBackoffMs: dice.pick([50, 2_000, 15_000]),
     groupInitialRebalanceDelayMs: dice.pick([0, 0, 300]),
     groupConsumerSessionTimeoutMs: world.dice("broker groups").pick([1_000, 3_000, 8_000]),
     groupConsumerHeartbeatIntervalMs: 300,
@@ -26,6 +27,8 @@ export function addBroker(world: World): Machine {
       "segment.ms": dice.pick([1_000, 5_000, 3_600_000]),
       "segment.index.bytes": dice.pick([24, 80, 10_000]),
       "index.interval.bytes": dice.pick([0, 200, 4_096]),
+      "min.cleanable.dirty.ratio": dice.pick([0.01, 0.5]),
+      "delete.retention.ms": dice.pick([100, 86_400_000]),
     },
   };
   return world.addMachine(BROKER_HOST, program(settings));
