@@ -107,8 +107,8 @@ export const brokerMutations: readonly Mutation[] = [
   {
     name: "take transactional offsets without looking at the group",
     file: "coordinator/group/offset-commit.ts",
-    find: "const verdict = checkTransactionalCommit(core.groups.get(request.groupId), request);",
-    replace: 'const verdict = "NONE" as CommitVerdict;',
+    find: "const error = checkTransactionalCommit(core, core.groups.get(request.groupId), request);",
+    replace: 'const error = "NONE" as ReturnType<typeof checkTransactionalCommit>;',
   },
   {
     name: "keep a member that is not heard of",
