@@ -12,12 +12,13 @@ import type { Clock } from "../platform/clock.ts";
 import type { Disk } from "../platform/disk.ts";
 import type { Logger } from "../platform/logger.ts";
 import { type Random, randomUuid } from "../platform/random.ts";
+import { DynamicConfigs } from "./configs/dynamic-configs.ts";
 import { groupSettings } from "./configs/group-configs.ts";
 import { CoordinatorRuntime } from "./coordinator-runtime.ts";
 import { LogCleaner } from "./log-cleaner.ts";
 import { MarkerWriter } from "./marker-writer.ts";
-import { GroupConfigs } from "./metadata/group-configs.ts";
-import type { MetadataImage } from "./metadata/image.ts";
+import { ALL_BROKERS } from "./metadata/config-resource.ts";
+import type { MetadataImage, Topic } from "./metadata/image.ts";
 import { MetadataLog } from "./metadata/metadata-log.ts";
 import { ProducerIdAllocator } from "./metadata/producer-ids.ts";
 import { clusterRecord, epochRecord, type MetadataRow } from "./metadata/records.ts";
@@ -41,9 +42,9 @@ export interface CoreOptions {
 
 export class BrokerCore {
   readonly metadata: MetadataLog;
+  readonly configs: DynamicConfigs;
   readonly partitions: Partitions;
   readonly topics: Topics;
-  readonly groupConfigs: GroupConfigs;
   readonly groups: CoordinatorRuntime<GroupCoordinator, GroupStep>;
   readonly transactions: CoordinatorRuntime<TransactionCoordinator, TransactionStep>;
   readonly markers: MarkerWriter;
@@ -59,14 +60,16 @@ export class BrokerCore {
   }
 
   private constructor(options: CoreOptions, metadataLog: PartitionLog) {
-    const { clock, logger, config, random } = options;
-    this.#options = options;
+    const { clock, logger, random } = options;
+    this.configs = new DynamicConfigs(options.config);
+    const config = this.configs.now;
+    this.#options = { ...options, config };
     this.metadata = new MetadataLog({ log: metadataLog, clock, carryOut: (row) => this.#carryOut(row) });
     const { image } = this.metadata;
-    this.partitions = new Partitions(image, options);
-    this.#cleaner = new LogCleaner({ ...options, partitions: this.partitions });
+    this.#updateConfigs();
+    this.partitions = new Partitions(image, this.#options);
+    this.#cleaner = new LogCleaner({ ...this.#options, partitions: this.partitions });
     this.topics = new Topics(this.metadata, config, random);
-    this.groupConfigs = new GroupConfigs(this.metadata, config);
     this.groups = this.#createGroups(image);
     this.markers = new MarkerWriter({
       partitions: this.partitions,
@@ -128,8 +131,21 @@ export class BrokerCore {
   }
 
   async #carryOut(row: MetadataRow): Promise<void> {
-    if (row.kind !== "topic") return;
-    const { topic } = row;
+    if (row.kind === "topic") await this.#carryOutTopic(row.topic);
+    else if (row.kind === "configs" && row.resource.kind === "broker") {
+      this.#updateConfigs({ name: row.resource.name, configs: row.configs });
+      for (const topic of this.image.topics()) this.partitions.updateConfig(topic);
+    }
+  }
+
+  /** `change`: what the image does not show yet. */
+  #updateConfigs(change?: { readonly name: string; readonly configs: ReadonlyMap<string, string> }): void {
+    const configsOf = (name: string): ReadonlyMap<string, string> =>
+      change?.name === name ? change.configs : this.image.configsOf("broker", name);
+    this.configs.update(configsOf(ALL_BROKERS), configsOf(String(this.configs.start.nodeId)));
+  }
+
+  async #carryOutTopic(topic: Topic): Promise<void> {
     if (topic.isDeleted) {
       await this.#cleaner.forget(topic.name);
       await this.partitions.delete(topic);
@@ -153,8 +169,7 @@ export class BrokerCore {
             logger,
             topics: topicCatalog(image),
             settingsOf(groupId) {
-              const own = image.groupConfigs(groupId);
-              return own && groupSettings(own);
+              return groupSettings(image.configsOf("group", groupId));
             },
             config: {
               consumerSessionTimeoutMs: config.groupConsumerSessionTimeoutMs,

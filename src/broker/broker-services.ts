@@ -10,7 +10,6 @@ import type { CoordinatorRuntime } from "./coordinator-runtime.ts";
 import type { FetchSessions } from "./handlers/fetch-sessions.ts";
 import type { Endpoint } from "./listeners.ts";
 import type { MarkerWriter } from "./marker-writer.ts";
-import type { GroupConfigs } from "./metadata/group-configs.ts";
 import type { MetadataImage } from "./metadata/image.ts";
 import type { MetadataLog } from "./metadata/metadata-log.ts";
 import type { ProducerIdAllocator } from "./metadata/producer-ids.ts";
@@ -23,14 +22,16 @@ export interface BrokerServices {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** As it is now. */
   readonly config: BrokerConfig;
+  /** As it was at the start. */
+  readonly startConfig: BrokerConfig;
   /** What clients are told to connect to, listener by listener. */
   readonly endpoints: readonly Endpoint[];
   readonly image: MetadataImage;
   readonly metadata: MetadataLog;
   readonly quotas: ClientQuotas;
   readonly topics: Topics;
-  readonly groupConfigs: GroupConfigs;
   /** Each answers a waiting fetch with what there is; for the broker that stops. */
   readonly waitingFetches: Set<() => void>;
   readonly fetchSessions: FetchSessions;

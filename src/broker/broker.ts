@@ -76,7 +76,12 @@ export class Broker {
     this.#core = core;
     this.#lock = lock;
     this.#quotas = new ClientQuotas(core.image, platform.clock);
-    this.#connections = new Connections({ clock: platform.clock, logger, config, quotas: this.#quotas });
+    this.#connections = new Connections({
+      clock: platform.clock,
+      logger,
+      config: core.configs.now,
+      quotas: this.#quotas,
+    });
   }
 
   /** Where clients connect to: "127.0.0.1:9092". With several listeners, through the first. */
@@ -121,14 +126,14 @@ export class Broker {
   }
 
   #createDispatcher(): RequestDispatcher {
-    const { image, metadata, topics, groupConfigs, partitions, producerIds, markers, groups, transactions } =
-      this.#core;
+    const { image, metadata, configs, topics, partitions, producerIds, markers, groups, transactions } = this.#core;
     const { clock, random } = this.#platform;
     const { handlers, unknownVersion } = createHandlers({
       clock,
       random,
       logger: this.#logger,
-      config: this.#config,
+      config: configs.now,
+      startConfig: configs.start,
       endpoints: this.#listeners.endpoints,
       waitingFetches: this.#waitingFetches,
       fetchSessions: new FetchSessions({ maxSessions: this.#config.maxFetchSessions, clock, random }),
@@ -136,7 +141,6 @@ export class Broker {
       metadata,
       quotas: this.#quotas,
       topics,
-      groupConfigs,
       partitions,
       producerIds,
       markers,

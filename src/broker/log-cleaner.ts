@@ -55,7 +55,7 @@ export class LogCleaner {
     readonly folder: string;
   }) {
     this.#options = options;
-    this.#pace = new Pace(options.clock, options.config.cleanerIoBytesPerSecond);
+    this.#pace = new Pace(options.clock, () => options.config.cleanerIoBytesPerSecond);
   }
 
   /** To be called when all logs that are there are open. */

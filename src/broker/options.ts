@@ -215,6 +215,9 @@ export function resolveOptions(options: BrokerOptions): BrokerConfig {
   return config;
 }
 
+/** What counts where no option is given. */
+export const defaultConfig: BrokerConfig = resolveOptions({});
+
 function checkMembers(name: string, given: unknown, members: readonly string[]): void {
   if (given === undefined) return;
   const isWhole = typeof given === "object" && given !== null && members.every((member) => member in given);

@@ -22,11 +22,13 @@ export interface ConfigDefinition {
   readonly max?: number;
   /** The allowed values, or elements of a list. */
   readonly oneOf?: readonly string[];
+  /** Why a value is not allowed that the above would let pass. */
+  readonly problem?: (value: string) => string | undefined;
   /** Why no other value than the default is taken; for settings of Kafka that mean nothing here. */
   readonly fixed?: string;
 }
 
-export type ParsedConfig =
+type ParsedConfig =
   | { readonly ok: true; readonly value: string }
   /** `reason` continues "Invalid value X for configuration Y: ". */
   | { readonly ok: false; readonly reason: string };
@@ -35,10 +37,38 @@ const INT_MAX = 2n ** 31n - 1n;
 const LONG_MAX = 2n ** 63n - 1n;
 
 /** Checks a value and gives it in its canonical form: "007" is 7, " TRUE " is true. */
-export function parseConfig(definition: ConfigDefinition, given: string): ParsedConfig {
+function parseConfig(definition: ConfigDefinition, given: string): ParsedConfig {
   const parsed = parseType(definition, given.trim());
+  const problem = parsed.ok ? definition.problem?.(parsed.value) : undefined;
+  if (problem !== undefined) return refused(problem);
   if (!parsed.ok || definition.fixed === undefined || parsed.value === definition.defaultValue) return parsed;
   return refused(`only ${definition.defaultValue} is supported, since ${definition.fixed}`);
+}
+
+export type CheckedConfigs =
+  | { readonly ok: true; readonly configs: ReadonlyMap<string, string> }
+  | { readonly ok: false; readonly error: "INVALID_CONFIG"; readonly message: string };
+
+/** Checks the settings that were given for a `kind` of thing, and brings their values into canonical form. */
+export function checkConfigs(
+  kind: string,
+  definitionOf: (name: string) => ConfigDefinition | undefined,
+  given: Iterable<readonly [string, string | null]>,
+): CheckedConfigs {
+  const configs = new Map<string, string>();
+  for (const [name, value] of given) {
+    const definition = definitionOf(name);
+    if (!definition) return invalid(`Unknown ${kind} config name: ${name}`);
+    if (value === null) return invalid(`Null value not supported for ${kind} configs: ${name}`);
+    const parsed = parseConfig(definition, value);
+    if (!parsed.ok) return invalid(`Invalid value ${value} for configuration ${name}: ${parsed.reason}`);
+    configs.set(name, parsed.value);
+  }
+  return { ok: true, configs };
+}
+
+function invalid(message: string): CheckedConfigs {
+  return { ok: false, error: "INVALID_CONFIG", message };
 }
 
 function parseType(definition: ConfigDefinition, text: string): ParsedConfig {

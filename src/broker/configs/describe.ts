@@ -1,47 +1,110 @@
 /** What DescribeConfigs tells about settings: values, and where they come from. Pure. */
 import type { describeConfigs } from "../../protocol/apis/describe-configs.ts";
 import type { ResponseBody } from "../../protocol/schema.ts";
-import type { BrokerConfig } from "../options.ts";
-import { configTypeCodes } from "./definition.ts";
+import type { Endpoint } from "../listeners.ts";
+import { type BrokerConfig, defaultConfig } from "../options.ts";
+import { brokerSettings } from "./broker-configs.ts";
+import { type ConfigDefinition, configTypeCodes } from "./definition.ts";
+import { dynamicBrokerDefinition } from "./dynamic-configs.ts";
 import { type TopicConfigDefinition, topicConfigDefinitions } from "./topic-configs.ts";
 
 export type DescribedConfig = ResponseBody<typeof describeConfigs>["results"][number]["configs"][number];
 
 /** As in DescribeConfigs responses. */
-export const configSources = { topic: 1, brokerStart: 4, default: 5, group: 8 } as const;
+export const configSources = {
+  topic: 1,
+  broker: 2,
+  allBrokers: 3,
+  brokerStart: 4,
+  default: 5,
+  clientMetrics: 7,
+  group: 8,
+} as const;
 
-interface Layer {
+/** A value, and where it comes from. */
+export interface ConfigLayer {
   readonly name: string;
   readonly value: string;
   readonly source: number;
 }
 
-export function describeTopicConfigs(own: ReadonlyMap<string, string>, broker: BrokerConfig): DescribedConfig[] {
-  return topicConfigDefinitions.map((definition) => describeTopicConfig(definition, own, broker));
+/** Where the broker's settings come from: what was set for it, for all brokers, and at its start. */
+export interface BrokerLayers {
+  readonly own: ReadonlyMap<string, string>;
+  readonly ofAll: ReadonlyMap<string, string>;
+  readonly start: BrokerConfig;
 }
 
-function describeTopicConfig(
-  definition: TopicConfigDefinition,
-  own: ReadonlyMap<string, string>,
-  broker: BrokerConfig,
+/** `layers`: what counts comes first. */
+export function describeConfig(
+  { name, type, documentation }: Pick<ConfigDefinition, "name" | "type" | "documentation">,
+  layers: readonly ConfigLayer[],
+  readOnly = false,
 ): DescribedConfig {
-  const { name, defaultValue, type, documentation, brokerName = name } = definition;
-  const ownValue = own.get(name);
-  const brokerValue = broker.topicDefaults.get(name);
-  // What counts comes first.
-  const layers: Layer[] = [];
-  if (ownValue !== undefined) layers.push({ name, value: ownValue, source: configSources.topic });
-  if (brokerValue !== undefined)
-    layers.push({ name: brokerName, value: brokerValue, source: configSources.brokerStart });
-  layers.push({ name: brokerName, value: defaultValue, source: configSources.default });
+  const [first] = layers;
   return {
     name,
-    value: layers[0]?.value ?? defaultValue,
-    readOnly: false,
-    configSource: layers[0]?.source ?? configSources.default,
+    value: first?.value ?? null,
+    readOnly,
+    configSource: first?.source ?? configSources.default,
     isSensitive: false,
     synonyms: layers,
     configType: configTypeCodes[type],
     documentation,
   };
+}
+
+export function describeTopicConfigs(own: ReadonlyMap<string, string>, broker: BrokerLayers): DescribedConfig[] {
+  return topicConfigDefinitions.map((definition) => {
+    const { name } = definition;
+    const layers = topicDefaultLayers(definition, broker);
+    return describeConfig(definition, [...layer(name, own.get(name), configSources.topic), ...layers]);
+  });
+}
+
+/** All settings of the broker, those that topics inherit among them. */
+export function describeBrokerConfigs(broker: BrokerLayers, endpoints: readonly Endpoint[]): DescribedConfig[] {
+  const inherited = topicConfigDefinitions.flatMap((definition) => {
+    const { brokerName } = definition;
+    if (brokerName === undefined) return [];
+    return [describeConfig({ ...definition, name: brokerName }, topicDefaultLayers(definition, broker))];
+  });
+  const own = brokerSettings.map((setting) => {
+    const { name, apply } = setting;
+    const value = setting.read(broker.start, endpoints);
+    const isDefault = value === setting.read(defaultConfig, []);
+    const source = isDefault ? configSources.default : configSources.brokerStart;
+    return describeConfig(setting, [...dynamicLayers(name, broker), { name, value, source }], !apply);
+  });
+  return [...inherited, ...own].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** What was set for all brokers, and nothing else. */
+export function describeAllBrokersConfigs({ ofAll }: BrokerLayers): DescribedConfig[] {
+  return [...ofAll].flatMap(([name, value]) => {
+    const definition = dynamicBrokerDefinition(name);
+    return definition ? [describeConfig(definition, layer(name, value, configSources.allBrokers))] : [];
+  });
+}
+
+function topicDefaultLayers(
+  { name, defaultValue, brokerName = name }: TopicConfigDefinition,
+  broker: BrokerLayers,
+): ConfigLayer[] {
+  return [
+    ...dynamicLayers(brokerName, broker),
+    ...layer(brokerName, broker.start.topicDefaults.get(name), configSources.brokerStart),
+    { name: brokerName, value: defaultValue, source: configSources.default },
+  ];
+}
+
+function dynamicLayers(name: string, { own, ofAll }: BrokerLayers): ConfigLayer[] {
+  return [
+    ...layer(name, own.get(name), configSources.broker),
+    ...layer(name, ofAll.get(name), configSources.allBrokers),
+  ];
+}
+
+function layer(name: string, value: string | undefined, source: number): ConfigLayer[] {
+  return value === undefined ? [] : [{ name, value, source }];
 }

@@ -2,10 +2,9 @@
  * Kafka. */
 import type { ConsumerGroupSettings } from "../../coordinator/group/config.ts";
 import { defined } from "../../platform/assert.ts";
-import type { ErrorName } from "../../protocol/errors.ts";
 import type { BrokerConfig } from "../options.ts";
-import { type ConfigDefinition, configTypeCodes, parseConfig } from "./definition.ts";
-import { configSources, type DescribedConfig } from "./describe.ts";
+import type { ConfigDefinition } from "./definition.ts";
+import { configSources, type DescribedConfig, describeConfig } from "./describe.ts";
 
 type Setting = keyof ConsumerGroupSettings;
 
@@ -54,31 +53,6 @@ export function groupConfigDefinition(name: string, config: BrokerConfig): Confi
   return definition && definitionFor(definition, config);
 }
 
-export type CheckedGroupConfigs =
-  | { readonly ok: true; readonly configs: ReadonlyMap<string, string> }
-  | { readonly ok: false; readonly error: ErrorName; readonly message: string };
-
-/** Checks settings that were given for a group and brings their values into canonical form. */
-export function checkGroupConfigs(
-  given: Iterable<readonly [string, string | null]>,
-  config: BrokerConfig,
-): CheckedGroupConfigs {
-  const configs = new Map<string, string>();
-  for (const [name, value] of given) {
-    const definition = groupConfigDefinition(name, config);
-    if (!definition) return invalid(`Unknown group config name: ${name}`);
-    if (value === null) return invalid(`Null value not supported for group configs: ${name}`);
-    const parsed = parseConfig(definition, value);
-    if (!parsed.ok) return invalid(`Invalid value ${value} for configuration ${name}: ${parsed.reason}`);
-    configs.set(name, parsed.value);
-  }
-  return { ok: true, configs };
-}
-
-function invalid(message: string): CheckedGroupConfigs {
-  return { ok: false, error: "INVALID_CONFIG", message };
-}
-
 export function groupSettings(own: ReadonlyMap<string, string>): Partial<ConsumerGroupSettings> {
   const settings: { [S in Setting]?: number } = {};
   for (const [name, value] of own) {
@@ -89,21 +63,15 @@ export function groupSettings(own: ReadonlyMap<string, string>): Partial<Consume
 }
 
 export function describeGroupConfigs(own: ReadonlyMap<string, string>, config: BrokerConfig): DescribedConfig[] {
-  return definitions.map((definition): DescribedConfig => {
-    const { name, type, brokerName, documentation } = definition;
+  return definitions.map((definition) => {
+    const { name, brokerName } = definition;
     const ownValue = own.get(name);
-    const defaultValue = String(definition.optionOf(config));
     const ownLayer = ownValue === undefined ? [] : [{ name, value: ownValue, source: configSources.group }];
-    const synonyms = [...ownLayer, { name: brokerName, value: defaultValue, source: configSources.brokerStart }];
-    return {
-      name,
-      value: ownValue ?? defaultValue,
-      readOnly: false,
-      configSource: ownValue === undefined ? configSources.brokerStart : configSources.group,
-      isSensitive: false,
-      synonyms,
-      configType: configTypeCodes[type],
-      documentation,
+    const inherited = {
+      name: brokerName,
+      value: String(definition.optionOf(config)),
+      source: configSources.brokerStart,
     };
+    return describeConfig(definition, [...ownLayer, inherited]);
   });
 }

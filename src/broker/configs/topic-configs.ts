@@ -2,8 +2,7 @@
  * The settings of a topic: every one that Kafka has. Each is honoured, or, where it means nothing on a single broker
  * without tiered storage, takes its default only. Nothing is silently ignored.
  */
-import type { ErrorName } from "../../protocol/errors.ts";
-import { type ConfigDefinition, parseConfig } from "./definition.ts";
+import { type CheckedConfigs, type ConfigDefinition, checkConfigs } from "./definition.ts";
 
 export interface TopicConfigDefinition extends ConfigDefinition {
   /** Kafka's name for the broker-wide default. */
@@ -285,24 +284,7 @@ export function topicConfigDefinition(name: string): TopicConfigDefinition | und
   return byName.get(name);
 }
 
-export type CheckedTopicConfigs =
-  | { readonly ok: true; readonly configs: ReadonlyMap<string, string> }
-  | { readonly ok: false; readonly error: ErrorName; readonly message: string };
-
 /** Checks settings that were given for a topic and brings their values into canonical form. */
-export function checkTopicConfigs(given: Iterable<readonly [string, string | null]>): CheckedTopicConfigs {
-  const configs = new Map<string, string>();
-  for (const [name, value] of given) {
-    const definition = byName.get(name);
-    if (!definition) return invalid(`Unknown topic config name: ${name}`);
-    if (value === null) return invalid(`Null value not supported for topic configs: ${name}`);
-    const parsed = parseConfig(definition, value);
-    if (!parsed.ok) return invalid(`Invalid value ${value} for configuration ${name}: ${parsed.reason}`);
-    configs.set(name, parsed.value);
-  }
-  return { ok: true, configs };
-}
-
-function invalid(message: string): CheckedTopicConfigs {
-  return { ok: false, error: "INVALID_CONFIG", message };
+export function checkTopicConfigs(given: Iterable<readonly [string, string | null]>): CheckedConfigs {
+  return checkConfigs("topic", topicConfigDefinition, given);
 }

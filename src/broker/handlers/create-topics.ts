@@ -8,6 +8,7 @@ import { describeTopicConfigs } from "../configs/describe.ts";
 import { refuse } from "../metadata/refusal.ts";
 import type { TopicOutcome } from "../metadata/topic-decisions.ts";
 import type { Handler } from "../router.ts";
+import { layersOf } from "./describe-configs.ts";
 import { duplicatesOf } from "./duplicates.ts";
 
 type Result = ResponseBody<typeof createTopics>["topics"][number];
@@ -15,7 +16,8 @@ type Result = ResponseBody<typeof createTopics>["topics"][number];
 /** The first version that may be told THROTTLING_QUOTA_EXCEEDED (KIP-599). */
 const STRICT_QUOTA_VERSION = 6;
 
-export function createTopicsHandler({ topics, config, quotas }: BrokerServices): Handler<typeof createTopics> {
+export function createTopicsHandler(services: BrokerServices): Handler<typeof createTopics> {
+  const { topics, quotas } = services;
   return {
     api: createTopics,
     async handle(request, { clientId, apiVersion }, reply) {
@@ -33,7 +35,7 @@ export function createTopicsHandler({ topics, config, quotas }: BrokerServices):
           errorMessage: null,
           numPartitions: partitionCount,
           replicationFactor: 1,
-          configs: describeTopicConfigs(configs, config),
+          configs: describeTopicConfigs(configs, layersOf(services)),
         };
       };
       reply({

@@ -1,23 +1,33 @@
-/** DescribeConfigs, of topics, groups and the broker. */
+/** DescribeConfigs, of all that has settings. */
 import { describeConfigs } from "../../protocol/apis/describe-configs.ts";
 import { errorCodes } from "../../protocol/errors.ts";
 import type { RequestOf, ResponseBody } from "../../protocol/schema.ts";
 import type { BrokerServices } from "../broker-services.ts";
-import { describeBrokerConfigs } from "../configs/broker-configs.ts";
-import { type DescribedConfig, describeTopicConfigs } from "../configs/describe.ts";
+import { describeClientMetricsConfigs } from "../configs/client-metrics-configs.ts";
+import {
+  type BrokerLayers,
+  type DescribedConfig,
+  describeAllBrokersConfigs,
+  describeBrokerConfigs,
+  describeTopicConfigs,
+} from "../configs/describe.ts";
 import { describeGroupConfigs } from "../configs/group-configs.ts";
+import { ALL_BROKERS } from "../metadata/config-resource.ts";
 import { type Refusal, refuse } from "../metadata/refusal.ts";
-import { topicNameProblem } from "../metadata/topic-name.ts";
 import type { Handler } from "../router.ts";
+import {
+  BROKER_RESOURCE,
+  brokerNameProblem,
+  CLIENT_METRICS_RESOURCE,
+  GROUP_RESOURCE,
+  type NamedResource,
+  TOPIC_RESOURCE,
+  topicNotFound,
+} from "./config-resources.ts";
 
 type DescribeRequest = RequestOf<typeof describeConfigs>;
 type Resource = DescribeRequest["resources"][number];
 type Result = ResponseBody<typeof describeConfigs>["results"][number];
-
-/** The kinds of resources that have settings. */
-export const TOPIC_RESOURCE = 2;
-export const BROKER_RESOURCE = 4;
-export const GROUP_RESOURCE = 32;
 
 export function describeConfigsHandler(services: BrokerServices): Handler<typeof describeConfigs> {
   return {
@@ -49,27 +59,30 @@ function describe(services: BrokerServices, resource: Resource, request: Describ
   return { errorCode: errorCodes.NONE, errorMessage: null, resourceType, resourceName, configs };
 }
 
-function configsOf(services: BrokerServices, { resourceType, resourceName }: Resource): DescribedConfig[] | Refusal {
+function configsOf(services: BrokerServices, resource: NamedResource): DescribedConfig[] | Refusal {
   const { image, config, endpoints } = services;
-  if (resourceType === TOPIC_RESOURCE) {
-    const problem = topicNameProblem(resourceName);
-    if (problem !== undefined) return refuse("INVALID_TOPIC_EXCEPTION", problem);
-    const topic = image.topic(resourceName);
-    if (!topic) return refuse("UNKNOWN_TOPIC_OR_PARTITION", `The topic '${resourceName}' does not exist.`);
-    return describeTopicConfigs(topic.configs, config);
+  const { resourceType, resourceName: name } = resource;
+  switch (resourceType) {
+    case TOPIC_RESOURCE: {
+      const topic = image.topic(name);
+      return topic ? describeTopicConfigs(topic.configs, layersOf(services)) : topicNotFound(name);
+    }
+    case BROKER_RESOURCE: {
+      if (name === ALL_BROKERS) return describeAllBrokersConfigs(layersOf(services));
+      return brokerNameProblem(services, name) ?? describeBrokerConfigs(layersOf(services), endpoints);
+    }
+    case CLIENT_METRICS_RESOURCE:
+      if (name === "") return refuse("INVALID_REQUEST", "Client metrics subscription name must not be empty");
+      return describeClientMetricsConfigs(image.configsOf("client-metrics", name));
+    case GROUP_RESOURCE:
+      if (name === "") return refuse("INVALID_REQUEST", "Group name must not be empty");
+      return describeGroupConfigs(image.configsOf("group", name), config);
+    default:
+      return refuse("INVALID_REQUEST", `Resources of type ${resourceType} have no settings here.`);
   }
-  if (resourceType === BROKER_RESOURCE) {
-    // An empty name asks for what was changed for all brokers at run time: nothing.
-    if (resourceName === "") return [];
-    if (resourceName === String(config.nodeId)) return describeBrokerConfigs(config, endpoints);
-    return refuse(
-      "INVALID_REQUEST",
-      `Unexpected broker id, expected ${config.nodeId} or empty string, but received ${resourceName}`,
-    );
-  }
-  if (resourceType === GROUP_RESOURCE) {
-    if (resourceName === "") return refuse("INVALID_REQUEST", "Group name must not be empty");
-    return describeGroupConfigs(image.groupConfigs(resourceName) ?? new Map(), config);
-  }
-  return refuse("INVALID_REQUEST", `Resources of type ${resourceType} have no settings here.`);
+}
+
+export function layersOf({ image, config, startConfig }: BrokerServices): BrokerLayers {
+  const own = image.configsOf("broker", String(config.nodeId));
+  return { own, ofAll: image.configsOf("broker", ALL_BROKERS), start: startConfig };
 }

@@ -4,12 +4,23 @@ import { errorCodes } from "../../protocol/errors.ts";
 import type { ResponseBody } from "../../protocol/schema.ts";
 import type { BrokerServices } from "../broker-services.ts";
 import type { Handler } from "../router.ts";
-import { BROKER_RESOURCE, GROUP_RESOURCE, TOPIC_RESOURCE } from "./describe-configs.ts";
+import {
+  BROKER_LOGGER_RESOURCE,
+  BROKER_RESOURCE,
+  CLIENT_METRICS_RESOURCE,
+  GROUP_RESOURCE,
+  TOPIC_RESOURCE,
+} from "./config-resources.ts";
 
 type ConfigResource = ResponseBody<typeof listConfigResources>["configResources"][number];
 
-/** Kafka's other types (broker loggers, client metrics) have no resources here. */
-const KNOWN_TYPES: readonly number[] = [TOPIC_RESOURCE, BROKER_RESOURCE, 8, 16, GROUP_RESOURCE];
+const KNOWN_TYPES: readonly number[] = [
+  TOPIC_RESOURCE,
+  BROKER_RESOURCE,
+  BROKER_LOGGER_RESOURCE,
+  CLIENT_METRICS_RESOURCE,
+  GROUP_RESOURCE,
+];
 
 /** The first version that asks for types; before it only client metrics were listed. */
 const TYPES_VERSION = 1;
@@ -18,7 +29,7 @@ export function listConfigResourcesHandler(services: BrokerServices): Handler<ty
   return {
     api: listConfigResources,
     handle(request, { apiVersion }, reply) {
-      const all = apiVersion >= TYPES_VERSION ? KNOWN_TYPES : [];
+      const all = apiVersion >= TYPES_VERSION ? KNOWN_TYPES : [CLIENT_METRICS_RESOURCE];
       const types = new Set(request.resourceTypes.length > 0 ? request.resourceTypes : all);
       if ([...types].some((type) => !KNOWN_TYPES.includes(type))) {
         reply({ throttleTimeMs: 0, errorCode: errorCodes.UNSUPPORTED_VERSION, configResources: [] });
@@ -30,11 +41,22 @@ export function listConfigResourcesHandler(services: BrokerServices): Handler<ty
   };
 }
 
-function resourcesOf({ image, config }: BrokerServices, resourceType: number): ConfigResource[] {
-  if (resourceType === BROKER_RESOURCE) return [{ resourceName: String(config.nodeId), resourceType }];
-  if (resourceType === TOPIC_RESOURCE) return image.topics().map(({ name }) => ({ resourceName: name, resourceType }));
-  if (resourceType === GROUP_RESOURCE) {
-    return image.groupsWithConfigs().map((resourceName) => ({ resourceName, resourceType }));
+function resourcesOf(services: BrokerServices, resourceType: number): ConfigResource[] {
+  return namesOf(services, resourceType).map((resourceName) => ({ resourceName, resourceType }));
+}
+
+function namesOf({ image, config }: BrokerServices, resourceType: number): readonly string[] {
+  switch (resourceType) {
+    case TOPIC_RESOURCE:
+      return image.topics().map(({ name }) => name);
+    case BROKER_RESOURCE:
+      return [String(config.nodeId)];
+    // Where log lines go is the affair of whoever started the broker.
+    case BROKER_LOGGER_RESOURCE:
+      return [];
+    case CLIENT_METRICS_RESOURCE:
+      return image.configured("client-metrics");
+    default:
+      return image.configured("group");
   }
-  return [];
 }

@@ -1,111 +1,77 @@
-/** What requests to change the settings of topics and groups mean. Pure: each gives them as they will be, or why not. */
+/** What requests to change settings mean. Pure: each gives the settings as they will be, or why not. */
 import type { incrementalAlterConfigs } from "../../protocol/apis/incremental-alter-configs.ts";
 import type { RequestOf } from "../../protocol/schema.ts";
-import type { ConfigDefinition } from "../configs/definition.ts";
-import { type CheckedGroupConfigs, checkGroupConfigs, groupConfigDefinition } from "../configs/group-configs.ts";
-import { checkTopicConfigs, topicConfigDefinition } from "../configs/topic-configs.ts";
-import type { BrokerConfig } from "../options.ts";
-import type { MetadataImage, Topic } from "./image.ts";
+import { type ConfigDefinition, checkConfigs } from "../configs/definition.ts";
 import { type Refusal, refuse } from "./refusal.ts";
-import type { TopicOutcome } from "./topic-decisions.ts";
 
-type ConfigChange = RequestOf<typeof incrementalAlterConfigs>["resources"][number]["configs"][number];
+export type ConfigChange = RequestOf<typeof incrementalAlterConfigs>["resources"][number]["configs"][number];
+
+export type ConfigsOutcome = { readonly ok: true; readonly configs: ReadonlyMap<string, string> } | Refusal;
+
+/** What the settings are of. */
+export interface ConfigSubject {
+  /** For messages: "topic". */
+  readonly kind: string;
+  /** Its own settings. */
+  readonly own: ReadonlyMap<string, string>;
+  definitionOf(name: string): ConfigDefinition | undefined;
+  /** A setting's value where there is no own one. */
+  inherited(name: string): string;
+  /** In place of INVALID_CONFIG. */
+  readonly error?: "INVALID_REQUEST";
+  /** Whether there is such a setting, but not to be changed. */
+  isFixed?(name: string): boolean;
+}
 
 const SET = 0;
 const DELETE = 1;
 const APPEND = 2;
 const SUBTRACT = 3;
 
-/** IncrementalAlterConfigs: single settings. `effective` gives a setting's value where the topic has none of its own. */
-export function decideConfigChanges(
-  image: MetadataImage,
-  topicName: string,
-  changes: readonly ConfigChange[],
-  effective: (name: string, topic: Topic) => string,
-): TopicOutcome {
-  const topic = image.topic(topicName);
-  if (!topic) return unknownTopic(topicName);
-  const configs = applyChanges(topic.configs, changes, {
-    kind: "topic",
-    definitionOf: topicConfigDefinition,
-    effective: (name) => effective(name, topic),
-  });
-  return "error" in configs ? configs : withConfigs(topic, configs);
-}
-
-export type GroupConfigsOutcome = CheckedGroupConfigs;
-
-/** The same for a group, which need not exist. */
-export function decideGroupConfigChanges(
-  image: MetadataImage,
-  groupId: string,
-  changes: readonly ConfigChange[],
-  broker: BrokerConfig,
-): GroupConfigsOutcome {
-  if (groupId === "") return noDefaults();
-  const configs = applyChanges(image.groupConfigs(groupId) ?? new Map(), changes, {
-    kind: "group",
-    definitionOf: (name) => groupConfigDefinition(name, broker),
-    effective: () => "",
-  });
-  return "error" in configs ? configs : checkGroupConfigs(configs, broker);
-}
-
-export function decideGroupConfigs(
-  groupId: string,
-  configs: readonly { readonly name: string; readonly value: string | null }[],
-  broker: BrokerConfig,
-): GroupConfigsOutcome {
-  if (groupId === "") return noDefaults();
-  return checkGroupConfigs(
-    configs.map(({ name, value }) => [name, value]),
-    broker,
-  );
-}
-
-function noDefaults(): Refusal {
-  return refuse("INVALID_REQUEST", "Default group resources are not allowed.");
-}
-
-/** AlterConfigs: what is given replaces every setting that the topic had. */
-export function decideConfigs(
-  image: MetadataImage,
-  topicName: string,
-  configs: readonly { readonly name: string; readonly value: string | null }[],
-): TopicOutcome {
-  const topic = image.topic(topicName);
-  if (!topic) return unknownTopic(topicName);
-  return withConfigs(topic, new Map(configs.map(({ name, value }) => [name, value])));
-}
-
-/** What the settings are of. */
-interface Subject {
-  readonly kind: "topic" | "group";
-  definitionOf(name: string): ConfigDefinition | undefined;
-  /** A setting's value where there is no own one. */
-  effective(name: string): string;
-}
-
-function applyChanges(
-  present: ReadonlyMap<string, string>,
-  changes: readonly ConfigChange[],
-  subject: Subject,
-): Map<string, string | null> | Refusal {
+/** IncrementalAlterConfigs: single settings. */
+export function decideConfigChanges(subject: ConfigSubject, changes: readonly ConfigChange[]): ConfigsOutcome {
   if (new Set(changes.map(({ name }) => name)).size !== changes.length) {
     return refuse("INVALID_REQUEST", "Error due to duplicate config keys");
   }
-  const configs = new Map<string, string | null>(present);
+  const fixed = fixedSettings(subject, changes);
+  if (fixed) return fixed;
+  const configs = new Map<string, string | null>(subject.own);
   for (const change of changes) {
     const problem = applyChange(configs, change, subject);
     if (problem) return problem;
   }
-  return configs;
+  return check(subject, configs);
+}
+
+/** AlterConfigs: what is given replaces every setting that there was. */
+export function decideConfigs(
+  subject: ConfigSubject,
+  configs: readonly { readonly name: string; readonly value: string | null }[],
+): ConfigsOutcome {
+  const given = configs.map(({ name, value }) => [name, value] as const);
+  const empty = configs.find(({ value }) => value === null);
+  if (empty) return refuse("INVALID_REQUEST", `Null value not supported for ${subject.kind} configs: ${empty.name}`);
+  return fixedSettings(subject, configs) ?? check(subject, given);
+}
+
+function check(
+  { kind, definitionOf, error }: ConfigSubject,
+  configs: Iterable<readonly [string, string | null]>,
+): ConfigsOutcome {
+  const checked = checkConfigs(kind, definitionOf, configs);
+  return checked.ok || !error ? checked : refuse(error, checked.message);
+}
+
+function fixedSettings({ isFixed }: ConfigSubject, configs: readonly { readonly name: string }[]): Refusal | undefined {
+  const fixed = configs.map(({ name }) => name).filter((name) => isFixed?.(name));
+  if (fixed.length === 0) return undefined;
+  return refuse("INVALID_REQUEST", `Cannot update these configs dynamically: ${fixed.join(", ")}`);
 }
 
 function applyChange(
   configs: Map<string, string | null>,
   { name, configOperation, value }: ConfigChange,
-  { kind, definitionOf, effective }: Subject,
+  { kind, definitionOf, inherited }: ConfigSubject,
 ): Refusal | undefined {
   if (configOperation === DELETE) {
     configs.delete(name);
@@ -125,7 +91,7 @@ function applyChange(
     const verb = configOperation === APPEND ? "APPEND to" : "SUBTRACT from";
     return refuse("INVALID_CONFIG", `Can't ${verb} key ${name} because its type is not LIST.`);
   }
-  const present = elementsOf(effective(name));
+  const present = elementsOf(configs.get(name) ?? inherited(name));
   const given = elementsOf(value);
   const changed =
     configOperation === APPEND
@@ -135,15 +101,6 @@ function applyChange(
   return undefined;
 }
 
-function withConfigs(topic: Topic, configs: ReadonlyMap<string, string | null>): TopicOutcome {
-  const checked = checkTopicConfigs(configs);
-  return checked.ok ? { ok: true, topic: { ...topic, configs: checked.configs } } : checked;
-}
-
 function elementsOf(list: string): string[] {
   return list.split(",").filter((element) => element !== "");
-}
-
-function unknownTopic(name: string): Refusal {
-  return refuse("UNKNOWN_TOPIC_OR_PARTITION", `The topic '${name}' does not exist.`);
 }

@@ -1,5 +1,6 @@
 /** What the cluster is: its topics, ids and epochs. A pure state that the metadata log's records build up. */
 import { type ClientQuota, entityKey } from "../quotas/quota-entity.ts";
+import type { ConfigResourceKind } from "./config-resource.ts";
 import type { FeatureLevels } from "./features.ts";
 import type { MetadataRow } from "./records.ts";
 
@@ -14,6 +15,8 @@ export interface Topic {
   readonly isDeleted: boolean;
 }
 
+const NO_CONFIGS: ReadonlyMap<string, string> = new Map();
+
 /** Values never change in place: what `topics` gave stays what it was. */
 export class MetadataImage {
   #clusterId = "";
@@ -21,7 +24,11 @@ export class MetadataImage {
   // Ids begin with 1: some clients (@platformatic/kafka) write 0 for none.
   #nextProducerId = 1;
   /** Ids to what a group has settings of its own for. */
-  readonly #groupConfigs = new Map<string, ReadonlyMap<string, string>>();
+  readonly #configs: { readonly [K in ConfigResourceKind]: Map<string, ReadonlyMap<string, string>> } = {
+    broker: new Map(),
+    "client-metrics": new Map(),
+    group: new Map(),
+  };
   #topicsVersion = 0;
   readonly #topicsByName = new Map<string, Topic>();
   /** With the deleted ones. */
@@ -47,14 +54,14 @@ export class MetadataImage {
     return this.#topicsVersion;
   }
 
-  /** A group's own settings, in canonical form; undefined when it has none. */
-  groupConfigs(groupId: string): ReadonlyMap<string, string> | undefined {
-    return this.#groupConfigs.get(groupId);
+  /** Settings of its own, in canonical form. */
+  configsOf(kind: ConfigResourceKind, name: string): ReadonlyMap<string, string> {
+    return this.#configs[kind].get(name) ?? NO_CONFIGS;
   }
 
-  /** Groups with settings of their own, in the order of their ids. */
-  groupsWithConfigs(): string[] {
-    return [...this.#groupConfigs.keys()].sort();
+  /** What has settings of its own, in the order of the names. */
+  configured(kind: ConfigResourceKind): string[] {
+    return [...this.#configs[kind].keys()].sort();
   }
 
   get features(): FeatureLevels {
@@ -103,9 +110,9 @@ export class MetadataImage {
       case "topic":
         this.#putTopic(row.topic);
         return;
-      case "group":
-        if (row.configs.size === 0) this.#groupConfigs.delete(row.groupId);
-        else this.#groupConfigs.set(row.groupId, row.configs);
+      case "configs":
+        if (row.configs.size === 0) this.#configs[row.resource.kind].delete(row.resource.name);
+        else this.#configs[row.resource.kind].set(row.resource.name, row.configs);
         return;
       case "topic-gone":
         this.#topicsById.delete(row.topicId);

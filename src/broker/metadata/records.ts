@@ -5,6 +5,7 @@
 import { decodeVersioned, encodeVersioned } from "../../protocol/codec.ts";
 import { ProtocolError } from "../../protocol/protocol-error.ts";
 import { type ClientQuota, entityKey, entityOf } from "../quotas/quota-entity.ts";
+import { type ConfigResource, configResourceKinds } from "./config-resource.ts";
 import type { FeatureLevels } from "./features.ts";
 import type { Topic } from "./image.ts";
 
@@ -46,8 +47,8 @@ const topicValue = {
   },
 } as const;
 
-const groupValue = {
-  name: "GroupValue",
+const configsValue = {
+  name: "ConfigsValue",
   versions: [0, 0],
   flexible: 0,
   fields: { configs: { array: { name: "string", value: "string" } } },
@@ -72,7 +73,6 @@ const EPOCH_KEY = "epoch";
 const PRODUCER_IDS_KEY = "producer-ids";
 const FEATURES_KEY = "features";
 const TOPIC_KEY_PREFIX = "topic/";
-const GROUP_KEY_PREFIX = "group/";
 const QUOTA_KEY_PREFIX = "quota/";
 
 export function clusterRecord(clusterId: string): MetadataRecord {
@@ -106,12 +106,12 @@ export function topicGoneRecord(topicId: string): MetadataRecord {
   return { key: TOPIC_KEY_PREFIX + topicId, value: null };
 }
 
-/** A group's own settings. A group without any has no record. */
-export function groupConfigsRecord(groupId: string, configs: ReadonlyMap<string, string>): MetadataRecord {
-  const key = GROUP_KEY_PREFIX + groupId;
+/** What has no settings of its own has no record. */
+export function configsRecord({ kind, name }: ConfigResource, configs: ReadonlyMap<string, string>): MetadataRecord {
+  const key = `${kind}/${name}`;
   if (configs.size === 0) return { key, value: null };
-  const list = Array.from(configs, ([name, value]) => ({ name, value }));
-  return { key, value: encodeVersioned(groupValue, 0, { configs: list }) };
+  const list = Array.from(configs, ([config, value]) => ({ name: config, value }));
+  return { key, value: encodeVersioned(configsValue, 0, { configs: list }) };
 }
 
 /** Without limits the row goes. */
@@ -131,13 +131,14 @@ export type MetadataRow =
   | { readonly kind: "features"; readonly features: FeatureLevels }
   | { readonly kind: "topic"; readonly topic: Topic }
   | { readonly kind: "topic-gone"; readonly topicId: string }
-  | { readonly kind: "group"; readonly groupId: string; readonly configs: ReadonlyMap<string, string> }
+  | { readonly kind: "configs"; readonly resource: ConfigResource; readonly configs: ReadonlyMap<string, string> }
   | { readonly kind: "quota"; readonly quota: ClientQuota };
 
 /** Throws ProtocolError on a record that this version does not know. */
 export function readMetadataRecord({ key, value }: MetadataRecord): MetadataRow {
   if (key.startsWith(TOPIC_KEY_PREFIX)) return readTopic(key.slice(TOPIC_KEY_PREFIX.length), value);
-  if (key.startsWith(GROUP_KEY_PREFIX)) return readGroup(key.slice(GROUP_KEY_PREFIX.length), value);
+  const kind = configResourceKinds.find((each) => key.startsWith(`${each}/`));
+  if (kind) return readConfigs({ kind, name: key.slice(kind.length + 1) }, value);
   if (key.startsWith(QUOTA_KEY_PREFIX)) return readQuota(key.slice(QUOTA_KEY_PREFIX.length), value);
   if (value !== null) {
     if (key === CLUSTER_KEY) return { kind: "cluster", ...decodeVersioned(clusterValue, value) };
@@ -162,9 +163,9 @@ function readTopic(id: string, value: Uint8Array | null): MetadataRow {
   };
 }
 
-function readGroup(groupId: string, value: Uint8Array | null): MetadataRow {
-  const { configs } = value ? decodeVersioned(groupValue, value) : { configs: [] };
-  return { kind: "group", groupId, configs: new Map(configs.map((config) => [config.name, config.value])) };
+function readConfigs(resource: ConfigResource, value: Uint8Array | null): MetadataRow {
+  const { configs } = value ? decodeVersioned(configsValue, value) : { configs: [] };
+  return { kind: "configs", resource, configs: new Map(configs.map((config) => [config.name, config.value])) };
 }
 
 function readQuota(key: string, value: Uint8Array | null): MetadataRow {

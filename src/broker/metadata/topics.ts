@@ -53,14 +53,6 @@ export class Topics {
     });
   }
 
-  /** Makes each topic what `decide` says it should be. */
-  alter(
-    decisions: readonly ((image: MetadataImage) => TopicOutcome)[],
-    validateOnly: boolean,
-  ): Promise<TopicOutcome[]> {
-    return this.#change(decisions, validateOnly, (image, decide) => decide(image));
-  }
-
   /** Resolves when the topics' files are gone as well. */
   async delete(
     find: readonly ((image: MetadataImage) => TopicOutcome)[],

@@ -58,7 +58,7 @@ export async function seal(fixture: LogFixture, log: PartitionLog): Promise<void
 }
 
 export function compactionOptions(fixture: LogFixture, dedupeBufferBytes: number = 1 << 20): CompactionOptions {
-  const pace = new Pace(fixture.clock, Number.POSITIVE_INFINITY);
+  const pace = new Pace(fixture.clock, () => Number.POSITIVE_INFINITY);
   return { dedupeBufferBytes, secret: Buffer.alloc(HASH_SECRET_BYTES, 7), pace };
 }
 

@@ -81,6 +81,29 @@ export const intendedDifferences: readonly IntendedDifference[] = [
     matches: ({ question, oncilla, apache }) =>
       question.startsWith("Fetch") && question.includes("read_committed from") && listsMore(question, oncilla, apache),
   },
+  {
+    name: "an operation on a setting that there is not",
+    reason: "Apache Kafka fails with UNKNOWN_SERVER_ERROR; ours says that the request is wrong",
+    matches: ({ question, oncilla, apache }) =>
+      question.startsWith("IncrementalAlterConfigs") &&
+      mentions(oncilla, "INVALID_REQUEST") &&
+      mentions(apache, "UNKNOWN_SERVER_ERROR"),
+  },
+  {
+    name: "settings of clients' metrics are refused as those of topics",
+    reason:
+      "Apache Kafka says INVALID_REQUEST of an unknown one or a number out of range, INVALID_CONFIG of other values",
+    matches: ({ question, oncilla, apache }) =>
+      question.startsWith("IncrementalAlterConfigs v1: 16 ") &&
+      mentions(oncilla, "INVALID_CONFIG") &&
+      mentions(apache, "INVALID_REQUEST"),
+  },
+  {
+    name: "no retention that is less than none",
+    reason: "Apache Kafka takes any number for the broker's log.retention.ms, and refuses less than -1 of topics",
+    matches: ({ question, oncilla, apache }) =>
+      question.endsWith("log.retention.ms,0,-5") && mentions(oncilla, "INVALID_REQUEST") && mentions(apache, "NONE"),
+  },
 ];
 
 /** Whether all that `apache` says more is aborted transactions that begin behind the records. */

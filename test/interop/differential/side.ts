@@ -58,6 +58,11 @@ export class Side {
     return `${this.#prefix}${name}`;
   }
 
+  /** A name as it is in scripts. */
+  plain(name: string): string {
+    return name.replaceAll(this.#prefix, "");
+  }
+
   owns(name: string): boolean {
     return name.startsWith(this.#prefix);
   }
@@ -117,6 +122,11 @@ export class Side {
   /** A line that is no single answer. */
   record(question: string, answer: Canonical): void {
     this.transcript.push({ question, answer });
+  }
+
+  /** Asks on the side, which is no step. */
+  peek<A extends Api>(api: A, version: number, body: RequestBody<A>): Promise<ResponseOf<A>> {
+    return this.#request(api, version, body, "watch");
   }
 
   /** Waits until a transaction is complete, which is no step. */

@@ -1,5 +1,6 @@
 import type { Script } from "../compare.ts";
 import { cluster } from "./cluster.ts";
+import { configs } from "./configs.ts";
 import { exhaustion } from "./exhaustion.ts";
 import { fetchSessions } from "./fetch-sessions.ts";
 import { fetches } from "./fetches.ts";
@@ -23,4 +24,5 @@ export const scripts: readonly Script[] = [
   ...offsets,
   ...quotas,
   ...cluster,
+  ...configs,
 ];

@@ -55,6 +55,7 @@ import org.apache.kafka.common.acl.AclPermissionType;
 import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.errors.ElectionNotNeededException;
 import org.apache.kafka.common.errors.GroupIdNotFoundException;
+import org.apache.kafka.common.errors.InvalidRequestException;
 import org.apache.kafka.common.errors.InvalidTopicException;
 import org.apache.kafka.common.errors.InvalidUpdateVersionException;
 import org.apache.kafka.common.errors.NoReassignmentInProgressException;
@@ -181,6 +182,24 @@ final class Admins {
             String brokerId = admin.describeCluster().nodes().get().iterator().next().idString();
             Config broker = describe(admin, new ConfigResource(ConfigResource.Type.BROKER, brokerId));
             Check.that(!broker.entries().isEmpty(), "the broker has a configuration");
+            ConfigResource own = new ConfigResource(ConfigResource.Type.BROKER, brokerId);
+            ConfigResource all = new ConfigResource(ConfigResource.Type.BROKER, "");
+            // A setting that no other scenario minds.
+            String name = "log.cleaner.backoff.ms";
+            alter(admin, all, new ConfigEntry(name, "16000"), AlterConfigOp.OpType.SET);
+            alter(admin, own, new ConfigEntry(name, "17000"), AlterConfigOp.OpType.SET);
+            eventually(() -> "17000".equals(describe(admin, own).get(name).value()), name + " of the broker");
+            Check.equal(
+                ConfigEntry.ConfigSource.DYNAMIC_BROKER_CONFIG, describe(admin, own).get(name).source(), "its source");
+            Check.equal("16000", describe(admin, all).get(name).value(), name + " of all brokers");
+            alter(admin, own, new ConfigEntry(name, null), AlterConfigOp.OpType.DELETE);
+            alter(admin, all, new ConfigEntry(name, null), AlterConfigOp.OpType.DELETE);
+            eventually(() -> describe(admin, own).get(name).isDefault(), name + " back to default");
+            fails(
+                admin.incrementalAlterConfigs(Map.of(own, List.of(
+                    new AlterConfigOp(new ConfigEntry("num.partitions", "2"), AlterConfigOp.OpType.SET)))).all(),
+                InvalidRequestException.class,
+                "a setting that is given at the start");
             admin.deleteTopics(List.of(topic)).all().get();
             return Map.of("brokerEntries", broker.entries().size());
         }
