@@ -28,6 +28,17 @@ describe("command line", () => {
     expect(code).toBe(0);
     expect(stdout).toMatch(/broker/);
     expect(stdout).toMatch(/demo/);
+    expect(stdout).toMatch(/verify/);
+  });
+
+  it("--version tells the package's version", async () => {
+    const { code, stdout } = await oncilla("--version").outcome;
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
+
+  it("verify: an unknown workload is one clear line", async () => {
+    expectOneClearLine(await oncilla("verify", "--workloads", "tea").outcome, /There is no workload "tea"/);
   });
 
   it("demo: a missing file is one clear line", async () => {

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** The command line: `oncilla COMMAND`. */
+import { readFileSync } from "node:fs";
 import { enableCompileCache } from "node:module";
 import { Command } from "commander";
 import { addBrokerCommand } from "./broker.ts";
@@ -10,9 +11,12 @@ import { addVerifyCommand } from "./verify/command.ts";
 // What a command imports then starts in a third of the time from the second run on: 0.1 s instead of 0.35 s for the broker.
 enableCompileCache();
 
-const program = new Command("oncilla").description(
-  "Exactly-once streaming for TypeScript: a broker that speaks Apache Kafka's protocol, and what runs on it.",
-);
+const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+const program = new Command("oncilla")
+  .description(
+    "Exactly-once streaming for TypeScript: a broker that speaks Apache Kafka's protocol, and what runs on it.",
+  )
+  .version(version);
 
 addBrokerCommand(program);
 addDemoCommand(program);
