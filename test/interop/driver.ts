@@ -30,7 +30,8 @@ export interface ConsumerSettings {
   topics: readonly string[];
   isolation: "read_committed" | "read_uncommitted";
   protocol: "classic" | "consumer";
-  assignor: "range" | "roundrobin" | "sticky" | "cooperative-sticky";
+  /** With the consumer protocol (KIP-848), the broker's. */
+  assignor: "range" | "roundrobin" | "sticky" | "cooperative-sticky" | "uniform";
 }
 
 export interface Position {

@@ -115,6 +115,9 @@ async function growAndShrink(
   const first = await Member.join(drivers[0], context.bootstrap, settings);
   members = [first];
   await settled("the only member has every partition", () => first.assigned.join() === everything);
+  const listed = (await context.client.admin().listGroups()).find(({ groupId }) => groupId === group);
+  // A client may fall back without a word.
+  ok(listed?.type === how.protocol, `the group is of the ${listed?.type} protocol`);
   await step(1);
 
   beforeChange();

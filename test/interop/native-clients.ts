@@ -18,6 +18,7 @@ async function build(command: string, args: readonly string[], cwd: string): Pro
 const groups = {
   "range assignor": { protocol: "classic", assignor: "range" },
   "cooperative assignor": { protocol: "classic", assignor: "cooperative-sticky" },
+  "consumer protocol (KIP-848)": { protocol: "consumer", assignor: "uniform" },
 } as const;
 
 export const rdkafkaSuite: Suite = commonSuite({

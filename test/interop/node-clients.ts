@@ -34,7 +34,10 @@ export const platformaticSuite: Suite = commonSuite({
   about: "a JavaScript client",
   prepare: () => prepare("platformatic"),
   codecs,
-  groups: { "round-robin assignor": { protocol: "classic", assignor: "roundrobin" } },
+  groups: {
+    "round-robin assignor": { protocol: "classic", assignor: "roundrobin" },
+    "consumer protocol (KIP-848)": { protocol: "consumer", assignor: "uniform" },
+  },
   defects: {
     "transactions, committed and aborted": "it shows aborted records at read_committed",
     "transactions, answers lost": "it shows aborted records at read_committed",

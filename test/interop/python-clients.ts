@@ -42,6 +42,7 @@ export const confluentKafkaSuite: Suite = commonSuite({
   groups: {
     "range assignor": { protocol: "classic", assignor: "range" },
     "cooperative assignor": { protocol: "classic", assignor: "cooperative-sticky" },
+    "consumer protocol (KIP-848)": { protocol: "consumer", assignor: "uniform" },
   },
 });
 

@@ -59,6 +59,8 @@ class Driver:
                     "session.timeout.ms": 10_000,
                     "heartbeat.interval.ms": 500,
                 }
+            else:
+                settings["group.remote.assignor"] = consumer["assignor"]
             self.consumer = kafka.Consumer(common | settings)
             self.consumer.subscribe(consumer["topics"])
         return {}
@@ -88,7 +90,8 @@ class Driver:
             )
         self.producer.flush()
         if errors:
-            raise kafka.KafkaException(errors[0])
+            # Of the records of a fenced producer some are refused, and others never sent.
+            raise RuntimeError("; ".join(sorted({described(error) for error in errors})))
         return {"offsets": offsets}
 
     def begin(self):
@@ -142,9 +145,13 @@ class Driver:
         return {}
 
 
+def described(error):
+    return f"{error.name()}: {error.str()}"
+
+
 def words(error):
     cause = error.args[0] if isinstance(error, kafka.KafkaException) else None
-    return f"{cause.name()}: {cause.str()}" if isinstance(cause, kafka.KafkaError) else repr(error)
+    return described(cause) if isinstance(cause, kafka.KafkaError) else repr(error)
 
 
 def main():

@@ -23,6 +23,8 @@ var codecs = map[string]kgo.CompressionCodec{
 var balancers = map[string]kgo.GroupBalancer{
 	"range":              kgo.RangeBalancer(),
 	"cooperative-sticky": kgo.CooperativeStickyBalancer(),
+	// Its name for the broker's uniform assignor.
+	"uniform": kgo.StickyBalancer(),
 }
 
 type place struct {
@@ -98,7 +100,7 @@ func (d *driver) consumerOptions(c *consumerSettings) []kgo.Opt {
 	if c.Isolation == "read_committed" {
 		isolation = kgo.ReadCommitted()
 	}
-	return []kgo.Opt{
+	options := []kgo.Opt{
 		kgo.ConsumerGroup(c.Group),
 		kgo.ConsumeTopics(c.Topics...),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
@@ -111,6 +113,10 @@ func (d *driver) consumerOptions(c *consumerSettings) []kgo.Opt {
 		kgo.OnPartitionsRevoked(mark(false)),
 		kgo.OnPartitionsLost(mark(false)),
 	}
+	if c.Protocol == "consumer" {
+		options = append(options, kgo.ServerSideBalancer())
+	}
+	return options
 }
 
 func (d *driver) send(ctx context.Context, records []wireRecord) (map[string]any, error) {

@@ -38,6 +38,7 @@ type consumerSettings struct {
 	Group     string
 	Topics    []string
 	Isolation string
+	Protocol  string
 	Assignor  string
 }
 

@@ -11,7 +11,7 @@ import {
   Producer,
 } from "@platformatic/kafka";
 import type { ConsumerSettings, Position, WireRecord } from "../../driver.ts";
-import { type Assigned, type Commands, decode, encode, Inbox, type ReadWireRecord, serve } from "../commands.ts";
+import { type Commands, decode, encode, Inbox, type ReadWireRecord, serve } from "../commands.ts";
 
 type Transaction = Awaited<ReturnType<Producer["beginTransaction"]>>;
 
@@ -21,7 +21,6 @@ class Driver implements Commands {
   #compression: "none" | "gzip" | "snappy" | "lz4" | "zstd" = "none";
   #consumer: Consumer | undefined;
   #stream: MessagesStream<Buffer, Buffer, Buffer, Buffer> | undefined;
-  #assigned: Assigned[] = [];
   #inbox = new Inbox<Message>();
   /** The last one that was polled, by topic and partition: it puts messages into transactions, not positions. */
   #last = new Map<string, Message>();
@@ -43,25 +42,17 @@ class Driver implements Commands {
 
   async #openConsumer(
     common: { clientId: string; bootstrapBrokers: string[] },
-    { group, topics, isolation, protocol }: ConsumerSettings,
+    { group, topics, isolation, protocol, assignor }: ConsumerSettings,
   ): Promise<void> {
     const inbox = new Inbox<Message>();
     const classic = { heartbeatInterval: 500, sessionTimeout: 10_000, rebalanceTimeout: 10_000 };
     const consumer = new Consumer({
       ...common,
       groupId: group,
-      ...(protocol === "classic" ? classic : { groupProtocol: "consumer" as const }),
+      ...(protocol === "classic" ? classic : { groupProtocol: "consumer" as const, groupRemoteAssignor: assignor }),
       isolationLevel: FetchIsolationLevels[isolation === "read_committed" ? "READ_COMMITTED" : "READ_UNCOMMITTED"],
       maxWaitTime: 100,
       autocommit: false,
-    });
-    consumer.on("consumer:group:rebalance", () => {
-      this.#assigned = [];
-    });
-    consumer.on("consumer:group:join", ({ assignments }) => {
-      this.#assigned = (assignments ?? []).flatMap(({ topic, partitions }) =>
-        partitions.map((partition) => ({ topic, partition })),
-      );
     });
     this.#inbox = inbox;
     this.#consumer = consumer;
@@ -123,7 +114,10 @@ class Driver implements Commands {
   async poll({ timeoutMs, max }: { timeoutMs: number; max: number }): ReturnType<Commands["poll"]> {
     const messages = await this.#inbox.take(max, timeoutMs);
     for (const message of messages) this.#last.set(`${message.topic}/${message.partition}`, message);
-    return { records: messages.map(toWire), assigned: this.#assigned };
+    const assigned = (this.#consumer?.assignments ?? []).flatMap(({ topic, partitions }) =>
+      partitions.map((partition) => ({ topic, partition })),
+    );
+    return { records: messages.map(toWire), assigned };
   }
 
   async commitOffsets({ offsets }: { offsets: readonly Position[] }): Promise<void> {
@@ -138,7 +132,6 @@ class Driver implements Commands {
     this.#stream = undefined;
     this.#producer = undefined;
     this.#transaction = undefined;
-    this.#assigned = [];
     await stream?.close();
     await consumer?.close(true);
     await producer?.close(true);

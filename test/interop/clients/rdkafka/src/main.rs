@@ -1,5 +1,6 @@
 //! rdkafka as a client that does what it is told; see driver.ts for the commands.
 
+use std::collections::BTreeSet;
 use std::io::BufRead;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -179,6 +180,8 @@ impl Driver {
                     .set("partition.assignment.strategy", &settings.assignor)
                     .set("session.timeout.ms", "10000")
                     .set("heartbeat.interval.ms", "500");
+            } else {
+                config.set("group.remote.assignor", &settings.assignor);
             }
             let consumer: BaseConsumer = config.create().map_err(words)?;
             let topics: Vec<&str> = settings.topics.iter().map(String::as_str).collect();
@@ -216,8 +219,16 @@ impl Driver {
         }
         let flushed = producer.flush(LONG);
         let mut offsets = vec![-1; records.len()];
+        let mut failures = BTreeSet::new();
         for (index, outcome) in producer.context().delivered.lock().unwrap().drain(..) {
-            offsets[index] = outcome.map_err(words)?;
+            match outcome {
+                Ok(offset) => offsets[index] = offset,
+                Err(error) => drop(failures.insert(words(error))),
+            }
+        }
+        if !failures.is_empty() {
+            // Of the records of a fenced producer some are refused, and others never sent.
+            return Err(failures.into_iter().collect::<Vec<_>>().join("; "));
         }
         flushed.map_err(words)?;
         Ok(json!({ "offsets": offsets }))
