@@ -107,6 +107,17 @@ export class Checkpoints {
     this.#queue(async () => this.#removeSnapshots((each) => each < offset && each !== this.#soundSnapshotOffset));
   }
 
+  /** The same for snapshots of a log that was another, which no start may go on from; resolves when that is durable. */
+  async forgetSnapshotsBelow(offset: number): Promise<void> {
+    const isStale = (each: number): boolean => each < offset && each !== this.#soundSnapshotOffset;
+    if (!this.#snapshotOffsets.some(isStale)) return;
+    this.#queue(async () => {
+      this.#removeSnapshots(isStale);
+      await this.#options.disk.syncFolder(this.#options.folder);
+    });
+    await this.settled();
+  }
+
   saveEpochs(epochs: LeaderEpochs): void {
     this.#queue(() => this.#replace(EPOCHS_FILE, epochs.encode()));
   }

@@ -190,6 +190,10 @@ export class PartitionLog {
         return entries.filter(({ producerId }) => this.#producers.get(producerId));
       },
       flush: () => this.flush(),
+      forgetSnapshotsBelow: async (offset) => {
+        await this.#checkpoints.forgetSnapshotsBelow(offset);
+        if (this.#offlineReason) throw this.#offlineReason;
+      },
       shrunk: (bytes) => {
         this.#sizeBytes -= bytes;
       },

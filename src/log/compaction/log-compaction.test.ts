@@ -323,6 +323,32 @@ describe("producers", () => {
     appendKeyed(log, { entries: ["a=4"], producerId: 1, sequence: 3 });
   });
 
+  it("no snapshot of before is taken up: it may show a transaction open whose marker is gone (fault 16)", async () => {
+    // Segments do not grow together.
+    await openLog({ segmentBytes: 500 });
+    const large = "1".repeat(300);
+    transact(1, 0, "x=1");
+    add(`a=${large}`);
+    await seal(fixture, log);
+    mark(log, "abort", 1);
+    add(`b=${large}`);
+    fixture.clock.timeMs += 2 * fixture.config.producerIdExpirationMs;
+    log.maintain();
+    for (const key of ["c", "d", "e"]) {
+      await compact();
+      fixture.clock.timeMs += DELETE_RETENTION_MS;
+      add(`${key}=${large}`);
+    }
+    await compact();
+    expect(contents(log).map((each) => each.slice(0, 3))).toEqual(["1:a", "3:b", "4:c", "5:d", "6:e"]);
+    await log.close();
+    // All but one are damaged, the oldest of those that were left.
+    for (const name of fixture.files("snapshot").slice(1)) fixture.save(name, Buffer.from("damaged"));
+    log = await fixture.open();
+    expect(log.openTransaction(1)).toBeUndefined();
+    expect(log.lastStableOffset).toBe(7);
+  });
+
   it("that have expired leave nothing behind", async () => {
     appendKeyed(log, { entries: ["a=1"], producerId: 1, sequence: 0 });
     add("a=2");

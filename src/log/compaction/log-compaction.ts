@@ -116,6 +116,7 @@ export class LogCompaction {
   }
 
   async #replace(cleaned: Segment, group: readonly Segment[]): Promise<void> {
+    await this.#log.forgetSnapshotsBelow(cleaned.nextOffset);
     if (this.#log.segments.within(cleaned).length !== group.length) {
       cleaned.remove();
       throw new CompactionStopped("segments were deleted meanwhile");

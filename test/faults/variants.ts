@@ -1,0 +1,679 @@
+/**
+ * The faults known to have broken other systems, and for each the tests that guard against it, with the broken code that
+ * each test has been seen to fail on. `npm run faults` shows it again; docs/exactly-once.md lists it.
+ */
+export interface Fault {
+  /** Its number there. */
+  readonly number: number;
+  readonly title: string;
+  readonly variants: readonly Variant[];
+}
+
+export interface Variant {
+  /** What the broken code does. */
+  readonly breaks: string;
+  /** Below `src/`. */
+  readonly file: string;
+  /** Stands there exactly once. */
+  readonly find: string;
+  readonly replace: string;
+  readonly test: {
+    /** Below the project's folder. */
+    readonly file: string;
+    /** The whole name or the end of it, as in "what is described > what it does". */
+    readonly name: string;
+  };
+}
+
+const coordinatorFaults = "src/coordinator/transaction/faults.test.ts";
+const brokerTests = "src/broker/transactions.test.ts";
+const logTransactions = "src/log/transactions.test.ts";
+const producerState = "src/log/producer-state.test.ts";
+const compaction = "src/log/compaction/log-compaction.test.ts";
+
+export const faults: readonly Fault[] = [
+  {
+    number: 1,
+    title: "A delayed Produce or EndTxn of an earlier transaction arrives in a later one (KIP-890)",
+    variants: [
+      {
+        breaks: "the coordinator does not look at the epoch",
+        file: "coordinator/transaction/decisions.ts",
+        find: 'return producer.producerEpoch === current.producerEpoch ? undefined : "PRODUCER_FENCED";',
+        replace: "return undefined;",
+        test: {
+          file: coordinatorFaults,
+          name: "transactions v2: Produce, TxnOffsetCommit, EndTxn are all refused by their epoch",
+        },
+      },
+      {
+        breaks: "a classic Produce is not verified",
+        file: "coordinator/transaction/decisions.ts",
+        find: 'return includesPartition(metadata.partitions, partition) ? "NONE" : "TRANSACTION_ABORTABLE";',
+        replace: 'return includesPartition(metadata.partitions, partition) ? "NONE" : "NONE";',
+        test: {
+          file: coordinatorFaults,
+          name: "classic protocol: a Produce to a partition that is not in the later transaction",
+        },
+      },
+      {
+        breaks: "what was verified before a marker may be appended behind it",
+        file: "log/producer-state.ts",
+        find: "if (!isOfNext) this.#verifications.delete(producerId);",
+        replace: "void isOfNext;",
+        test: {
+          file: producerState,
+          name: "does not open with a guard from before a marker: the batch is late (fault 1)",
+        },
+      },
+      {
+        breaks: "a late duplicate's sequence counts as the lowest that the next transaction may begin with",
+        file: "log/producer-state.ts",
+        find: "if (verification && !entry?.batches.length) {",
+        replace: "if (verification) {",
+        test: {
+          file: producerState,
+          name: "a late duplicate of the transaction before does not stop the next one (fault 1)",
+        },
+      },
+      {
+        breaks: "transactional batches are appended without asking the coordinator",
+        file: "broker/partition.ts",
+        find: "else if (verification) this.#verify(batch, verification, done);",
+        replace: "",
+        test: {
+          file: brokerTests,
+          name: "a partition that was not added is refused: a late Produce opens no transaction",
+        },
+      },
+    ],
+  },
+  {
+    number: 2,
+    title: "EndTxn while the previous completion is being written: no empty success",
+    variants: [
+      {
+        breaks: "a transaction that is being completed takes the next end for a repeated one",
+        file: "coordinator/transaction/decisions.ts",
+        find: 'if (isPrepared(metadata)) return wait;\n  if (metadata.state !== "Ongoing" && type === "commit")',
+        replace: 'if (isPrepared(metadata)) return accept;\n  if (metadata.state !== "Ongoing" && type === "commit")',
+        test: { file: coordinatorFaults, name: "waits for it, and is then no empty success" },
+      },
+      {
+        breaks: "whoever waits for a completion waits for ever",
+        file: "coordinator/transaction/waiting-room.ts",
+        find: 'turn.reply(() => answer("CONCURRENT_TRANSACTIONS"));',
+        replace: "void answer;",
+        test: { file: coordinatorFaults, name: "is told CONCURRENT_TRANSACTIONS when that takes long" },
+      },
+    ],
+  },
+  {
+    number: 3,
+    title: "The reply to a commit or an abort is lost: the same again succeeds",
+    variants: [
+      {
+        breaks: "the epoch before is a zombie's, whoever has it",
+        file: "coordinator/transaction/decisions.ts",
+        find: 'if (metadata && metadata.state !== "Empty" && isSame(producer, metadata.previous)) {',
+        replace: "if (metadata && isSame(producer, undefined)) {",
+        test: { file: coordinatorFaults, name: "transactions v2: the same again succeeds, the opposite does not" },
+      },
+      {
+        breaks: "an end that comes again is refused",
+        file: "coordinator/transaction/decisions.ts",
+        find: "return isPrepared(metadata) ? wait : accept;",
+        replace: 'return isPrepared(metadata) ? wait : refuse("INVALID_TXN_STATE");',
+        test: { file: coordinatorFaults, name: "classic protocol: likewise" },
+      },
+      {
+        breaks: "who may repeat an end is in no record",
+        file: "coordinator/transaction/records.ts",
+        find: "lastProducerEpoch: metadata.previous?.producerEpoch ?? NONE,",
+        replace: "lastProducerEpoch: NONE,",
+        test: { file: coordinatorFaults, name: "and the broker dies too: the one who asks again is known" },
+      },
+    ],
+  },
+  {
+    number: 4,
+    title: "A marker cannot be written, also after a recovery: written again, at the same epoch",
+    variants: [
+      {
+        breaks: "completions are forgotten at a restart",
+        file: "coordinator/transaction/transaction-coordinator.ts",
+        find: "if (isPrepared(metadata)) turn.complete(metadata);",
+        replace: "void metadata;",
+        test: {
+          file: coordinatorFaults,
+          name: "all markers are asked for again at the same epoch, until they are written",
+        },
+      },
+      {
+        breaks: "a report about the markers of an earlier transaction completes the later one",
+        file: "coordinator/transaction/transaction-coordinator.ts",
+        find: "if (completion?.request !== request) return turn;",
+        replace: "if (!completion) return turn;",
+        test: {
+          file: coordinatorFaults,
+          name: "a report about an earlier transaction with the same epoch does nothing",
+        },
+      },
+      {
+        breaks: "a marker that could not be written is given up",
+        file: "broker/marker-writer.ts",
+        find: "if (!this.#isStopped) this.#writeUntilDone(partition, marker, done);",
+        replace: "",
+        test: {
+          file: "src/broker/durability.test.ts",
+          name: "a marker that cannot be written is tried again; the transaction ends elsewhere",
+        },
+      },
+    ],
+  },
+  {
+    number: 5,
+    title: "The producer's epochs are used up: a new producer id, no overflow, nothing stuck",
+    variants: [
+      {
+        breaks: "the last epoch of all is given to a producer, whom nobody can fence then",
+        file: "coordinator/transaction/state.ts",
+        find: "return producer.producerEpoch >= MAX_EPOCH - 1;",
+        replace: "return producer.producerEpoch >= MAX_EPOCH;",
+        test: {
+          file: coordinatorFaults,
+          name: "transactions v2: a new producer id comes with the end of the transaction; a retry gets it too",
+        },
+      },
+      {
+        breaks: "the one who ends the last transaction of an id is told the old id",
+        file: "coordinator/transaction/transaction-coordinator.ts",
+        find: "reply(endTxnResponse(apiVersion, error, metadata && currentProducer(metadata)));",
+        replace: "reply(endTxnResponse(apiVersion, error, metadata?.producer));",
+        test: {
+          file: coordinatorFaults,
+          name: "transactions v2: a new producer id comes with the end of the transaction; a retry gets it too",
+        },
+      },
+      {
+        breaks: "a classic producer's successor gets an epoch that there is not",
+        file: "coordinator/transaction/transitions.ts",
+        find: "if (isExhausted(producer)) return { producerId: newProducerId(), producerEpoch: 0 };",
+        replace: "void newProducerId;",
+        test: {
+          file: coordinatorFaults,
+          name: "classic protocol: the epoch stays until the next producer, which gets a new id",
+        },
+      },
+      {
+        breaks: "a marker of the very last epoch is taken for a late one",
+        file: "log/producer-state.ts",
+        find: "return entry.txnFirstOffset !== NO_OFFSET && producerEpoch !== MAX_EPOCH;",
+        replace: "return entry.txnFirstOffset !== NO_OFFSET;",
+        test: { file: producerState, name: "version 2, at the last epoch, which has no next (fault 5)" },
+      },
+    ],
+  },
+  {
+    number: 6,
+    title: "A commit races the timeout's abort: one wins, and the producer can go on",
+    variants: [
+      {
+        breaks: "the timeout also looks at transactions that are being completed",
+        file: "coordinator/transaction/transaction-coordinator.ts",
+        find: "if (isPrepared(metadata)) this.#deadlines.clear(deadline);\n    else if (metadata.startedAt",
+        replace: "if (metadata.startedAt",
+        test: { file: coordinatorFaults, name: "the commit comes first: the timeout finds nothing to abort" },
+      },
+      {
+        breaks: "the timeout's abort leaves nobody who may go on",
+        file: "coordinator/transaction/transaction-coordinator.ts",
+        find: 'turn.put(preparedWithNextEpoch(metadata, "abort", true, this.#options.newProducerId, turn.now));',
+        replace: 'turn.put(preparedWithNextEpoch(metadata, "abort", false, this.#options.newProducerId, turn.now));',
+        test: {
+          file: coordinatorFaults,
+          name: "the timeout comes first: the commit is refused, and the producer can go on",
+        },
+      },
+      {
+        breaks: "the timeout commits",
+        file: "coordinator/transaction/transaction-coordinator.ts",
+        find: 'turn.put(preparedWithNextEpoch(metadata, "abort", true, this.#options.newProducerId, turn.now));',
+        replace: 'turn.put(preparedWithNextEpoch(metadata, "commit", true, this.#options.newProducerId, turn.now));',
+        test: {
+          file: coordinatorFaults,
+          name: "classic protocol: the commit finds its producer fenced, and a new one takes over",
+        },
+      },
+    ],
+  },
+  {
+    number: 7,
+    title: "The coordinator is loading: an error that old clients retry too",
+    variants: [
+      {
+        breaks: "Produce says what only coordinators' clients know",
+        file: "coordinator/transaction/answers.ts",
+        find: '    case "NOT_COORDINATOR":\n      return "NOT_ENOUGH_REPLICAS";',
+        replace: '    case "NOT_COORDINATOR":\n      return error;',
+        test: { file: coordinatorFaults, name: "Produce says so with an error that every client retries" },
+      },
+      {
+        breaks: "old versions of Produce are told CONCURRENT_TRANSACTIONS, which they do not know",
+        file: "coordinator/transaction/answers.ts",
+        find: 'return version >= 12 ? error : "NOT_ENOUGH_REPLICAS";',
+        replace: "return error;",
+        test: {
+          file: coordinatorFaults,
+          name: "a request that meets a completion gets the error that its version knows",
+        },
+      },
+    ],
+  },
+  {
+    number: 8,
+    title: "Several InitProducerIds at once with one transactional id: the last wins",
+    variants: [
+      {
+        breaks: "the second one does not wait for the abort that the first one caused",
+        file: "coordinator/transaction/decisions.ts",
+        find: 'if (isPrepared(metadata)) return wait;\n  if (metadata.state === "Ongoing") {',
+        replace: 'if (isPrepared(metadata)) return accept;\n  if (metadata.state === "Ongoing") {',
+        test: { file: coordinatorFaults, name: "each waits for the open transaction to be aborted; the last wins" },
+      },
+      {
+        breaks: "the next producer gets the same epoch",
+        file: "coordinator/transaction/transitions.ts",
+        find: "return { producerId: producer.producerId, producerEpoch: producer.producerEpoch + 1 };",
+        replace: "return { producerId: producer.producerId, producerEpoch: producer.producerEpoch };",
+        test: {
+          file: brokerTests,
+          name: "of many that initialise at once the last wins, and each waits for the open transaction",
+        },
+      },
+      {
+        breaks: "a producer that goes on after an error is asked for nothing",
+        file: "coordinator/transaction/decisions.ts",
+        find: 'if (expected && !isCurrent && !isRetry) return refuse("PRODUCER_FENCED");',
+        replace: "",
+        test: {
+          file: coordinatorFaults,
+          name: "one that goes on after an error loses against a new producer, whichever came first",
+        },
+      },
+    ],
+  },
+  {
+    number: 9,
+    title: "Offsets committed in a transaction are invisible until it commits, and unstable meanwhile",
+    variants: [
+      {
+        breaks: "offsets count at once, without regard to the transaction",
+        file: "coordinator/group/apply.ts",
+        find: "if (transaction) core.offsets.addPending(transaction.producerId, key, committed);\n  else core",
+        replace: "core",
+        test: {
+          file: "src/coordinator/group/faults.test.ts",
+          name: "fault 9: offsets committed in a transaction are invisible until it commits > holds",
+        },
+      },
+      {
+        breaks: "an abort makes them count",
+        file: "coordinator/group/offset-store.ts",
+        find: 'if (type === "commit")',
+        replace: 'if (type !== "none" as string)',
+        test: { file: brokerTests, name: "are forgotten when it aborts" },
+      },
+      {
+        breaks: "OffsetFetch does not look for open transactions",
+        file: "coordinator/group/offset-fetch.ts",
+        find: "if (requireStable && core.offsets.hasPending(key)) {",
+        replace: "if (false as boolean) {",
+        test: { file: brokerTests, name: "count once the transaction commits; until then they are unstable" },
+      },
+    ],
+  },
+  {
+    number: 10,
+    title: "The group's generation or member has changed since the offsets were read (KIP-447)",
+    variants: [
+      {
+        breaks: "TxnOffsetCommit does not look at the group",
+        file: "coordinator/group/offset-commit.ts",
+        find: '  if (generationId < 0 && group.state === "Empty") return "NONE";\n  return checkMembership(group, request);',
+        replace: '  return "NONE";',
+        test: {
+          file: "src/coordinator/group/faults.test.ts",
+          name: "fault 10: the group's generation or member has changed since the offsets were read > holds",
+        },
+      },
+      {
+        breaks: "a generation that a group never had is as good as any",
+        file: "coordinator/group/offset-commit.ts",
+        find: 'if (!group) return generationId < 0 ? "NONE" : "ILLEGAL_GENERATION";',
+        replace: 'if (!group) return "NONE";',
+        test: { file: brokerTests, name: "of a generation that the group never had are refused (KIP-447)" },
+      },
+    ],
+  },
+  {
+    number: 11,
+    title: "Markers stand before any record of the producer's next epoch",
+    variants: [
+      {
+        breaks: "a marker does not raise the producer's epoch",
+        file: "log/producer-state.ts",
+        find: "setEpoch(entry, producerEpoch);\n    entry.coordinatorEpoch = marker.coordinatorEpoch;",
+        replace: "entry.coordinatorEpoch = marker.coordinatorEpoch;",
+        test: { file: producerState, name: "with a bumped epoch fences the transaction's producer (fault 11)" },
+      },
+      {
+        breaks: "the next transaction begins while markers of the last one are to be written",
+        file: "coordinator/transaction/decisions.ts",
+        find: "if (isPrepared(metadata)) return wait;\n  const isIncluded",
+        replace: "if (isPrepared(metadata)) return accept;\n  const isIncluded",
+        test: {
+          file: "src/coordinator/transaction/stories.test.ts",
+          name: "the first write of the next transaction waits for the completion of the last one",
+        },
+      },
+    ],
+  },
+  {
+    number: 12,
+    title: "The aborted list is empty, short, unsorted, or of another moment than the data",
+    variants: [
+      {
+        breaks: "it is empty",
+        file: "log/partition-log.ts",
+        find: "if (completed?.isAborted) this.#segments.active.abortedIndex.append(completed);",
+        replace: "",
+        test: {
+          file: logTransactions,
+          name: "one producer that aborts twice within one fetch, and commits in between (fault 12)",
+        },
+      },
+      {
+        breaks: "it ends with the first transaction",
+        file: "log/aborted-index.ts",
+        find: "if (entry.lastStableOffset >= endOffset) return true;",
+        replace: "return true;",
+        test: {
+          file: logTransactions,
+          name: "one producer that aborts twice within one fetch, and commits in between (fault 12)",
+        },
+      },
+      {
+        breaks: "it is in the order of the markers",
+        file: "log/segment-list.ts",
+        find: "return found.sort((a, b) => a.firstOffset - b.firstOffset);",
+        replace: "return found;",
+        test: {
+          file: logTransactions,
+          name: "two producers whose aborts overlap are listed by first offset, not by marker (fault 12)",
+        },
+      },
+      {
+        breaks: "it looks into one segment only",
+        file: "log/segment-list.ts",
+        find: "if (segment.abortedIndex.collect(fetchOffset, endOffset, found)) break;",
+        replace: "segment.abortedIndex.collect(fetchOffset, endOffset, found);\n      break;",
+        test: {
+          file: logTransactions,
+          name: "a transaction that spans segments is listed for each part of it, whichever segment the marker is in",
+        },
+      },
+      {
+        breaks: "it lists what begins behind the data",
+        file: "log/aborted-index.ts",
+        find: "if (entry.firstOffset < endOffset) found.push(entry);",
+        replace: "found.push(entry);",
+        test: { file: logTransactions, name: "lists no transaction of which nothing is in the answer" },
+      },
+    ],
+  },
+  {
+    number: 13,
+    title: "read_uncommitted shows aborted records and gets no list; read_committed stops at the last stable offset",
+    variants: [
+      {
+        breaks: "read_committed reads up to the high watermark",
+        file: "log/partition-log.ts",
+        find: "const limitOffset = listsAborted ? this.#lastStableOffset : this.#highWatermark;",
+        replace: "const limitOffset = this.#highWatermark;",
+        test: {
+          file: logTransactions,
+          name: "ends at the last stable offset; read_uncommitted shows all and lists nothing (fault 13)",
+        },
+      },
+      {
+        breaks: "read_uncommitted is given the list",
+        file: "broker/handlers/fetch-reader.ts",
+        find: 'abortedTransactions: this.#isolation === "read_committed" ? abortedTransactions : null,',
+        replace: "abortedTransactions,",
+        test: {
+          file: brokerTests,
+          name: "an aborted transaction is listed for read_committed, and not for read_uncommitted",
+        },
+      },
+    ],
+  },
+  {
+    number: 14,
+    title: "Compaction keeps markers as long as they are needed, last sequences, open transactions, and offsets",
+    variants: [
+      {
+        breaks: "a marker goes while batches of its transaction are there",
+        file: "log/compaction/cleaned-transactions.ts",
+        find: "return !this.#seen.delete(batch.producerId);",
+        replace: "return true;",
+        test: {
+          file: compaction,
+          name: "a marker stays as long as any batch of its transaction, and delete.retention.ms more",
+        },
+      },
+      {
+        breaks: "a marker stays for ever",
+        file: "log/compaction/cleaned-transactions.ts",
+        find: "return !this.#seen.delete(batch.producerId);",
+        replace: "return false;",
+        test: {
+          file: compaction,
+          name: "a marker stays as long as any batch of its transaction, and delete.retention.ms more",
+        },
+      },
+      {
+        breaks: "aborted records are the latest of their keys",
+        file: "log/compaction/batch-cleaner.ts",
+        find: "if (isAborted) return nothing();",
+        replace: "",
+        test: { file: compaction, name: "aborted records go, committed ones are like any other" },
+      },
+      {
+        breaks: "a producer's last batch goes, and its sequence with it",
+        file: "log/compaction/batch-cleaner.ts",
+        find: "const mustStay = isLast || this.#isLastOfProducer(batch);",
+        replace: "const mustStay = isLast;",
+        test: {
+          file: compaction,
+          name: "the last batch of each stays, without records when need be, and with its sequence",
+        },
+      },
+      {
+        breaks: "records of an open transaction are compacted",
+        file: "log/compaction/log-compaction.ts",
+        find: "limitOffset: Math.min(decidedOffset, recoveryOffset),",
+        replace: "limitOffset: recoveryOffset,",
+        test: { file: compaction, name: "nothing of an open one, or behind its first record, is touched" },
+      },
+      {
+        breaks: "a segment's last batch goes, and readers do not get over its offsets",
+        file: "log/compaction/batch-cleaner.ts",
+        find: "const mustStay = isLast || this.#isLastOfProducer(batch);",
+        replace: "const mustStay = this.#isLastOfProducer(batch);",
+        test: {
+          file: compaction,
+          name: "the last batch of a segment stays, if need be without them, so that readers get over its end (fault 15)",
+        },
+      },
+      {
+        breaks: "the next start takes gaps for damage",
+        file: "log/recovery.ts",
+        find: "baseOffset < expected || (baseOffset > expected && expected >= gaplessFrom)",
+        replace: "baseOffset !== expected",
+        test: {
+          file: "src/log/recovery.test.ts",
+          name: "gaps that compaction left below the recovery point are no damage (fault 14)",
+        },
+      },
+    ],
+  },
+  {
+    number: 15,
+    title: "A fetch at an offset inside a batch returns the whole batch; a marker can be the last offset",
+    variants: [
+      {
+        breaks: "the batch that holds the offset is left out",
+        file: "log/log-reader.ts",
+        find: "const { segment, position } = found;\n  const bytes = segment.read(",
+        replace:
+          "const { segment } = found;\n  const position = found.position + (found.baseOffset < offset ? found.sizeBytes : 0);\n  const bytes = segment.read(",
+        test: {
+          file: "src/log/partition-log.test.ts",
+          name: "at 1 begins with the whole batch that holds it (fault 15)",
+        },
+      },
+      {
+        breaks: "a marker does not move the last stable offset over itself",
+        file: "log/producer-state.ts",
+        find: "const lastStableOffset = this.firstUndecidedOffset ?? offset + 1;",
+        replace: "const lastStableOffset = this.firstUndecidedOffset ?? offset;",
+        test: { file: producerState, name: "says what it ended, and below which offset all was decided then" },
+      },
+    ],
+  },
+  {
+    number: 16,
+    title: "A snapshot taken while compaction or deletion runs leaves no dangling open transaction",
+    variants: [
+      {
+        breaks: "compaction leaves snapshots of the log as it was",
+        file: "log/compaction/log-compaction.ts",
+        find: "await this.#log.forgetSnapshotsBelow(cleaned.nextOffset);",
+        replace: "",
+        test: {
+          file: compaction,
+          name: "no snapshot of before is taken up: it may show a transaction open whose marker is gone (fault 16)",
+        },
+      },
+      {
+        breaks: "the newest snapshot goes with the records below it",
+        file: "log/checkpoints.ts",
+        find: "this.#queue(async () => this.#removeSnapshots((each) => each < offset && each !== this.#soundSnapshotOffset));",
+        replace: "this.#queue(async () => this.#removeSnapshots((each) => each <= offset));",
+        test: { file: "src/log/retention.test.ts", name: "snapshots go with their segments, but for the newest one" },
+      },
+      {
+        breaks: "open transactions are not in the snapshot",
+        file: "log/producer-snapshot.ts",
+        find: "writer.int64(entry.txnFirstOffset);",
+        replace: "writer.int64(-1);",
+        test: { file: logTransactions, name: "is the same after a restart, clean or not" },
+      },
+    ],
+  },
+  {
+    number: 17,
+    title:
+      "Torn tail, short write, bit flip, full disk, failed fsync: found, and only what was never acknowledged is cut",
+    variants: [
+      {
+        breaks: "no CRC is checked after a crash",
+        file: "log/recovery.ts",
+        find: 'if (!batch.hasValidCrc()) return { position, text: "the CRC does not match" };',
+        replace: "",
+        test: {
+          file: "src/log/recovery.test.ts",
+          name: "with zeros from any byte on, the log ends before the batch that has them",
+        },
+      },
+      {
+        breaks: "the log is cut where it had been acknowledged",
+        file: "log/recovery.ts",
+        find: "this.#recoveryPoint = durableOffset;",
+        replace: "this.#recoveryPoint = 0 * durableOffset;",
+        test: {
+          file: "src/log/recovery.test.ts",
+          name: "a wrong bit, found when the snapshot is damaged too and all must be scanned",
+        },
+      },
+      {
+        breaks: "a failed sync is tried again",
+        file: "log/group-commit.ts",
+        find: "if (error) this.#onFailure(error);\n    else if (this.#isWanted) this.#schedule();",
+        replace: "if (error || this.#isWanted) this.#schedule();",
+        test: { file: "src/log/group-commit.test.ts", name: "a failed sync (fault 17) > is never tried again" },
+      },
+    ],
+  },
+  {
+    number: 18,
+    title: "Deletion and recreation, DeleteRecords and retention move the log's start past an open transaction",
+    variants: [
+      {
+        breaks: "the last stable offset stays behind the log's start",
+        file: "log/partition-log.ts",
+        find: "this.#lastStableOffset = Math.max(this.#lastStableOffset, offset);",
+        replace: "",
+        test: {
+          file: logTransactions,
+          name: "stays at the log's start when that moves past an open transaction (fault 18)",
+        },
+      },
+      {
+        breaks: "a transaction whose topic is gone waits for its marker for ever",
+        file: "broker/marker-writer.ts",
+        find: 'error === "UNKNOWN_TOPIC_OR_PARTITION" ||',
+        replace: "",
+        test: { file: brokerTests, name: "with a transaction open in it does not hold up the transaction" },
+      },
+    ],
+  },
+  {
+    number: 19,
+    title: "A commit that reports an error has not been applied",
+    variants: [
+      {
+        breaks: "offsets that the log has refused are applied all the same",
+        file: "broker/coordinator-shard.ts",
+        find: "this.#refused(step, outcome.error, outcome.message);\n        return;",
+        replace: "this.#refused(step, outcome.error, outcome.message);",
+        test: {
+          file: "src/broker/coordinator-shard.test.ts",
+          name: "a record that the log refuses because of its producer is answered so, and nothing has changed",
+        },
+      },
+      {
+        breaks: "a commit that is refused has its records written",
+        file: "coordinator/group/offset-commit.ts",
+        find: "turn.answer(respond, refuseAllTransactional(request, error));\n    return;",
+        replace: "turn.answer(respond, refuseAllTransactional(request, error));",
+        test: {
+          file: "src/coordinator/group/faults.test.ts",
+          name: "fault 19: a commit that reports an error has not been applied > holds",
+        },
+      },
+      {
+        breaks: "metadata that is too long is told, and written",
+        file: "coordinator/group/offset-commit.ts",
+        find: "return { partitionIndex, errorCode: errorCodes.OFFSET_METADATA_TOO_LARGE };",
+        replace:
+          "turn.records.push(recordWith(metadata));\n    return { partitionIndex, errorCode: errorCodes.OFFSET_METADATA_TOO_LARGE };",
+        test: {
+          file: "src/coordinator/group/faults.test.ts",
+          name: "holds for each partition of one commit by itself",
+        },
+      },
+    ],
+  },
+];
