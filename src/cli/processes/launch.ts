@@ -14,9 +14,10 @@ export function launchChild(path: string, config: unknown): ChildProcess {
   });
 }
 
-export function launchBroker(dataDir: string, port: number): ChildProcess {
+/** `flags`: options of `oncilla broker` beside these. */
+export function launchBroker(dataDir: string, port: number, flags: readonly string[]): ChildProcess {
   const main = join(import.meta.dirname, "..", `main${extension}`);
-  return spawn(process.execPath, [main, "broker", "--data-dir", dataDir, "--port", String(port)], {
+  return spawn(process.execPath, [main, "broker", "--data-dir", dataDir, "--port", String(port), ...flags], {
     stdio: ["ignore", "pipe", "pipe", "ipc"],
     detached: true,
   });

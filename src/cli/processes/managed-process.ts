@@ -96,7 +96,8 @@ export class ManagedProcess {
 
   /** Says something to the process, if it is there. */
   tell(message: object): void {
-    if (this.#child?.connected) this.#child.send(message);
+    // One that has just died is not there, and that is no error.
+    if (this.#child?.connected) this.#child.send(message, () => {});
   }
 
   /** SIGTERM, then SIGKILL after `timeoutMs`. Resolves when it is gone, with whether it ended by itself in time. */

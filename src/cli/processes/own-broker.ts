@@ -8,10 +8,11 @@ export async function startOwnBroker(
   folder: string,
   dataDir: string,
   events: ProcessEvents,
+  flags: readonly string[] = [],
 ): Promise<{ readonly broker: ManagedProcess; readonly address: string }> {
   mkdirSync(dataDir, { recursive: true });
   let port = 0;
-  const broker = new ManagedProcess("broker", folder, () => launchBroker(dataDir, port), events);
+  const broker = new ManagedProcess("broker", folder, () => launchBroker(dataDir, port, flags), events);
   try {
     const firstLine = await broker.start();
     const address = /listening on (\S+):(\d+)/.exec(firstLine);

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { Client } from "../../client/index.ts";
 import { answering } from "../cluster/answering.ts";
 import { grouped, LiveDisplay } from "../live-display.ts";
-import type { ManagedProcess } from "../processes/managed-process.ts";
+import type { ManagedProcess, ProcessEvents } from "../processes/managed-process.ts";
 import { startOwnBroker } from "../processes/own-broker.ts";
 import { printVerdict } from "./report.ts";
 import { Round } from "./round.ts";
@@ -26,6 +26,8 @@ export interface VerifyOptions {
 /** So that what there is to check fits into memory, and is checked soon. */
 const ROUND_MS = 60_000;
 const DISPLAY_INTERVAL_MS = 100;
+/** Members that die are noticed as soon as those of the classic protocol. */
+const BROKER_FLAGS = ["--group-consumer-session-timeout-ms", "6000", "--group-consumer-heartbeat-interval-ms", "500"];
 
 /** True when everything holds. */
 export async function runVerify(options: VerifyOptions, signal: AbortSignal): Promise<boolean> {
@@ -118,11 +120,12 @@ class Verification {
   }
 
   async #startBroker(): Promise<string> {
-    const { broker, address } = await startOwnBroker(this.#folder, join(this.#folder, "broker"), {
+    const events: ProcessEvents = {
       onRestart: (name) => this.#round?.events.onRestart(name),
       onUnexpectedExit: (name, reason) => this.#round?.events.onUnexpectedExit(name, reason),
       onFatal: (error) => this.#round?.events.onFatal(error),
-    });
+    };
+    const { broker, address } = await startOwnBroker(this.#folder, join(this.#folder, "broker"), events, BROKER_FLAGS);
     this.#broker = broker;
     return address;
   }

@@ -20,11 +20,13 @@ export async function invoice(context: ProgramContext, task: InvoiceTask): Promi
   await client.close();
 }
 
+/** Of the classic group protocol or of the consumer protocol (KIP-848): a group may have members of both. */
 function createConsumer({ dice }: ProgramContext, client: Client, { group }: InvoiceTask): Consumer {
+  const groupProtocol = dice.pick(["classic", "consumer"] as const);
   return client.consumer({
     groupId: group,
-    sessionTimeoutMs: 6_000,
-    heartbeatIntervalMs: 500,
+    groupProtocol,
+    ...(groupProtocol === "classic" ? { sessionTimeoutMs: 6_000, heartbeatIntervalMs: 500 } : {}),
     rebalanceTimeoutMs: dice.pick([3_000, 8_000]),
     maxPollRecords: dice.pick([1, 10, 200]),
     fetchMaxWaitMs: 200,
