@@ -24,6 +24,7 @@ import { ProducerIdAllocator } from "./metadata/producer-ids.ts";
 import { clusterRecord, epochRecord, type MetadataRow } from "./metadata/records.ts";
 import { METADATA_TOPIC, OFFSETS_TOPIC, TRANSACTIONS_TOPIC } from "./metadata/topic-name.ts";
 import { Topics } from "./metadata/topics.ts";
+import type { BrokerMetrics } from "./metrics/broker-metrics.ts";
 import type { BrokerConfig } from "./options.ts";
 import { Partitions } from "./partitions.ts";
 
@@ -36,6 +37,7 @@ export interface CoreOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  readonly metrics: BrokerMetrics;
   /** Holds a folder for each partition. */
   readonly folder: string;
 }

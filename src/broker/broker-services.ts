@@ -14,6 +14,7 @@ import type { MetadataImage } from "./metadata/image.ts";
 import type { MetadataLog } from "./metadata/metadata-log.ts";
 import type { ProducerIdAllocator } from "./metadata/producer-ids.ts";
 import type { Topics } from "./metadata/topics.ts";
+import type { BrokerMetrics } from "./metrics/broker-metrics.ts";
 import type { BrokerConfig } from "./options.ts";
 import type { Partitions } from "./partitions.ts";
 import type { ClientQuotas } from "./quotas/client-quotas.ts";
@@ -31,6 +32,7 @@ export interface BrokerServices {
   readonly image: MetadataImage;
   readonly metadata: MetadataLog;
   readonly quotas: ClientQuotas;
+  readonly metrics: BrokerMetrics;
   readonly topics: Topics;
   /** Each answers a waiting fetch with what there is; for the broker that stops. */
   readonly waitingFetches: Set<() => void>;

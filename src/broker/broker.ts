@@ -4,16 +4,19 @@ import { defined } from "../platform/assert.ts";
 import type { Timer } from "../platform/clock.ts";
 import type { FolderLock } from "../platform/disk.ts";
 import { type Logger, silentLogger } from "../platform/logger.ts";
+import type { Listener } from "../platform/network.ts";
 import { nodePlatform } from "../platform/node/index.ts";
 import type { Platform } from "../platform/platform.ts";
 import { BrokerCore } from "./broker-core.ts";
 import { BrokerError } from "./broker-error.ts";
-import type { RequestDispatcher } from "./connection.ts";
+import type { BrokerServices } from "./broker-services.ts";
 import { Connections } from "./connections.ts";
 import { takeDataFolder } from "./data-folder.ts";
 import { FetchSessions } from "./handlers/fetch-sessions.ts";
 import { createHandlers } from "./handlers/index.ts";
-import { formatAddress, Listeners } from "./listeners.ts";
+import { asListenError, formatAddress, Listeners } from "./listeners.ts";
+import { BrokerMetrics } from "./metrics/broker-metrics.ts";
+import { collectMetrics } from "./metrics/collect.ts";
 import { type BrokerConfig, type BrokerOptions, resolveOptions } from "./options.ts";
 import { ClientQuotas } from "./quotas/client-quotas.ts";
 import { createRouter } from "./router.ts";
@@ -34,12 +37,14 @@ export class Broker {
   readonly #config: BrokerConfig;
   readonly #platform: Platform;
   readonly #logger: Logger;
+  readonly #metrics: BrokerMetrics;
   readonly #core: BrokerCore;
   readonly #lock: FolderLock;
   readonly #waitingFetches = new Set<() => void>();
   readonly #connections: Connections;
   readonly #quotas: ClientQuotas;
   readonly #listeners = new Listeners();
+  #metricsListener: Listener | undefined;
   #maintenance: Timer | undefined;
   #stopped: Promise<void> | undefined;
 
@@ -53,11 +58,13 @@ export class Broker {
     const lock = await takeDataFolder(disk, folder);
     try {
       const { clock, random } = platform;
-      const core = await openCore({ config, disk, clock, random, logger, folder });
-      const broker = new Broker(config, platform, logger, core, lock);
+      const metrics = new BrokerMetrics();
+      const core = await openCore({ config, disk, clock, random, logger, metrics, folder });
+      const broker = new Broker(config, platform, logger, metrics, core, lock);
       try {
         await broker.#listen();
       } catch (error) {
+        await broker.#metricsListener?.close();
         await core.settle();
         await core.close();
         throw error;
@@ -69,10 +76,18 @@ export class Broker {
     }
   }
 
-  private constructor(config: BrokerConfig, platform: Platform, logger: Logger, core: BrokerCore, lock: FolderLock) {
+  private constructor(
+    config: BrokerConfig,
+    platform: Platform,
+    logger: Logger,
+    metrics: BrokerMetrics,
+    core: BrokerCore,
+    lock: FolderLock,
+  ) {
     this.#config = config;
     this.#platform = platform;
     this.#logger = logger;
+    this.#metrics = metrics;
     this.#core = core;
     this.#lock = lock;
     this.#quotas = new ClientQuotas(core.image, platform.clock);
@@ -94,6 +109,11 @@ export class Broker {
     return this.#listeners.endpoints.map(formatAddress);
   }
 
+  /** Where metrics are shown, at /metrics: "127.0.0.1:9308"; undefined without `metricsPort`. */
+  get metricsAddress(): string | undefined {
+    return this.#metricsListener && formatAddress(this.#metricsListener);
+  }
+
   /** Base64url. The same for as long as the folder lives. */
   get clusterId(): string {
     return this.#core.image.clusterId;
@@ -107,7 +127,11 @@ export class Broker {
   }
 
   async #listen(): Promise<void> {
-    const dispatch = this.#createDispatcher();
+    const services = this.#services();
+    const { handlers, unknownVersion } = createHandlers(services);
+    const { quotas, clock, metrics } = services;
+    const dispatch = createRouter(handlers, unknownVersion, { quotas, clock, metrics: metrics.requests });
+    await this.#showMetrics(services);
     await this.#listeners.open(this.#platform.network, this.#config.listeners, {
       onConnection: (connection, endpoint) => this.#connections.accept(connection, endpoint, dispatch),
       onAcceptError: (error) => this.#connections.acceptFailed(error),
@@ -125,10 +149,24 @@ export class Broker {
     return { clusterId, leaderEpoch, dataDir: this.#config.dataDir ?? "in memory" };
   }
 
-  #createDispatcher(): RequestDispatcher {
+  async #showMetrics(services: BrokerServices): Promise<void> {
+    const { metricsHost: host, metricsPort: port } = this.#config;
+    if (port === undefined) return;
+    const { metrics } = this.#platform;
+    if (!metrics)
+      throw new BrokerError("INVALID_OPTION", 'broker option "metricsPort": this platform shows no metrics');
+    const connections = this.#connections;
+    this.#metricsListener = await metrics
+      .listen({ host, port }, () => collectMetrics({ ...services, connections }))
+      .catch((error: unknown) => {
+        throw asListenError(error, { host, port });
+      });
+  }
+
+  #services(): BrokerServices {
     const { image, metadata, configs, topics, partitions, producerIds, markers, groups, transactions } = this.#core;
     const { clock, random } = this.#platform;
-    const { handlers, unknownVersion } = createHandlers({
+    return {
       clock,
       random,
       logger: this.#logger,
@@ -140,14 +178,14 @@ export class Broker {
       image,
       metadata,
       quotas: this.#quotas,
+      metrics: this.#metrics,
       topics,
       partitions,
       producerIds,
       markers,
       groups,
       transactions,
-    });
-    return createRouter(handlers, unknownVersion, this.#quotas);
+    };
   }
 
   #maintain(): void {
@@ -165,6 +203,7 @@ export class Broker {
     await this.#core.settle();
     await drained;
     await this.#sayFarewell();
+    await this.#metricsListener?.close();
     await this.#core.close();
     this.#lock.release();
     this.#logger.log("info", "broker stopped", this.#identity());

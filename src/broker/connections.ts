@@ -1,6 +1,7 @@
 /** All connections of a broker: who may come, what they may hold together, and who has to go. */
 import type { Clock, Timer } from "../platform/clock.ts";
 import type { Logger } from "../platform/logger.ts";
+import type { Metric } from "../platform/metrics.ts";
 import type { Connection, NetworkError } from "../platform/network.ts";
 import { ClientConnection, type ConnectionLimits, type RequestDispatcher } from "./connection.ts";
 import type { Endpoint } from "./listeners.ts";
@@ -14,6 +15,14 @@ const MAX_HELD_BYTES = 16 * 1024 * 1024;
 /** A connection is found idle that much later than allowed, as a part of the time allowed. */
 const IDLE_CHECK_PART = 0.1;
 
+/** Of one listener's connections. */
+class ListenerCounts {
+  created = 0;
+  closed = 0;
+  idleEnded = 0;
+  refused = 0;
+}
+
 export class Connections {
   readonly #clock: Clock;
   readonly #logger: Logger;
@@ -23,6 +32,7 @@ export class Connections {
   readonly #limits: ConnectionLimits;
   readonly #all = new Set<ClientConnection>();
   readonly #countByAddress = new Map<string, number>();
+  readonly #countByListener = new Map<string, ListenerCounts>();
   #idleCheck: Timer | undefined;
 
   constructor(options: {
@@ -51,7 +61,9 @@ export class Connections {
     const host = hostOf(connection.remoteAddress);
     const fromHost = this.#countByAddress.get(host) ?? 0;
     const refusal = this.#refusal(host, fromHost);
+    const counts = this.#countsOf(endpoint.listener);
     if (refusal) {
+      counts.refused++;
       connection.destroy();
       this.#log.log("warn", "connection refused", { client: connection.remoteAddress, reason: refusal });
       return;
@@ -66,8 +78,12 @@ export class Connections {
       limits: this.#limits,
     });
     this.#all.add(client);
+    counts.created++;
     this.#countByAddress.set(host, fromHost + 1);
-    client.onClosed.add(() => this.#gone(client, host));
+    client.onClosed.add(() => {
+      counts.closed++;
+      this.#gone(client, host);
+    });
     this.#scheduleIdleCheck();
     client.open();
   }
@@ -89,6 +105,38 @@ export class Connections {
 
   destroy(): void {
     for (const client of [...this.#all]) client.destroy();
+  }
+
+  /** Kafka's socket-server-metrics, and the memory that connections take up. */
+  collect(): Metric[] {
+    const { requestMemory, replyMemory } = this.#limits;
+    return [
+      this.#metric("connection_count", "gauge", "Connections.", ({ created, closed }) => created - closed),
+      this.#metric("connection_creation_total", "counter", "Connections that were taken.", ({ created }) => created),
+      this.#metric("connection_close_total", "counter", "Connections that have ended.", ({ closed }) => closed),
+      this.#metric("expired_connections_killed_count", "counter", "Ended for being idle.", (each) => each.idleEnded),
+      this.#metric("connection_refused_total", "counter", "Refused by a limit.", ({ refused }) => refused),
+      {
+        name: "kafka_network_socketserver_memorypoolused",
+        help: "Bytes of requests that are received or served.",
+        type: "gauge",
+        values: [{ labels: {}, value: requestMemory.usedBytes }],
+      },
+      {
+        name: "oncilla_queued_reply_bytes",
+        help: "Bytes of replies that clients have not taken.",
+        type: "gauge",
+        values: [{ labels: {}, value: replyMemory.usedBytes }],
+      },
+    ];
+  }
+
+  #metric(name: string, type: Metric["type"], help: string, value: (counts: ListenerCounts) => number): Metric {
+    const values = [...this.#countByListener].map(([listener, counts]) => ({
+      labels: { listener },
+      value: value(counts),
+    }));
+    return { name: `kafka_server_socket_server_metrics_${name}`, help, type, values };
   }
 
   #refusal(host: string, fromHost: number): string | undefined {
@@ -123,8 +171,18 @@ export class Connections {
     for (const client of [...this.#all]) {
       if (!client.isIdleSince(sinceMs)) continue;
       this.#logger.log("debug", "connection closed: idle", { client: client.address });
+      this.#countsOf(client.endpoint.listener).idleEnded++;
       client.destroy();
     }
+  }
+
+  #countsOf(listener: string): ListenerCounts {
+    let counts = this.#countByListener.get(listener);
+    if (!counts) {
+      counts = new ListenerCounts();
+      this.#countByListener.set(listener, counts);
+    }
+    return counts;
   }
 }
 

@@ -105,7 +105,7 @@ export class Listeners {
         (error) => taker.onAcceptError(error),
       )
       .catch((error: unknown) => {
-        throw asBrokerError(error, formatAddress({ host, port }));
+        throw asListenError(error, { host, port });
       });
     const endpoint = { listener: name, host: advertisedHost ?? host, port: advertisedPort ?? listener.port };
     this.#open.push(listener);
@@ -115,10 +115,11 @@ export class Listeners {
   }
 }
 
-function asBrokerError(error: unknown, address: string): unknown {
+/** Why an address could not be had. */
+export function asListenError(error: unknown, address: { readonly host: string; readonly port: number }): unknown {
   if (!(error instanceof NetworkError)) return error;
   if (error.code === "EADDRINUSE") {
-    return new BrokerError("PORT_IN_USE", `${address} is in use by another program`, { cause: error });
+    return new BrokerError("PORT_IN_USE", `${formatAddress(address)} is in use by another program`, { cause: error });
   }
   return new BrokerError("CANNOT_LISTEN", `cannot listen on ${error.message}`, { cause: error });
 }

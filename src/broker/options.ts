@@ -84,6 +84,11 @@ export interface BrokerOptions {
   readonly maxFetchBytes?: number;
   /** Clients whose fetches the broker remembers, so that they need name only what changes (KIP-227). Default 1000. */
   readonly maxFetchSessions?: number;
+  /** Shows metrics at http://metricsHost:metricsPort/metrics, in Prometheus' format; 0: any free port. Default: none are
+   * shown. */
+  readonly metricsPort?: number;
+  /** Default "127.0.0.1". */
+  readonly metricsHost?: string;
   /** The world outside; Node's when absent. Without `dataDir` its disk is not touched. */
   readonly platform?: Platform;
   /** Default: nothing is logged. */
@@ -125,6 +130,8 @@ export interface BrokerConfig {
   readonly queuedMaxReplyBytes: number;
   readonly maxFetchBytes: number;
   readonly maxFetchSessions: number;
+  readonly metricsPort: number | undefined;
+  readonly metricsHost: string;
 }
 
 /** Gives the value to use, or throws; `undefined` stands for an option that was left out. */
@@ -190,6 +197,8 @@ const checks: Checks<Omit<BrokerConfig, "listeners">> = {
   queuedMaxReplyBytes: withDefault(512 * MIB, wholeNumber(1024, Number.MAX_SAFE_INTEGER)),
   maxFetchBytes: withDefault(55 * MIB, wholeNumber(1024, INT_MAX)),
   maxFetchSessions: withDefault(1000, wholeNumber(0, INT_MAX)),
+  metricsPort: optional(wholeNumber(0, 65_535)),
+  metricsHost: withDefault("127.0.0.1", text),
 };
 
 /** What is used as it is given, and what it must have. */

@@ -8,6 +8,7 @@ import type { Logger } from "../platform/logger.ts";
 import type { ErrorName } from "../protocol/errors.ts";
 import { logConfigOf } from "./configs/log-config.ts";
 import type { MetadataImage, Topic } from "./metadata/image.ts";
+import type { BrokerMetrics } from "./metrics/broker-metrics.ts";
 import type { BrokerConfig } from "./options.ts";
 import { Partition } from "./partition.ts";
 
@@ -17,6 +18,7 @@ export class Partitions {
     readonly disk: Disk;
     readonly clock: Clock;
     readonly logger: Logger;
+    readonly metrics: BrokerMetrics;
     readonly config: BrokerConfig;
     /** Holds one folder for each partition. */
     readonly folder: string;
@@ -30,6 +32,7 @@ export class Partitions {
       readonly disk: Disk;
       readonly clock: Clock;
       readonly logger: Logger;
+      readonly metrics: BrokerMetrics;
       readonly config: BrokerConfig;
       readonly folder: string;
     },
@@ -42,6 +45,11 @@ export class Partitions {
   summary(): { readonly partitions: number; readonly scannedBytes: number } {
     const all = this.all();
     return { partitions: all.length, scannedBytes: all.reduce((sum, { log }) => sum + log.scannedBytes, 0) };
+  }
+
+  /** Those that can be used. */
+  online(): Partition[] {
+    return this.all().filter(({ isOffline }) => !isOffline);
   }
 
   /** Or why it cannot be used. */
@@ -119,7 +127,7 @@ export class Partitions {
   }
 
   async #openOne(topic: Topic, index: number): Promise<Partition | undefined> {
-    const { disk, clock, logger, config } = this.#options;
+    const { disk, clock, logger, metrics, config } = this.#options;
     assert(this.#image.leaderEpoch >= 0);
     const partition: { current: Partition | undefined } = { current: undefined };
     try {
@@ -133,6 +141,7 @@ export class Partitions {
         config: logConfigOf(topic.configs, config),
         leaderEpoch: this.#image.leaderEpoch,
         onAdvance: () => partition.current?.advanced(),
+        onSynced: (elapsedMs) => metrics.flushTime.observe(elapsedMs),
       });
       partition.current = new Partition(topic.name, index, log);
     } catch (error) {

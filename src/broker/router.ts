@@ -1,4 +1,5 @@
 /** From a frame to the handler of its API, and from the handler's response to a frame. */
+import type { Clock } from "../platform/clock.ts";
 import { apiVersions } from "../protocol/apis/api-versions.ts";
 import { readRequest } from "../protocol/codec.ts";
 import { encodeResponse, type RequestHeader, readRequestHeader, skipTagged } from "../protocol/frame.ts";
@@ -6,6 +7,7 @@ import { ProtocolError } from "../protocol/protocol-error.ts";
 import { Reader } from "../protocol/reader.ts";
 import { type Api, isFlexible, type RequestOf, type ResponseBody } from "../protocol/schema.ts";
 import type { Peer, RequestDispatcher } from "./connection.ts";
+import type { RequestMetrics } from "./metrics/request-metrics.ts";
 
 /** Who asks, and how. */
 export interface RequestContext {
@@ -64,14 +66,19 @@ type ThrottledResponse = ResponseBody<Api> & { readonly throttleTimeMs?: number 
 export function createRouter(
   handlers: readonly AnyHandler[],
   unknownVersion: ResponseBody<typeof apiVersions>,
-  quotas: RequestQuotas,
+  {
+    quotas,
+    metrics,
+    clock,
+  }: { readonly quotas: RequestQuotas; readonly metrics: RequestMetrics; readonly clock: Clock },
 ): RequestDispatcher {
-  const handlersByKey = new Map(handlers.map((handler) => [handler.api.key, handler]));
+  const routes = new Map(handlers.map((handler) => [handler.api.key, { handler, counts: metrics.of(handler.api) }]));
   return (frame, peer, reply, fail) => {
     const reader = new Reader(frame);
     const header = readRequestHeader(reader);
-    const handler = handlersByKey.get(header.apiKey);
-    if (!handler) throw new ProtocolError(`the API with the key ${header.apiKey} is not served`);
+    const route = routes.get(header.apiKey);
+    if (!route) throw new ProtocolError(`the API with the key ${header.apiKey} is not served`);
+    const { handler, counts } = route;
     const { api } = handler;
     if (!isServed(api, header.apiVersion)) {
       if (api.key !== apiVersions.key) throw new ProtocolError(`${api.name} has no version ${header.apiVersion}`);
@@ -81,11 +88,15 @@ export function createRouter(
     const body = handler.readsInPlace ? reader : new Reader(Buffer.from(frame), reader.position);
     if (isFlexible(api, header.apiVersion)) skipTagged(body);
     const request = readRequest(api, header.apiVersion, body);
+    const startedMs = clock.monotonic();
+    counts.received(header.apiVersion, frame.length);
     const context = contextOf(header, peer, frame.length);
     const work = quotas.startWork(context.clientId);
     const answer: Reply<Api> = (response) => {
       const throttled = response && withThrottleTime(response, work?.end() ?? 0);
-      reply(throttled ? encodeResponse(api, header.apiVersion, header.correlationId, throttled) : []);
+      const pieces = throttled ? encodeResponse(api, header.apiVersion, header.correlationId, throttled) : [];
+      counts.answered(clock.monotonic() - startedMs, pieces);
+      reply(pieces);
       if (throttled?.throttleTimeMs) peer.mute(throttled.throttleTimeMs);
     };
     const pending = handler.handle(request as never, context, answer as never);

@@ -51,6 +51,7 @@ const numbers: readonly (readonly [flag: string, description: string])[] = [
   ["--queued-max-request-bytes <n>", "what requests may take up together (default: 256 MiB)"],
   ["--queued-max-reply-bytes <n>", "what replies may take up together (default: 512 MiB)"],
   ["--max-fetch-bytes <n>", "the most that one fetch returns (default: 55 MiB)"],
+  ["--metrics-port <n>", "show metrics at /metrics, in Prometheus' format (default: none)"],
   ["--max-fetch-sessions <n>", "clients whose fetches the broker remembers (default: 1000)"],
 ];
 
@@ -101,6 +102,7 @@ export function addBrokerCommand(program: Command): void {
     );
   for (const [flag, description] of numbers) command.option(flag, description, wholeNumber(0));
   command
+    .option("--metrics-host <address>", "where to show metrics (default: 127.0.0.1)")
     .option("--stop-timeout-ms <ms>", "how long a clean stop may take", wholeNumber(0), 25_000)
     .addOption(
       new Option("--log-level <level>", "the least important lines to log")

@@ -68,6 +68,7 @@ export class PartitionLog {
   readonly #name: string;
   readonly #topicId: string;
   readonly #onAdvance: () => void;
+  readonly #onSynced: (elapsedMs: number) => void;
   readonly #segments: SegmentList;
   readonly #producers: ProducerState;
   readonly #epochs: LeaderEpochs;
@@ -127,6 +128,7 @@ export class PartitionLog {
     this.#name = `${topic}-${partition}`;
     this.#topicId = options.topicId;
     this.#onAdvance = options.onAdvance ?? (() => {});
+    this.#onSynced = options.onSynced ?? (() => {});
     this.#config = options.config;
     this.#producers = recovered.producers;
     this.#epochs = recovered.epochs;
@@ -235,6 +237,13 @@ export class PartitionLog {
   /** Of all segments' records. */
   get sizeBytes(): number {
     return this.#sizeBytes;
+  }
+  get segmentCount(): number {
+    return this.#segments.count;
+  }
+  /** Producers whose sequences are known. */
+  get producerCount(): number {
+    return this.#producers.size;
   }
   get config(): LogConfig {
     return this.#config;
@@ -511,6 +520,7 @@ export class PartitionLog {
 
   /** Makes durable what is written. Sealed segments are among it: they count before what comes behind them does. */
   async #sync(): Promise<void> {
+    const startedMs = this.#clock.monotonic();
     const snapshots = this.#snapshots;
     this.#snapshots = [];
     this.#bytesSinceSync = 0;
@@ -520,6 +530,7 @@ export class PartitionLog {
     if (this.#folderIsDirty) syncs.push(this.#disk.syncFolder(this.#folder));
     this.#folderIsDirty = false;
     await Promise.all(syncs);
+    this.#onSynced(this.#clock.monotonic() - startedMs);
     this.#segments.synced(sealed);
     const { baseOffsets } = this.#segments;
     for (const snapshot of snapshots) this.#checkpoints.saveSnapshot(snapshot, baseOffsets);

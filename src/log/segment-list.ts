@@ -39,6 +39,9 @@ export class SegmentList {
     this.#repairs = repairs;
   }
 
+  get count(): number {
+    return this.#segments.length;
+  }
   get active(): Segment {
     return defined(this.#segments.at(-1));
   }

@@ -21,6 +21,8 @@ export interface PartitionLogOptions {
   /** The high watermark, last stable offset or log start offset moved, or the log went offline: whoever waits for
    * records looks again. Called inside `append` or when a sync has ended; must not throw. */
   readonly onAdvance?: () => void;
+  /** A sync of its files has ended, after so long. */
+  readonly onSynced?: (elapsedMs: number) => void;
 }
 
 /** A wire error with what to tell a person. */

@@ -4,6 +4,7 @@ export type { Clock, Timer } from "./clock.ts";
 export { type Disk, DiskError, type DiskFile, type FolderLock } from "./disk.ts";
 export { type Logger, type LogLevel, silentLogger } from "./logger.ts";
 export { MemoryDisk } from "./memory-disk.ts";
+export type { Metric, MetricsEndpoint, Sample } from "./metrics.ts";
 export { type Connection, type ConnectionHandler, type Listener, type Network, NetworkError } from "./network.ts";
 export { nodePlatform } from "./node/index.ts";
 export { stderrLogger } from "./node/logger.ts";

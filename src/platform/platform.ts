@@ -1,5 +1,6 @@
 import type { Clock } from "./clock.ts";
 import type { Disk } from "./disk.ts";
+import type { MetricsEndpoint } from "./metrics.ts";
 import type { Network } from "./network.ts";
 import type { Random } from "./random.ts";
 
@@ -9,4 +10,6 @@ export interface Platform {
   readonly disk: Disk;
   readonly network: Network;
   readonly random: Random;
+  /** Absent where nobody could ask. */
+  readonly metrics?: MetricsEndpoint;
 }

@@ -1,10 +1,11 @@
 /** Fetch: reads batches, at once or when there are enough of them. */
 import type { Timer } from "../../platform/clock.ts";
 import { fetch } from "../../protocol/apis/fetch.ts";
+import { errorCodes } from "../../protocol/errors.ts";
 import type { BrokerServices } from "../broker-services.ts";
 import type { Partition } from "../partition.ts";
 import type { Handler, Reply, RequestContext } from "../router.ts";
-import type { FetchContext, FetchRequest } from "./fetch-context.ts";
+import type { FetchContext, FetchRequest, FetchTarget } from "./fetch-context.ts";
 import { FetchReader, type FetchResult } from "./fetch-reader.ts";
 import { sessionError } from "./fetch-sessions.ts";
 
@@ -92,6 +93,23 @@ class FetchCall {
     if (this.#timer) this.#abandon();
     this.#isDone = true;
     const throttleTimeMs = this.#services.quotas.fetched(this.#context.clientId, bytes);
-    this.#reply(throttleTimeMs > 0 ? this.#fetchContext.throttle(throttleTimeMs) : this.#fetchContext.respond(read));
+    if (throttleTimeMs > 0) {
+      this.#reply(this.#fetchContext.throttle(throttleTimeMs));
+      return;
+    }
+    this.#count(read);
+    this.#reply(this.#fetchContext.respond(read));
+  }
+
+  #count(read: FetchResult["read"]): void {
+    const { metrics, image } = this.#services;
+    for (let i = 0; i < read.length; i++) {
+      const { records, errorCode } = read[i] as FetchResult["read"][number];
+      if (!records?.length && errorCode === errorCodes.NONE) continue;
+      const { topic, topicId } = this.#fetchContext.targets[i] as FetchTarget;
+      const name = (image.topicById(topicId) ?? image.topic(topic))?.name;
+      if (errorCode !== errorCodes.NONE) metrics.topics.fetchFailed(name);
+      else if (name !== undefined && records) metrics.topics.fetched(name, records.length);
+    }
   }
 }

@@ -90,12 +90,17 @@ class ProduceCall {
   #append(topic: Topic | ErrorName, data: PartitionData, done: (response: PartitionResponse) => void): void {
     const checked = this.#check(topic, data);
     if (!checked.ok) {
+      this.#services.metrics.topics.produceFailed(typeof topic === "string" ? undefined : topic.name);
       done(this.#failed(data.index, checked.error, checked.message));
       return;
     }
     const { partition, batch } = checked;
+    const { recordCount, sizeBytes } = batch;
     const verification = batch.isTransactional ? this.#verifier.verification(partition, batch) : undefined;
     partition.append(batch, verification, (outcome) => {
+      const { topics } = this.#services.metrics;
+      if (!outcome.ok) topics.produceFailed(partition.topic);
+      else if (!outcome.isDuplicate) topics.produced(partition.topic, recordCount, sizeBytes);
       if (outcome.ok) this.#appended(partition, outcome, done);
       else done(this.#failed(data.index, outcome.error, outcome.message));
     });

@@ -43,11 +43,18 @@ import type {
 } from "./messages.ts";
 import { commitOffsets, commitTransactionalOffsets } from "./offset-commit.ts";
 import { fetchOffsets } from "./offset-fetch.ts";
-import { OffsetStore } from "./offset-store.ts";
+import { type CommittedOffset, OffsetStore } from "./offset-store.ts";
 import { deleteGroups, deleteOffsets, deleteOffsetsOfTopics, ExpiryPass } from "./removal.ts";
 import { syncGroup } from "./sync.ts";
 import type { TopicCatalog } from "./topic-catalog.ts";
 import { type GroupStep, type Respond, Turn } from "./turn.ts";
+
+export interface GroupSummary {
+  readonly groupId: string;
+  readonly state: string;
+  readonly memberCount: number;
+  readonly committed: Iterable<readonly [topic: string, partition: number, committed: CommittedOffset]>;
+}
 
 /**
  * The coordinator of the groups in one partition of `__consumer_offsets`: their members, generations and offsets. A
@@ -190,6 +197,14 @@ export class GroupCoordinator implements CoordinatorMachine<GroupStep> {
 
   listGroups(request: ListGroupsRequest, now: number, reply: Respond<ListedGroup[]>): GroupStep {
     return this.#decide(now, (turn) => turn.answer(reply, listGroups(this.#core, request)));
+  }
+
+  /** What there is at this moment, for metrics. It may not be durable yet: nothing to tell a client. */
+  *summaries(): Generator<GroupSummary> {
+    const { groups, offsets } = this.#core;
+    for (const { groupId, state, members } of groups.values()) {
+      yield { groupId, state, memberCount: members.size, committed: offsets.committed(groupId) };
+    }
   }
 
   /** Topics were deleted: their offsets go with them. */

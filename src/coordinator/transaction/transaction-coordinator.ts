@@ -164,6 +164,11 @@ export class TransactionCoordinator implements CoordinatorMachine<TransactionSte
       .map(({ metadata }) => listTransaction(metadata));
   }
 
+  /** Of every transactional id, at this moment, for metrics. It may not be durable yet: nothing to tell a client. */
+  *states(): Generator<string> {
+    for (const { metadata } of this.#entries.values()) yield metadata.state;
+  }
+
   // The runtime's side.
 
   /** Markers of `request` are durable in `partitions`, or those are no more. When all are, the transaction is complete.

@@ -70,7 +70,7 @@ class NodeConnection implements Connection {
   }
 }
 
-function toNetworkError(error: NodeJS.ErrnoException, address: string): NetworkError {
+export function toNetworkError(error: NodeJS.ErrnoException, address: string): NetworkError {
   return new NetworkError(error.code ?? "UNKNOWN", `${address}: ${error.message}`, { cause: error });
 }
 
