@@ -9,6 +9,7 @@ import { offsets } from "./offsets.ts";
 import { operators } from "./operators.ts";
 import { producerScripts } from "./producers.ts";
 import { quotas } from "./quotas.ts";
+import { transactionVersion } from "./transaction-version.ts";
 import { classicTransactions } from "./transactions-classic.ts";
 import { transactionsV2 } from "./transactions-v2.ts";
 
@@ -17,6 +18,7 @@ export const scripts: readonly Script[] = [
   ...classicTransactions,
   ...producerScripts,
   ...exhaustion,
+  ...transactionVersion,
   ...operators,
   ...fetches,
   ...fetchSessions,
