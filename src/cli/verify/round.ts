@@ -2,7 +2,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import type { Admin, Client, TopicPartition } from "../../client/index.ts";
+import { type Admin, type Client, OncillaError, type TopicPartition } from "../../client/index.ts";
 import { Dice } from "../../platform/dice.ts";
 import { launchChild } from "../processes/launch.ts";
 import { ManagedProcess, type ProcessEvents } from "../processes/managed-process.ts";
@@ -31,13 +31,22 @@ export interface RoundOptions {
   readonly note: (text: string) => void;
 }
 
-/** Each step to rest has to be over within this once the faults are. */
+/** Each step to rest has to get on within this once the faults are over, and to come to its end within the other. */
 const PATIENCE_MS = 90_000;
+const LONG_PATIENCE_MS = 900_000;
+/** For what a process has in its hands when it is told to stop. */
+const STOP_PATIENCE_MS = 300_000;
 const LOOK_MS = 200;
 const START_TOGETHER = 4;
 
 /** What keeps the round from coming to rest. */
 class Stuck extends Error {}
+
+/** The cluster may be away for a moment. */
+function asNotYet(error: unknown): false {
+  if (error instanceof OncillaError) return false;
+  throw error;
+}
 
 export class Round {
   readonly processes: Map<string, ManagedProcess> = new Map();
@@ -50,6 +59,17 @@ export class Round {
   readonly #journals: string;
   readonly #startedAt = performance.now();
   readonly #unexpected: string[] = [];
+  readonly events: ProcessEvents = {
+    onRestart: () => {},
+    onUnexpectedExit: (name, reason) => {
+      const words = (name === "broker" ? this.#options.broker : this.processes.get(name))?.lastWords() ?? "";
+      this.#unexpected.push(`${name} ended by itself (${reason})${words}`);
+      this.#options.note(`${this.#elapsed()} ${name} ended by itself (${reason})`);
+    },
+    onFatal: (error) => {
+      this.#fatal = error;
+    },
+  };
   #isCalm = false;
   #phase = "starting";
   #fatal: Error | undefined;
@@ -122,18 +142,6 @@ export class Round {
     await process.start();
   }
 
-  readonly events: ProcessEvents = {
-    onRestart: () => {},
-    onUnexpectedExit: (name, reason) => {
-      const words = (name === "broker" ? this.#options.broker : this.processes.get(name))?.lastWords() ?? "";
-      this.#unexpected.push(`${name} ended by itself (${reason})${words}`);
-      this.#options.note(`${this.#elapsed()} ${name} ended by itself (${reason})`);
-    },
-    onFatal: (error) => {
-      this.#fatal = error;
-    },
-  };
-
   async #underFaults(signal: AbortSignal): Promise<void> {
     const { seed, broker, durationMs } = this.#options;
     this.#phase = "under faults";
@@ -173,9 +181,16 @@ export class Round {
     );
     await this.#stop(this.#plans.filter(({ role }) => role === "feed"));
     const admin = client.admin();
-    for (const { group, topics } of this.#workloads.flatMap(({ readings }) => readings)) {
-      const what = `group ${group} does not get to the end of ${topics.join(" and ")}`;
-      await this.#await(what, signal, () => admin.isCaughtUp(group, topics));
+    for (const { readings, processes } of this.#workloads) {
+      for (const { group, topics } of readings) {
+        const what = `group ${group} does not get to the end of ${topics.join(" and ")}`;
+        await this.#await(
+          what,
+          signal,
+          () => admin.isCaughtUp(group, topics),
+          () => this.#done(processes),
+        );
+      }
     }
     await admin.close();
     await this.#stop(this.#plans.filter(({ role }) => role === "work"));
@@ -191,19 +206,39 @@ export class Round {
 
   async #stop(plans: readonly Pick<ProcessPlan, "name">[]): Promise<void> {
     const stopped = await Promise.all(
-      plans.map(async ({ name }) => ({ name, inTime: await this.processes.get(name)?.stop(PATIENCE_MS) })),
+      plans.map(async ({ name }) => ({ name, inTime: await this.processes.get(name)?.stop(STOP_PATIENCE_MS) })),
     );
     const stuck = stopped.filter(({ inTime }) => !inTime);
     if (stuck.length > 0) throw new Stuck(`${stuck.map(({ name }) => name).join(", ")} did not stop when told to`);
   }
 
-  async #await(what: string, signal: AbortSignal, isOver: () => Promise<boolean>): Promise<void> {
-    const deadline = performance.now() + PATIENCE_MS;
-    while (!(await isOver())) {
+  /** `progress` grows while something gets done. */
+  async #await(
+    what: string,
+    signal: AbortSignal,
+    isOver: () => Promise<boolean>,
+    progress: () => number = () => 0,
+  ): Promise<void> {
+    const startedAt = performance.now();
+    let last = { done: progress(), at: startedAt };
+    while (!(await isOver().catch(asNotYet))) {
       this.#throwFatal();
-      if (performance.now() > deadline) throw new Stuck(`${what}, ${PATIENCE_MS / 1000} s after it could`);
+      const now = performance.now();
+      const done = progress();
+      if (done > last.done) last = { done, at: now };
+      if (now - last.at > PATIENCE_MS || now - startedAt > LONG_PATIENCE_MS) {
+        throw new Stuck(`${what}, ${Math.round((now - startedAt) / 1000)} s after it could`);
+      }
       await delay(LOOK_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
     }
+  }
+
+  /** What these processes have finished, in all their lives. */
+  #done(plans: readonly ProcessPlan[]): number {
+    return plans.reduce((sum, { name }) => {
+      const { acknowledged = 0, committed = 0, written = 0 } = this.processes.get(name)?.counters ?? {};
+      return sum + acknowledged + committed + written;
+    }, 0);
   }
 
   /** A process that keeps ending ends the round. */
@@ -245,12 +280,8 @@ export class Round {
 
   /** Who got nothing done proves nothing. */
   #idle(): string[] {
-    const done = (name: string): number => {
-      const { acknowledged = 0, committed = 0, read = 0 } = this.processes.get(name)?.counters ?? {};
-      return acknowledged + committed + read;
-    };
     return this.#workloads
-      .filter(({ processes }) => processes.every(({ name }) => done(name) === 0))
+      .filter(({ processes }) => this.#done(processes) === 0)
       .map(({ name }) => `${name}: nothing got done`);
   }
 

@@ -137,13 +137,13 @@ class Verification {
 }
 
 function progressOf(number: number, round: Round): { readonly rows: readonly string[]; readonly plain: string } {
-  const totals = { acknowledged: 0, committed: 0, aborted: 0, read: 0, cuts: 0 };
+  const totals = { acknowledged: 0, committed: 0, aborted: 0, read: 0, written: 0, cuts: 0 };
   for (const { counters } of round.processes.values()) {
     for (const name of Object.keys(totals) as (keyof typeof totals)[]) totals[name] += counters[name] ?? 0;
   }
-  const { acknowledged, committed, aborted, read, cuts } = totals;
+  const { acknowledged, committed, aborted, read, written, cuts } = totals;
   const { kill, leave, stall } = round.struck;
-  const work = `acknowledged ${grouped(acknowledged)}  committed ${grouped(committed)}  aborted ${grouped(aborted)}  read ${grouped(read)}`;
+  const work = `acknowledged ${grouped(acknowledged)}  committed ${grouped(committed)}  aborted ${grouped(aborted)}  read ${grouped(read)}  rows ${grouped(written)}`;
   const faults = `kills ${kill}  leaves ${leave}  stalls ${stall}  cut connections ${grouped(cuts)}`;
   return {
     rows: [`  round ${number}, ${round.phase}`, `  ${work}`, `  ${faults}`],

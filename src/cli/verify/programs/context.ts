@@ -23,7 +23,7 @@ export class ProgramContext {
   readonly journal: Journal;
   readonly platform: Platform;
   readonly stop: AbortSignal;
-  readonly counters = { sent: 0, acknowledged: 0, committed: 0, aborted: 0, read: 0, cuts: 0 };
+  readonly counters = { sent: 0, acknowledged: 0, committed: 0, aborted: 0, read: 0, written: 0, cuts: 0 };
   readonly #network: CuttingNetwork;
   readonly #reporter: Reporter;
 

@@ -28,7 +28,7 @@ function createConsumer({ dice }: ProgramContext, client: Client, { group }: Inv
     groupProtocol,
     ...(groupProtocol === "classic" ? { sessionTimeoutMs: 6_000, heartbeatIntervalMs: 500 } : {}),
     rebalanceTimeoutMs: dice.pick([3_000, 8_000]),
-    maxPollRecords: dice.pick([1, 10, 200]),
+    maxPollRecords: dice.pick([5, 50, 200]),
     fetchMaxWaitMs: 200,
     defaultTimeoutMs: 15_000,
   });

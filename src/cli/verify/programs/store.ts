@@ -25,7 +25,7 @@ export async function store(context: ProgramContext, task: StoreTask): Promise<v
   await runtime.start();
   context.ready();
   const timer = setInterval(() => {
-    counters.read = runtime.metrics().recordsWritten;
+    counters.written = runtime.metrics().recordsWritten;
   }, 100);
   await Promise.race([aborted(stop), failed]);
   clearInterval(timer);
