@@ -17,19 +17,23 @@ export function mutationsNamed(name: string | undefined): readonly Mutation[] {
   return mutations.filter((each) => name === undefined || each.name === name);
 }
 
-/** True when every mutation was caught. */
+/** Prints a table in Markdown. True when every mutation was caught. */
 export async function runMutations(chosen: readonly Mutation[], options: MutationOptions): Promise<boolean> {
   let survivors = 0;
-  console.log(`${"mutation".padEnd(62)} ${"seeds".padStart(6)}  caught by`);
+  printRow("mutation", "seeds", "caught by");
+  printRow("---", "---:", "---");
   for (const mutation of chosen) {
     const problem = applicationProblem(mutation);
     const caught = problem === undefined ? await firstFailure(mutation, options) : undefined;
     if (!caught) survivors++;
-    const verdict = caught ? `${String(caught.tried).padStart(6)}  ${caught.by}` : `${problem ?? "     -  SURVIVES"}`;
-    console.log(`${mutation.name.padEnd(62)} ${verdict}`);
+    printRow(mutation.name, String(caught?.tried ?? "-"), caught?.by ?? problem ?? "**survives**");
   }
   console.log(`\n${chosen.length - survivors} passed, ${survivors} failed`);
   return survivors === 0;
+}
+
+function printRow(name: string, seeds: string, by: string): void {
+  console.log(`| ${name.padEnd(72)} | ${seeds.padStart(5)} | ${by.padEnd(60)} |`);
 }
 
 /** Why a mutation cannot be applied: the code has changed. */
@@ -61,9 +65,6 @@ async function firstFailure(mutation: Mutation, { jobs, seeds, from }: MutationO
       if (summary.violations.length > 0) failure ??= summary;
     },
   });
-  const first = failure?.violations[0];
-  return (
-    first &&
-    failure && { tried, by: `${first.invariant} (seed ${failure.seed}): ${first.message.slice(0, 90).split("\n")[0]}` }
-  );
+  const broken = new Set(failure?.violations.map(({ invariant }) => invariant));
+  return failure && { tried, by: `${[...broken].join(", ")} (seed ${failure.seed})` };
 }

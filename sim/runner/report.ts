@@ -6,7 +6,8 @@ import { run } from "./run.ts";
 import { shrink } from "./shrink.ts";
 import type { RunSummary } from "./summary.ts";
 
-const LAST_EVENTS = 40;
+const SHOWN_EVENTS = 40;
+const LINE_LENGTH = 200;
 
 /** Adds up the runs of a batch. */
 export class Tally {
@@ -57,6 +58,25 @@ export function printCoverage(coverage: Coverage, worlds?: Coverage): void {
   }
 }
 
+/** The records that a sentence speaks of ("txn-1.2/17"), or else the hosts and partitions ("reader-rc", "lines-0"). */
+function namesIn(message: string): string[] {
+  const [sentence = ""] = message.split("\n");
+  const names = [...new Set(sentence.match(/\b[a-z]+(?:-[a-z0-9]+)+(?:[./][0-9./]*[0-9])?/g) ?? [])];
+  const records = names.filter((name) => name.includes("/"));
+  return records.length > 0 ? records : names;
+}
+
+/** Those who look at everything in the end have nothing new to tell. */
+function namedIn(lines: readonly string[], names: readonly string[]): string[] {
+  const pattern = new RegExp(`(?:${names.join("|").replaceAll(".", "\\.")})(?![0-9])`);
+  return names.length === 0 ? [] : lines.filter((line) => pattern.test(line) && !line.includes(" verifier-"));
+}
+
+function showEvents(title: string, lines: readonly string[]): void {
+  console.log(`  ${title}:`);
+  for (const line of lines.slice(-SHOWN_EVENTS)) console.log(`    ${line.slice(0, LINE_LENGTH)}`);
+}
+
 /** Runs the seed again, with fewer and fewer faults, and tells how it ends. */
 export async function explain(failure: RunSummary, kinds: readonly FaultKind[] | undefined): Promise<void> {
   const { seed, workloads, violations, faults } = failure;
@@ -73,8 +93,11 @@ export async function explain(failure: RunSummary, kinds: readonly FaultKind[] |
   const left = await shrink(faults, breaks);
   console.log(`  with ${left.length} of ${faults.length} faults:`);
   for (const fault of left) console.log(`    ${describeFault(fault)}`);
-  const traced = await run({ seed, kinds, faults: left, trace: { keep: LAST_EVENTS } });
-  console.log("  the last events:");
-  for (const line of traced.lastEvents) console.log(`    ${line.slice(0, 200)}`);
+  const traced = await run({ seed, kinds, faults: left, trace: { keep: Number.MAX_SAFE_INTEGER } });
+  const [broken] = traced.violations;
+  const names = namesIn(broken?.message ?? "");
+  const told = namedIn(traced.lastEvents, names);
+  if (told.length > 0) showEvents(`the last events of ${names.join(", ")}`, told);
+  else showEvents("the last events", traced.lastEvents);
   console.log(`  again: npm run sim -- --seed ${seed}${kinds ? ` --faults "${kinds.join(",")}"` : ""} --trace`);
 }

@@ -4,6 +4,7 @@ import { nameOf } from "../../src/cli/verify/check/invariant.ts";
 import { idOf } from "../../src/cli/verify/check/stored-partition.ts";
 import { checksumOf, type History, type PartitionReads } from "../../src/cli/verify/history.ts";
 import { type Consumer, type IsolationLevel, OncillaError, type TopicPartition } from "../../src/client/index.ts";
+import type { Logger } from "../../src/platform/logger.ts";
 import type { Machine, Process } from "../world/machine.ts";
 import type { World } from "../world/world.ts";
 import { asOncillaError, connect, pause, type TopicPlan } from "./workload.ts";
@@ -33,7 +34,7 @@ export async function readAll(
   const partitions = partitionsOf(topics);
   const client = connect(process);
   const consumer = client.consumer({ isolationLevel: isolation });
-  const read = new ReadLog(history, `${process.host} at the end`, isolation, partitions);
+  const read = new ReadLog(process, history, `${process.host} at the end`, isolation, partitions);
   consumer.assign(partitions);
   const ends = new Map((await consumer.endOffsets(partitions)).map((end) => [nameOf(end), end.offset]));
   while (partitions.some((each) => read.of(each).readTo < (ends.get(nameOf(each)) ?? 0))) {
@@ -58,7 +59,7 @@ async function readForEver(
     maxPollRecords: dice.pick([1, 10, 500]),
     fetchMaxWaitMs: dice.pick([30, 200, 500]),
   });
-  const read = new ReadLog(history, `${process.host}.${process.life.number}`, isolation, partitions);
+  const read = new ReadLog(process, history, `${process.host}.${process.life.number}`, isolation, partitions);
   consumer.assign(partitions);
   while (!process.stop.aborted) {
     try {
@@ -74,10 +75,18 @@ async function readForEver(
 /** Notes what a consumer hands out. */
 class ReadLog {
   readonly #history: History;
+  readonly #logger: Logger;
   readonly #reads: Map<string, PartitionReads>;
 
-  constructor(history: History, reader: string, isolation: IsolationLevel, partitions: readonly TopicPartition[]) {
+  constructor(
+    { logger }: Process,
+    history: History,
+    reader: string,
+    isolation: IsolationLevel,
+    partitions: readonly TopicPartition[],
+  ) {
     this.#history = history;
+    this.#logger = logger;
     this.#reads = new Map(partitions.map((each) => [nameOf(each), history.reader(reader, isolation, each, true)]));
   }
 
@@ -89,6 +98,7 @@ class ReadLog {
     for (const { topic, partition, offset, key, value, headers } of await consumer.poll({ timeoutMs: 200 })) {
       const id = idOf({ headers });
       const reads = this.of({ topic, partition });
+      this.#logger.log("debug", `read ${id} at ${topic}-${partition}`, { offset });
       reads.records.push({ offset, id, checksum: checksumOf(key, value), at: this.#history.moment() });
       if (reads.isolation !== "read_committed") continue;
       const copy = Buffer.from(value ?? "");

@@ -41,6 +41,7 @@ export class Session {
     try {
       const { offset } = await producer.send({ topic, partition, key, value, headers: { [ID_HEADER]: id } });
       acknowledge(sent, offset);
+      this.#process.logger.log("debug", `${topic}-${partition} took ${id}`, { offset });
       return true;
     } catch (error) {
       asOncillaError(error);

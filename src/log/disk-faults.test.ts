@@ -190,6 +190,24 @@ describe("a read that fails", () => {
   });
 });
 
+describe("a read that fails in maintenance", () => {
+  it("takes nothing down, and the next maintenance tries again (simulator, read error, seeds 100 to 400)", async () => {
+    await openLog({ segmentBytes: batchOf().sizeBytes });
+    for (let i = 0; i < 4; i++) append(log);
+    await durable(log);
+    await log.close();
+    log = await fixture.open({ config: { ...fixture.config, retentionBytes: 0 } });
+    disk.fails = (operation) => operation === "read";
+    log.maintain();
+    await log.flush();
+    expect([log.logStartOffset, log.offlineReason]).toEqual([0, undefined]);
+    disk.fails = () => false;
+    log.maintain();
+    await log.flush();
+    expect(log.logStartOffset).toBe(3);
+  });
+});
+
 describe.each(["ENOSPC", "SHORT_WRITE"])("a full disk (%s)", (code) => {
   const isFull = (operation: Operation): boolean => operation === "write" || operation === "create";
 

@@ -161,7 +161,6 @@ class Run {
   #log!: PartitionLog;
   /** Below it everything was acknowledged or could be read: it must survive. */
   #promisedOffset = 0;
-  /** The log start offset was acknowledged to be durable. */
   /** By DeleteRecords: where it starts after the next flush, at least. */
   #askedStart = 0;
   /** By retention too: where it starts at most. */
