@@ -183,6 +183,19 @@ describe("a consumer of chosen partitions", () => {
     expect(values(await take(none, 1))).toEqual(["9"]);
   });
 
+  it("does not look for a position before a seek right behind assign (simulator, sink)", async () => {
+    await produce(0, 3, 0);
+    await produce(0, 3, 1);
+    const consumer = reader({ autoOffsetReset: "none" }, [0, 1]);
+    consumer.seek(at(0), 1);
+    consumer.seek(at(1), 2);
+    expect((await take(consumer, 3)).map(({ partition, offset }) => `${partition}@${offset}`).sort()).toEqual([
+      "0@1",
+      "0@2",
+      "1@2",
+    ]);
+  });
+
   it("tells its positions, and goes back to what is committed, else by the reset policy", async () => {
     await produce(0, 5, 0);
     await produce(0, 5, 1);
