@@ -1,6 +1,8 @@
 import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 
 const main = join(import.meta.dirname, "../src/cli/main.ts");
 
@@ -9,10 +11,15 @@ interface Outcome {
   readonly stdout: string;
 }
 
+const folder = mkdtempSync(join(tmpdir(), "oncilla-verify-test-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
 /** A few seconds of faults. */
 function verify(...args: string[]): Promise<Outcome> {
   const child = spawn(process.execPath, [main, "verify", "--minutes", "0.04", "--seed", "3", ...args], {
     stdio: ["ignore", "pipe", "inherit"],
+    // What is broken leaves its folder behind.
+    env: { ...process.env, TMPDIR: folder },
   });
   let stdout = "";
   child.stdout.on("data", (chunk: Buffer) => {
