@@ -33,7 +33,7 @@ const FAREWELL_MS = 1000;
  *     // any Kafka client connects to broker.address
  *     await broker.stop();
  */
-export class Broker {
+export class Broker implements AsyncDisposable {
   readonly #config: BrokerConfig;
   readonly #platform: Platform;
   readonly #logger: Logger;
@@ -124,6 +124,11 @@ export class Broker {
   stop(): Promise<void> {
     this.#stopped ??= this.#stop();
     return this.#stopped;
+  }
+
+  /** For `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
   }
 
   async #listen(): Promise<void> {

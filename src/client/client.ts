@@ -40,7 +40,7 @@ export interface CloseOptions {
 }
 
 /** The way to a cluster: Apache Kafka's or oncilla's own broker. Connects when first needed. */
-export class Client {
+export class Client implements AsyncDisposable {
   readonly #cluster: Cluster;
   readonly #children = new Set<{ close(options: CloseOptions): Promise<void> }>();
   #closed: Promise<void> | undefined;
@@ -85,6 +85,11 @@ export class Client {
   close(options: CloseOptions = {}): Promise<void> {
     this.#closed ??= this.#close(options);
     return this.#closed;
+  }
+
+  /** For `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 
   async #close(options: CloseOptions): Promise<void> {

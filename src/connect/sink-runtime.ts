@@ -11,6 +11,7 @@ import { assert, defined } from "../platform/assert.ts";
 import { sleep } from "../platform/clock.ts";
 import { type Logger, silentLogger } from "../platform/logger.ts";
 import { nodePlatform } from "../platform/node/index.ts";
+import { stderrLogger } from "../platform/node/logger.ts";
 import type { Platform } from "../platform/platform.ts";
 import { CatchUp, type SinkAdmin } from "./catch-up.ts";
 import { ConnectError } from "./errors.ts";
@@ -89,7 +90,7 @@ export interface SinkMetrics {
  * and whenever a batch is refused, reading goes on where the sink stands. The group's offsets are written after the sink's; they are
  * read where an at_least_once sink has no position, and are for others to look at otherwise.
  */
-export class SinkRuntime {
+export class SinkRuntime implements AsyncDisposable {
   readonly #sink: Sink;
   readonly #options: SinkRuntimeOptions;
   readonly #platform: Platform;
@@ -109,7 +110,8 @@ export class SinkRuntime {
   #hasUncommitted = false;
   readonly #catchUp: CatchUp;
   #metrics = { recordsWritten: 0, batchesWritten: 0, batchesRefused: 0 };
-  /** Called when the runtime ends by itself, after the change to "error". Must not throw. */
+  /** Called when the runtime ends by itself, after the change to "error". Must not throw. Without it, and without a logger, a line on
+   * standard error tells. */
   onError: ((error: Error) => void) | undefined;
 
   constructor(sink: Sink, options: SinkRuntimeOptions) {
@@ -200,6 +202,11 @@ export class SinkRuntime {
     if (this.#state === "created") this.#state = "closed";
   }
 
+  /** For `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
   async #open(): Promise<void> {
     const deadline = this.#platform.clock.monotonic() + OPEN_TIMEOUT_MS;
     await this.#patiently(deadline, async () => {
@@ -259,7 +266,10 @@ export class SinkRuntime {
     this.#error = error;
     this.#state = "error";
     this.#logger.log("error", `the sink ends: ${error.message}`);
-    this.onError?.(error);
+    if (this.onError) this.onError(error);
+    else if (this.#logger === silentLogger) {
+      stderrLogger("error").log("error", `the sink of group ${this.#options.groupId} has ended`, { error });
+    }
   }
 
   async #loop(consumer: SinkConsumer): Promise<void> {

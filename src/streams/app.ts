@@ -1,5 +1,7 @@
 import { type Serde, TimeoutError } from "../client/index.ts";
 import { sleep } from "../platform/clock.ts";
+import { silentLogger } from "../platform/logger.ts";
+import { stderrLogger } from "../platform/node/logger.ts";
 import { asError, StreamsError } from "./errors.ts";
 import { resolveOptions, type StreamsAppOptions, type StreamsConfig } from "./options.ts";
 import { assembleWorker, type WorkerAssembly } from "./runtime/assembly.ts";
@@ -50,7 +52,7 @@ export interface StreamsCloseOptions {
  * await app.close();
  * ```
  */
-export class StreamsApp {
+export class StreamsApp implements AsyncDisposable {
   readonly #topology: Topology;
   readonly #config: StreamsConfig;
   #state: StreamsAppState = "created";
@@ -61,7 +63,8 @@ export class StreamsApp {
   #isAbandoned = false;
   /** Called after each change of `state`. Must not throw. */
   onStateChange: ((state: StreamsAppState, previous: StreamsAppState) => void) | undefined;
-  /** Called when the app ends by itself, after the change to "error". Must not throw. */
+  /** Called when the app ends by itself, after the change to "error". Must not throw. Without it, and without a logger, a line on
+   * standard error tells. */
   onError: ((error: Error) => void) | undefined;
 
   /** Throws a StreamsError with code INVALID_ARGUMENT. */
@@ -136,6 +139,11 @@ export class StreamsApp {
     timer.cancel();
   }
 
+  /** For `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
   /** A store, as far as its keys are with this worker, and as of the last commit: nothing that may yet be rolled back. The types
    * are the caller's word for what the topology keeps in it. Throws a StreamsError with code INVALID_ARGUMENT. */
   store<K, V>(name: string): ReadonlyKeyValueStore<K, V> {
@@ -173,8 +181,15 @@ export class StreamsApp {
     } catch (error) {
       failure ??= asError(error);
     }
-    if (failure && !this.#isAbandoned) this.#fail(failure);
+    if (failure && !this.#isAbandoned) this.#endByItself(failure);
     else this.#setState("closed");
+  }
+
+  #endByItself(error: Error): void {
+    const { applicationId, logger } = this.#config;
+    const isHeard = this.onError !== undefined || logger !== silentLogger;
+    this.#fail(error);
+    if (!isHeard) stderrLogger("error").log("error", `the application ${applicationId} has ended`, { error });
   }
 
   /** Closing the client makes whatever is waited for fail. */

@@ -96,7 +96,7 @@ export class TestCluster implements AsyncDisposable {
     await this.broker.stop();
   }
 
-  /** For `await using cluster = await TestCluster.start()`. */
+  /** For `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
   }

@@ -1,9 +1,9 @@
 /** Starting an application, and knowing when it has done its work. */
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { Broker } from "../../src/broker/index.ts";
 import { Client, serdes } from "../../src/client/index.ts";
 import { StreamsApp, type StreamsAppOptions, StreamsBuilder, type Topology } from "../../src/streams/index.ts";
-import { createTopic, startCluster, type TestCluster } from "../support/cluster.ts";
+import { createTopic, startCluster, type TestCluster, until } from "../support/cluster.ts";
 
 let cluster: TestCluster;
 const apps: StreamsApp[] = [];
@@ -114,6 +114,39 @@ describe("an application", () => {
     await waiting;
     await producer.commitTransaction();
     await producer.close();
+  });
+
+  it("says on standard error that it has ended, when nobody else is told", async () => {
+    const names = newNames();
+    for (const topic of Object.values(names)) await createTopic(cluster.client, topic, 1);
+    const written = vi.spyOn(process.stderr, "write").mockReturnValue(true);
+    const app = make(names);
+    await app.start();
+    await cluster.client.producer().send({ topic: names.votes, key: "1", value: null });
+    await until(() => app.state === "error");
+    const lines = written.mock.calls.map(([line]) => String(line));
+    written.mockRestore();
+    expect(lines).toEqual([expect.stringMatching(new RegExp(`ERROR the application count-${names.votes} has ended`))]);
+    expect(lines[0]).toContain(`${names.votes}-0, offset 0`);
+  });
+
+  it("and everything else lets go of itself at the end of a block", async () => {
+    const names = newNames();
+    const closed: { readonly state: string }[] = [];
+    {
+      await using broker = await Broker.start({ groupMinSessionTimeoutMs: 100 });
+      await using client = new Client({ brokers: broker.address });
+      await using producer = client.producer();
+      await using consumer = client.consumer({ groupId: "readers" });
+      await using app = make(names, { brokers: broker.address });
+      await createTopic(client, names.votes, 1);
+      await app.start();
+      await producer.send({ topic: names.votes, key: "1", value: "tea" });
+      consumer.subscribe([names.votes]);
+      expect(await consumer.poll({ timeoutMs: 10_000 })).toHaveLength(1);
+      closed.push(app);
+    }
+    expect(closed.map(({ state }) => state)).toEqual(["closed"]);
   });
 
   it.each(["votes", "results"] as const)("does not start without the topic of its %s", async (missing) => {

@@ -38,7 +38,7 @@ const BROKER_TIMEOUT_MS = 30_000;
 
 /** Looks after topics, groups and configurations. Made by `client.admin()`. Every call repeats what may succeed later, for up
  * to 60 s, and throws the first error that remains. */
-export class Admin {
+export class Admin implements AsyncDisposable {
   readonly #cluster: Cluster;
   readonly #lane: Lane;
   readonly #closing = new AbortController();
@@ -269,6 +269,11 @@ export class Admin {
     this.#closing.abort(new OncillaError("CLOSED", "the admin is closed: make a new one with client.admin()"));
     this.#cluster.closeLane(this.#lane);
     this.#onClosed();
+  }
+
+  /** For `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 
   #findOffsets(

@@ -25,7 +25,7 @@ import { Rebalancer } from "./rebalancer.ts";
 import { Undelivered } from "./undelivered.ts";
 
 /** Consumes records, by group (`subscribe`) or from partitions of one's choice (`assign`). Made by `client.consumer()`. */
-export class Consumer<K = Buffer, V = Buffer> {
+export class Consumer<K = Buffer, V = Buffer> implements AsyncDisposable {
   readonly #cluster: Cluster;
   readonly #clock: Clock;
   readonly #settings: ConsumerSettings;
@@ -326,6 +326,11 @@ export class Consumer<K = Buffer, V = Buffer> {
   close(options: ConsumerCloseOptions = {}): Promise<void> {
     this.#closed ??= this.#close(options);
     return this.#closed;
+  }
+
+  /** For `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 
   async #close(options: ConsumerCloseOptions): Promise<void> {

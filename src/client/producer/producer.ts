@@ -26,7 +26,7 @@ import { type BatchControl, TransactionManager } from "./transaction-manager.ts"
  * Made by `client.producer()`. With a transactionalId: `initTransactions()` once, then `transaction(work)`, or
  * `beginTransaction()` … `commitTransaction()` or `abortTransaction()`.
  */
-export class Producer<K = BytesLike, V = BytesLike> {
+export class Producer<K = BytesLike, V = BytesLike> implements AsyncDisposable {
   readonly #cluster: Cluster;
   readonly #clock: Clock;
   readonly #settings: ProducerSettings;
@@ -174,6 +174,11 @@ export class Producer<K = BytesLike, V = BytesLike> {
   close({ timeoutMs = 30_000 }: { readonly timeoutMs?: number } = {}): Promise<void> {
     this.#closed ??= this.#close(timeoutMs);
     return this.#closed;
+  }
+
+  /** For `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 
   async #close(timeoutMs: number): Promise<void> {
