@@ -70,6 +70,8 @@ class Run {
   readonly #broker: Machine;
   readonly #workloads: readonly Workload[];
   readonly #topics: readonly TopicPlan[];
+  /** Those of which every record stays. */
+  readonly #kept: readonly TopicPlan[];
   readonly #committed = new Map<string, Map<string, number>>();
   #faults: readonly Fault[] = [];
 
@@ -79,6 +81,7 @@ class Run {
     this.#broker = addBroker(world);
     this.#workloads = drawWorkloads({ world, history: this.#history });
     this.#topics = this.#workloads.flatMap(({ topics }) => topics);
+    this.#kept = this.#topics.filter(({ isCompacted = false }) => !isCompacted);
     watchBroker(world, this.#broker);
   }
 
@@ -108,6 +111,7 @@ class Run {
       await this.#crashOnceMore();
       await this.#settle();
       await this.#verify();
+      await this.#stopBroker();
     } catch (error) {
       if (!(error instanceof Stuck)) throw error;
       return [{ invariant: "liveness", message: error.message }];
@@ -127,8 +131,8 @@ class Run {
   async #underFaults(): Promise<void> {
     const world = this.#world;
     const observers = [
-      addReader(world, this.#history, this.#topics, "read_committed"),
-      addReader(world, this.#history, this.#topics, "read_uncommitted"),
+      addReader(world, this.#history, this.#kept, "read_committed"),
+      addReader(world, this.#history, this.#kept, "read_uncommitted"),
       addObserver(world, this.#history, this.#topics),
     ];
     const machines = [...this.#workloads.flatMap((each) => each.machines), ...observers];
@@ -187,7 +191,7 @@ class Run {
   async #verify(): Promise<void> {
     for (const isolation of ["read_committed", "read_uncommitted"] as const) {
       await this.#complete(`verifier-${isolation === "read_committed" ? "rc" : "ru"}`, (process) =>
-        readAll(process, this.#history, this.#topics, isolation),
+        readAll(process, this.#history, this.#kept, isolation),
       );
     }
     await this.#complete("verifier-groups", async (process) => {
@@ -198,6 +202,15 @@ class Run {
       }
       await client.close();
     });
+  }
+
+  /** Nothing is under way on its disk any more. */
+  async #stopBroker(): Promise<void> {
+    this.#broker.stop();
+    await this.#await(
+      () => !this.#broker.isRunning,
+      () => "the broker does not stop",
+    );
   }
 
   #evidence(): Evidence {

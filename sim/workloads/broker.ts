@@ -10,6 +10,7 @@ const PORT = 9092;
 /** Draws the broker's settings: small segments, so that logs roll; few partitions of internal topics, so that they are shared. */
 export function addBroker(world: World): Machine {
   const dice = world.dice("broker");
+  const cleaner = world.dice("cleaner");
   const settings: BrokerOptions = {
     defaultPartitions: 2,
     // A topic that was deleted must not be made again by somebody who only asks for it.
@@ -23,6 +24,8 @@ export function addBroker(world: World): Machine {
     groupConsumerSessionTimeoutMs: world.dice("broker groups").pick([1_000, 3_000, 8_000]),
     groupConsumerHeartbeatIntervalMs: 300,
     transactionMaxTimeoutMs: 60_000,
+    cleanerDedupeBufferBytes: cleaner.pick([1_024, 128 * 1_024 * 1_024]),
+    cleanerIoBytesPerSecond: cleaner.pick([20_000, Number.MAX_SAFE_INTEGER]),
     topicDefaults: {
       "segment.ms": dice.pick([1_000, 5_000, 3_600_000]),
       "segment.index.bytes": dice.pick([24, 80, 10_000]),

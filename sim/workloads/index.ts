@@ -3,6 +3,7 @@ import { journal } from "./journal.ts";
 import { pipeline } from "./pipeline.ts";
 import { seasons } from "./seasons.ts";
 import { sink } from "./sink.ts";
+import { table } from "./table.ts";
 import { transactions } from "./transactions.ts";
 import { wordCount } from "./word-count.ts";
 import type { Workload, WorkloadContext, WorkloadFactory } from "./workload.ts";
@@ -15,6 +16,7 @@ const factories: readonly WorkloadFactory[] = [
   sink,
   seasons,
   journal,
+  table,
 ];
 
 /** Each world does one or two things, not all: more worlds fit into the same time, and each is easier to follow. */

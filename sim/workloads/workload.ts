@@ -15,6 +15,8 @@ export interface TopicPlan {
   readonly topic: string;
   readonly partitions: number;
   readonly configs?: Readonly<Record<string, string>>;
+  /** Its records may go, so that not everyone who watches sees each. Default false. */
+  readonly isCompacted?: boolean;
 }
 
 export interface WorkloadContext {
