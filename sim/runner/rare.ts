@@ -10,6 +10,7 @@ export const rareEvents: readonly string[] = [
   "log cut before a batch that was not written in full; nothing below is lost",
   "indexes missing or damaged",
   "appends refused",
+  "log compacted",
   "partition offline",
   "coordinator stopped",
   "aborting a transaction that is open for longer than its timeout",

@@ -110,6 +110,8 @@ class Writer {
     const sent = this.#send();
     try {
       await Promise.all(sent.map(({ sending }) => sending));
+      // Long enough for what it wrote to come into a segment that could be compacted.
+      if (dice.chance(0.3)) await pause(this.#process, 1, 1_500);
       if (dice.chance(0.3)) await this.#abort(sent);
       else {
         await this.#producer.commitTransaction();
