@@ -29,6 +29,7 @@ describe("command line", () => {
     expect(stdout).toMatch(/broker/);
     expect(stdout).toMatch(/demo/);
     expect(stdout).toMatch(/verify/);
+    expect(stdout).toMatch(/txn/);
   });
 
   it("--version tells the package's version", async () => {
@@ -39,6 +40,10 @@ describe("command line", () => {
 
   it("verify: an unknown workload is one clear line", async () => {
     expectOneClearLine(await oncilla("verify", "--workloads", "tea").outcome, /There is no workload "tea"/);
+  });
+
+  it("txn: an id that is no number is refused", async () => {
+    expectOneClearLine(await oncilla("txn", "list", "--producer-id", "one").outcome, /--producer-id.*whole numbers/);
   });
 
   it("demo: a missing file is one clear line", async () => {

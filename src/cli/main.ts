@@ -6,6 +6,7 @@ import { Command } from "commander";
 import { addBrokerCommand } from "./broker.ts";
 import { CliError } from "./cli-error.ts";
 import { addDemoCommand } from "./demo/command.ts";
+import { addTxnCommand } from "./txn/command.ts";
 import { addVerifyCommand } from "./verify/command.ts";
 
 // What a command imports then starts in a third of the time from the second run on: 0.1 s instead of 0.35 s for the broker.
@@ -20,6 +21,7 @@ const program = new Command("oncilla")
 
 addBrokerCommand(program);
 addDemoCommand(program);
+addTxnCommand(program);
 addVerifyCommand(program);
 
 try {

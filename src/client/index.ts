@@ -1,6 +1,15 @@
 /** oncilla/client: producer, consumer and admin for any broker that speaks Apache Kafka's protocol. */
 export { Admin } from "./admin/admin.ts";
 export type {
+  HangingSearch,
+  HangingTransaction,
+  PartitionProducer,
+  TransactionDescription,
+  TransactionFilter,
+  TransactionListing,
+  TransactionToAbort,
+} from "./admin/transaction-types.ts";
+export type {
   ClusterDescription,
   ConfigChange,
   ConfigEntry,

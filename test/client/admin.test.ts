@@ -84,6 +84,14 @@ describe("an admin", () => {
     expect(ofBroker.map(({ name }) => name)).toContain("transaction.max.timeout.ms");
   });
 
+  it("finds the broker whose configuration it is asked for, though nothing was asked before", async () => {
+    const [node] = (await admin.describeCluster()).brokers;
+    const fresh = cluster.connect();
+    const entries = await fresh.admin().describeConfigs({ type: "broker", name: `${node?.nodeId}` });
+    expect(entries.length).toBeGreaterThan(0);
+    await fresh.close();
+  });
+
   it("describes the cluster", async () => {
     const { clusterId, controllerId, brokers } = await admin.describeCluster();
     const [host, port] = cluster.brokers.split(":");

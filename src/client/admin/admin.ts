@@ -20,6 +20,17 @@ import type { IsolationLevel, TopicPartition, TopicPartitionOffset } from "../ty
 import { isAtEnd } from "./at-end.ts";
 import { configOperations, resourceTypes, SOURCE_DEFAULT, timestampOf } from "./codes.ts";
 import { GroupAdmin } from "./groups.ts";
+import { findHanging } from "./hanging-transactions.ts";
+import type {
+  HangingSearch,
+  HangingTransaction,
+  PartitionProducer,
+  TransactionDescription,
+  TransactionFilter,
+  TransactionListing,
+  TransactionToAbort,
+} from "./transaction-types.ts";
+import { TransactionAdmin } from "./transactions.ts";
 import type {
   ClusterDescription,
   ConfigChange,
@@ -35,8 +46,10 @@ import type {
 const TIMEOUT_MS = 60_000;
 /** What a broker may take for a change, before it answers all the same. */
 const BROKER_TIMEOUT_MS = 30_000;
+/** The default of transaction.max.timeout.ms. */
+const MAX_TRANSACTION_TIMEOUT_MS = 15 * 60_000;
 
-/** Looks after topics, groups and configurations. Made by `client.admin()`. Every call repeats what may succeed later, for up
+/** Looks after topics, groups, transactions and configurations. Made by `client.admin()`. Every call repeats what may succeed later, for up
  * to 60 s, and throws the first error that remains. */
 export class Admin implements AsyncDisposable {
   readonly #cluster: Cluster;
@@ -44,6 +57,7 @@ export class Admin implements AsyncDisposable {
   readonly #closing = new AbortController();
   readonly #scope: RetryScope;
   readonly #groups: GroupAdmin;
+  readonly #transactions: TransactionAdmin;
   readonly #onClosed: () => void;
 
   /** @internal Admins are made by `client.admin()`. */
@@ -51,7 +65,9 @@ export class Admin implements AsyncDisposable {
     this.#cluster = cluster;
     this.#lane = cluster.openLane();
     this.#scope = cluster.retryScope(this.#closing.signal);
-    this.#groups = new GroupAdmin(cluster, this.#lane, (what, attempt) => this.#retrying(what, attempt));
+    const retrying = <T>(what: string, attempt: () => Promise<T>): Promise<T> => this.#retrying(what, attempt);
+    this.#groups = new GroupAdmin(cluster, this.#lane, retrying);
+    this.#transactions = new TransactionAdmin(cluster, this.#lane, retrying);
     this.#onClosed = onClosed;
   }
 
@@ -265,6 +281,41 @@ export class Admin implements AsyncDisposable {
     return this.#groups.setOffsets(groupId, offsets);
   }
 
+  /** The transactional ids that the brokers know, all of them without a filter. Throws UNSUPPORTED_VERSION when a broker is too old
+   * for a filter. */
+  listTransactions(filter: TransactionFilter = {}): Promise<TransactionListing[]> {
+    return this.#transactions.list(filter);
+  }
+
+  /** Ids that are not known are left out. */
+  describeTransactions(transactionalIds: readonly string[]): Promise<TransactionDescription[]> {
+    return this.#transactions.describe(transactionalIds);
+  }
+
+  /** The producers that are known in partitions, and which of them have a transaction open there. */
+  describeProducers(partitions: readonly TopicPartition[]): Promise<PartitionProducer[]> {
+    return this.#transactions.producersOf(partitions);
+  }
+
+  /** Open transactions that no coordinator knows of, and that hold back readers at read_committed for ever. */
+  async findHangingTransactions(search: HangingSearch = {}): Promise<HangingTransaction[]> {
+    const { topic, partition, brokerId, maxTransactionTimeoutMs = MAX_TRANSACTION_TIMEOUT_MS } = search;
+    const topics = topic === undefined ? await this.listTopics({ includeInternal: true }) : [topic];
+    const descriptions = await this.describeTopics(topics);
+    if (topic !== undefined && descriptions.length === 0)
+      throw wireError("UNKNOWN_TOPIC_OR_PARTITION", `topic ${topic}`);
+    const partitions = descriptions
+      .flatMap((description) => description.partitions)
+      .filter((each) => partition === undefined || each.partition === partition)
+      .filter(({ leader }) => brokerId === undefined || leader === brokerId);
+    return findHanging(this.#transactions, partitions, this.#scope.clock.now() - maxTransactionTimeoutMs);
+  }
+
+  /** Ends a transaction in one partition, without its coordinator. Only for one that hangs: one that is alive would be torn. */
+  abortTransaction(transaction: TransactionToAbort): Promise<void> {
+    return this.#transactions.abort(transaction);
+  }
+
   async close(): Promise<void> {
     this.#closing.abort(new OncillaError("CLOSED", "the admin is closed: make a new one with client.admin()"));
     this.#cluster.closeLane(this.#lane);
@@ -305,9 +356,11 @@ export class Admin implements AsyncDisposable {
   }
 
   /** A broker's configuration is asked of itself, all others of any. */
-  #toOwner<A extends Api>(resource: ConfigResource, api: A, body: RequestBody<A>): Promise<ResponseOf<A>> {
+  async #toOwner<A extends Api>(resource: ConfigResource, api: A, body: RequestBody<A>): Promise<ResponseOf<A>> {
     if (resource.type !== "broker" || resource.name === "") return this.#cluster.requestAny(this.#lane, api, body);
-    return this.#lane.request(Number(resource.name), api, body);
+    const owner = Number(resource.name);
+    if (!this.#cluster.metadata.brokers.some(({ nodeId }) => nodeId === owner)) await this.#cluster.refresh();
+    return this.#lane.request(owner, api, body);
   }
 
   #metadata(topics: readonly { readonly name: string }[] | null): Promise<ResponseOf<typeof metadata>> {

@@ -1,7 +1,7 @@
 /** Questions to the leaders of partitions (ListOffsets and its like), one request to each broker. */
 import type { ErrorName } from "../../protocol/errors.ts";
-import { meansStaleMetadata } from "../../protocol/errors.ts";
-import { OncillaError } from "../errors.ts";
+import { isRetriable, meansStaleMetadata } from "../../protocol/errors.ts";
+import { OncillaError, wireError } from "../errors.ts";
 import type { TopicPartition } from "../types.ts";
 import type { Cluster } from "./cluster.ts";
 import type { MetadataCache } from "./metadata-cache.ts";
@@ -28,6 +28,12 @@ export async function askLeaders<Q extends TopicPartition, A>(
   const stale = all.filter(({ error }) => error === "DISCONNECTED" || meansStaleMetadata(error));
   if (stale.length > 0) cluster.requestRefresh(stale.map(({ query }) => query.topic));
   return all;
+}
+
+/** What to throw for an answer that was an error. */
+export function leaderError(what: string, error: Exclude<ErrorName, "NONE"> | "DISCONNECTED"): OncillaError {
+  if (error !== "DISCONNECTED") return wireError(error, what, undefined, { retriable: isRetriable(error) });
+  return new OncillaError("DISCONNECTED", `${what}: its leader cannot be reached`, { retriable: true });
 }
 
 async function learnTopics(cluster: Cluster, queries: readonly TopicPartition[]): Promise<void> {

@@ -1,8 +1,8 @@
 import { listOffsets } from "../../protocol/apis/list-offsets.ts";
-import { errorName, isRetriable } from "../../protocol/errors.ts";
-import { OncillaError, wireError } from "../errors.ts";
+import { errorName } from "../../protocol/errors.ts";
+import type { OncillaError } from "../errors.ts";
 import type { IsolationLevel, TopicPartition } from "../types.ts";
-import { askLeaders, type LeaderAnswer } from "./ask-leaders.ts";
+import { askLeaders, type LeaderAnswer, leaderError } from "./ask-leaders.ts";
 import { groupByTopic } from "./by-topic.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Lane } from "./lane.ts";
@@ -107,7 +107,5 @@ export function offsetError(
   { topic, partition }: TopicPartition,
   error: Exclude<LeaderAnswer<OffsetQuery, ListedOffset>["error"], "NONE">,
 ): OncillaError {
-  const what = `offset of ${topic}-${partition}`;
-  if (error !== "DISCONNECTED") return wireError(error, what, undefined, { retriable: isRetriable(error) });
-  return new OncillaError("DISCONNECTED", `${what}: its leader cannot be reached`, { retriable: true });
+  return leaderError(`offset of ${topic}-${partition}`, error);
 }
