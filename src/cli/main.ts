@@ -6,6 +6,7 @@ import { Command } from "commander";
 import { addBrokerCommand } from "./broker.ts";
 import { CliError } from "./cli-error.ts";
 import { addDemoCommand } from "./demo/command.ts";
+import { addLogCommand } from "./log/command.ts";
 import { addTxnCommand } from "./txn/command.ts";
 import { addVerifyCommand } from "./verify/command.ts";
 
@@ -22,6 +23,7 @@ const program = new Command("oncilla")
 addBrokerCommand(program);
 addDemoCommand(program);
 addTxnCommand(program);
+addLogCommand(program);
 addVerifyCommand(program);
 
 try {

@@ -4,7 +4,7 @@ import { writeInt64 } from "../protocol/writer.ts";
 import { IndexEntries } from "./index-entries.ts";
 
 /** version int16, then producer id, first offset, last offset, last stable offset as int64. */
-const ENTRY_BYTES = 34;
+export const ABORTED_ENTRY_BYTES = 34;
 const VERSION = 0;
 const PRODUCER_ID_AT = 2;
 const FIRST_OFFSET_AT = 10;
@@ -28,7 +28,7 @@ export class AbortedIndex {
   readonly #baseOffset: number;
 
   constructor(disk: Disk, path: string, baseOffset: number) {
-    this.entries = new IndexEntries(disk, path, ENTRY_BYTES);
+    this.entries = new IndexEntries(disk, path, ABORTED_ENTRY_BYTES);
     this.#baseOffset = baseOffset;
   }
 
@@ -78,11 +78,19 @@ export class AbortedIndex {
 
   #read(index: number): AbortedEntry {
     const { buffer, at } = this.entries.entry(index);
-    return {
-      producerId: readInt64(buffer, at + PRODUCER_ID_AT),
-      firstOffset: readInt64(buffer, at + FIRST_OFFSET_AT),
-      lastOffset: readInt64(buffer, at + LAST_OFFSET_AT),
-      lastStableOffset: readInt64(buffer, at + LAST_STABLE_OFFSET_AT),
-    };
+    return readAbortedEntry(buffer, at);
   }
+}
+
+export function hasKnownVersion(buffer: Buffer, at: number): boolean {
+  return buffer.readInt16BE(at) === VERSION;
+}
+
+export function readAbortedEntry(buffer: Buffer, at: number): AbortedEntry {
+  return {
+    producerId: readInt64(buffer, at + PRODUCER_ID_AT),
+    firstOffset: readInt64(buffer, at + FIRST_OFFSET_AT),
+    lastOffset: readInt64(buffer, at + LAST_OFFSET_AT),
+    lastStableOffset: readInt64(buffer, at + LAST_STABLE_OFFSET_AT),
+  };
 }

@@ -34,6 +34,11 @@ export class LeaderEpochs {
     return { leaderEpoch: floor?.leaderEpoch ?? leaderEpoch, endOffset };
   }
 
+  /** Which epoch wrote `offset`; undefined below the first one known. */
+  epochAt(offset: number): number | undefined {
+    return this.#starts.findLast((each) => each.startOffset <= offset)?.leaderEpoch;
+  }
+
   /** Forgets epochs that begin at `endOffset` or behind. */
   truncateFromEnd(endOffset: number): void {
     while ((this.#starts.at(-1)?.startOffset ?? -1) >= endOffset) this.#starts.pop();

@@ -1,7 +1,7 @@
 import type { Disk, DiskFile } from "../platform/disk.ts";
 import { IndexEntries } from "./index-entries.ts";
 
-const ENTRY_BYTES = 8;
+export const OFFSET_ENTRY_BYTES = 8;
 
 /** A batch's last offset, and its place in the segment's file. */
 export interface OffsetEntry {
@@ -16,12 +16,12 @@ export class OffsetIndex {
   readonly #baseOffset: number;
 
   constructor(disk: Disk, path: string, baseOffset: number) {
-    this.entries = new IndexEntries(disk, path, ENTRY_BYTES);
+    this.entries = new IndexEntries(disk, path, OFFSET_ENTRY_BYTES);
     this.#baseOffset = baseOffset;
   }
 
   isFull(maxBytes: number): boolean {
-    return this.entries.count >= Math.floor(maxBytes / ENTRY_BYTES);
+    return this.entries.count >= Math.floor(maxBytes / OFFSET_ENTRY_BYTES);
   }
 
   append(lastOffset: number, position: number): void {
@@ -36,7 +36,7 @@ export class OffsetIndex {
     const count = this.entries.countWhile((buffer, at) => buffer.readInt32BE(at) <= relative);
     if (count === 0) return undefined;
     const { buffer, at } = this.entries.entry(count - 1);
-    return { lastOffset: this.#baseOffset + buffer.readInt32BE(at), position: buffer.readInt32BE(at + 4) };
+    return readOffsetEntry(buffer, at, this.#baseOffset);
   }
 
   /** A position behind all batches that end below `offset`; undefined when no entry tells one. */
@@ -69,4 +69,8 @@ export class OffsetIndex {
   save(): DiskFile {
     return this.entries.save();
   }
+}
+
+export function readOffsetEntry(buffer: Buffer, at: number, baseOffset: number): OffsetEntry {
+  return { lastOffset: baseOffset + buffer.readInt32BE(at), position: buffer.readInt32BE(at + 4) };
 }

@@ -3,7 +3,7 @@ import { readInt64 } from "../protocol/reader.ts";
 import { writeInt64 } from "../protocol/writer.ts";
 import { IndexEntries } from "./index-entries.ts";
 
-const ENTRY_BYTES = 12;
+export const TIME_ENTRY_BYTES = 12;
 
 /** A batch's highest timestamp, and its last offset. */
 export interface TimeEntry {
@@ -18,13 +18,13 @@ export class TimeIndex {
   readonly #baseOffset: number;
 
   constructor(disk: Disk, path: string, baseOffset: number) {
-    this.entries = new IndexEntries(disk, path, ENTRY_BYTES);
+    this.entries = new IndexEntries(disk, path, TIME_ENTRY_BYTES);
     this.#baseOffset = baseOffset;
   }
 
   /** One entry stays free for the one that closes the segment. */
   isFull(maxBytes: number): boolean {
-    return this.entries.count >= Math.floor(maxBytes / ENTRY_BYTES) - 1;
+    return this.entries.count >= Math.floor(maxBytes / TIME_ENTRY_BYTES) - 1;
   }
 
   /** Adds an entry unless the last one says as much. */
@@ -74,6 +74,10 @@ export class TimeIndex {
   }
 
   #read({ buffer, at }: { readonly buffer: Buffer; readonly at: number }): TimeEntry {
-    return { timestamp: readInt64(buffer, at), offset: this.#baseOffset + buffer.readInt32BE(at + 8) };
+    return readTimeEntry(buffer, at, this.#baseOffset);
   }
+}
+
+export function readTimeEntry(buffer: Buffer, at: number, baseOffset: number): TimeEntry {
+  return { timestamp: readInt64(buffer, at), offset: baseOffset + buffer.readInt32BE(at + 8) };
 }

@@ -24,8 +24,9 @@ export interface FolderLock {
 
 /** Files, as everything outside `platform/node` sees them. Paths are joined with "/". Errors are DiskError. */
 export interface Disk {
-  /** Opens for reading and writing. `create`: make it when missing (default false: ENOENT). */
-  open(path: string, options?: { readonly create?: boolean }): DiskFile;
+  /** Opens for reading and writing. `create`: make it when missing (default false: ENOENT). `readOnly`: for reading alone,
+   * where writing is not allowed either (default false). */
+  open(path: string, options?: { readonly create?: boolean; readonly readOnly?: boolean }): DiskFile;
   exists(path: string): boolean;
   /** The whole file. */
   readFile(path: string): Uint8Array;

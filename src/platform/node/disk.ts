@@ -119,8 +119,9 @@ function isFolder(path: string): boolean {
 }
 
 export const nodeDisk: Disk = {
-  open(path: string, options?: { readonly create?: boolean }): DiskFile {
+  open(path: string, options?: { readonly create?: boolean; readonly readOnly?: boolean }): DiskFile {
     return translated(path, () => {
+      if (options?.readOnly) return new NodeFile(path, openSync(path, "r"));
       if (!options?.create) return new NodeFile(path, openSync(path, "r+"));
       try {
         return new NodeFile(path, openSync(path, "wx+"));

@@ -1,0 +1,54 @@
+import type { Disk } from "../../platform/disk.ts";
+import { entriesOf, type FileEntry } from "./entry-stream.ts";
+import type { Finding } from "./finding.ts";
+
+/** Checks an index against its segment's batches as these go by: every entry must say what is true of one of them, in their
+ * order. Not every batch needs an entry. */
+export class EntriesCheck<E> {
+  readonly #path: string;
+  readonly #entries: Iterator<FileEntry>;
+  readonly #read: (entry: FileEntry) => E;
+  #next: { readonly entry: E; readonly position: number } | undefined;
+  readonly #problems: Finding[] = [];
+
+  constructor(disk: Disk, path: string, entryBytes: number, read: (entry: FileEntry) => E) {
+    this.#path = path;
+    this.#read = read;
+    this.#checkFile(disk, entryBytes);
+    this.#entries = disk.exists(path) ? entriesOf(disk, path, entryBytes) : [].values();
+    this.#advance();
+  }
+
+  /** Uses up the next entry if it says what is true of a batch. */
+  see(isTrue: (entry: E) => boolean): void {
+    if (this.#next && isTrue(this.#next.entry)) this.#advance();
+  }
+
+  /** To be called behind the last batch. */
+  finish(): readonly Finding[] {
+    if (this.#next) this.#complain("an entry that no batch bears out", this.#next.position);
+    this.#entries.return?.();
+    return this.#problems;
+  }
+
+  #advance(): void {
+    const { value, done } = this.#entries.next();
+    this.#next = done || !value ? undefined : { entry: this.#read(value), position: value.position };
+  }
+
+  #checkFile(disk: Disk, entryBytes: number): void {
+    if (!disk.exists(this.#path)) {
+      this.#complain("the file is missing");
+      return;
+    }
+    const file = disk.open(this.#path, { readOnly: true });
+    const sizeBytes = file.size();
+    file.close();
+    const left = sizeBytes % entryBytes;
+    if (left > 0) this.#complain(`${left} bytes are no whole entry`, sizeBytes - left);
+  }
+
+  #complain(problem: string, position?: number): void {
+    this.#problems.push({ path: this.#path, ...(position === undefined ? {} : { position }), problem, isDamage: true });
+  }
+}

@@ -1,0 +1,181 @@
+import type { Disk } from "../../platform/disk.ts";
+import type { RecordBatch } from "../../protocol/records/batch.ts";
+import { ABORTED_ENTRY_BYTES, type AbortedEntry, hasKnownVersion, readAbortedEntry } from "../aborted-index.ts";
+import { BatchWindow } from "../batch-window.ts";
+import { OFFSET_ENTRY_BYTES, type OffsetEntry, readOffsetEntry } from "../offset-index.ts";
+import type { CompletedTransaction, ProducerState } from "../producer-state.ts";
+import { type SegmentFileKind, segmentFileName } from "../segment-files.ts";
+import { readTimeEntry, TIME_ENTRY_BYTES, type TimeEntry } from "../time-index.ts";
+import { EntriesCheck } from "./entries-check.ts";
+import { entriesOf } from "./entry-stream.ts";
+import type { Finding } from "./finding.ts";
+
+const WINDOW_BYTES = 1024 * 1024;
+
+interface SegmentCheckOptions {
+  readonly disk: Disk;
+  readonly folder: string;
+  readonly baseOffset: number;
+  /** Of the next segment; undefined for the last one. */
+  readonly nextBaseOffset: number | undefined;
+  /** Everything below was durable. */
+  readonly recoveryPoint: number;
+  readonly cleanedOffset: number;
+  /** As the segments before leave them. */
+  readonly producers: ProducerState;
+  /** Whether they are all that there were. */
+  readonly areProducersKnown: boolean;
+  readonly onFinding: (finding: Finding) => void;
+  readonly onBatch: (batch: RecordBatch, position: number) => void;
+}
+
+/** One segment, from its first batch to its last. */
+export class SegmentCheck {
+  readonly #options: SegmentCheckOptions;
+  readonly #offsets: EntriesCheck<OffsetEntry>;
+  readonly #times: EntriesCheck<TimeEntry>;
+  readonly #aborted: CompletedTransaction[] = [];
+  #latestTimestamp = -1;
+  #expected: number;
+  #batches = 0;
+  #isSound = true;
+
+  constructor(options: SegmentCheckOptions) {
+    this.#options = options;
+    const { disk, baseOffset } = options;
+    this.#expected = baseOffset;
+    this.#offsets = new EntriesCheck(disk, this.#path("index"), OFFSET_ENTRY_BYTES, ({ buffer, at }) =>
+      readOffsetEntry(buffer, at, baseOffset),
+    );
+    this.#times = new EntriesCheck(disk, this.#path("timeindex"), TIME_ENTRY_BYTES, ({ buffer, at }) =>
+      readTimeEntry(buffer, at, baseOffset),
+    );
+  }
+
+  /** `endOffset`: behind the last batch that can be made out. */
+  run(): { readonly endOffset: number; readonly batches: number; readonly bytes: number } {
+    const file = this.#options.disk.open(this.#path("log"), { readOnly: true });
+    try {
+      const bytes = file.size();
+      this.#scan(new BatchWindow(file, bytes, WINDOW_BYTES), bytes);
+      const problems = [...this.#offsets.finish(), ...this.#times.finish()];
+      // Otherwise the next start makes them anew, from batches that hold.
+      if (this.#areIndexesDue() && this.#isSound) {
+        for (const problem of problems) this.#options.onFinding(problem);
+        this.#checkAborted();
+      }
+      return { endOffset: this.#expected, batches: this.#batches, bytes };
+    } finally {
+      file.close();
+    }
+  }
+
+  #scan(window: BatchWindow, sizeBytes: number): void {
+    for (let position = 0; position < sizeBytes; ) {
+      const batch = window.batchAt(position);
+      if (!batch) {
+        this.#report(position, window.problemAt(position), sizeBytes - position);
+        return;
+      }
+      const problem = this.#problemOf(batch);
+      if (problem !== undefined) {
+        this.#report(position, problem, sizeBytes - position);
+        if (this.#expected >= this.#options.recoveryPoint) return;
+      } else {
+        this.#take(batch, position);
+      }
+      position += batch.sizeBytes;
+      // Behind a batch in the wrong place, the next one tells where the log goes on.
+      if (batch.nextOffset > this.#expected) this.#expected = batch.nextOffset;
+    }
+  }
+
+  #problemOf(batch: RecordBatch): string | undefined {
+    const { nextBaseOffset, cleanedOffset } = this.#options;
+    if (!batch.hasValidCrc()) return "the CRC does not match";
+    const { baseOffset, nextOffset } = batch;
+    const isGap = baseOffset > this.#expected && this.#expected >= cleanedOffset;
+    if (baseOffset < this.#expected || isGap)
+      return `a batch of offset ${baseOffset} in the place of ${this.#expected}`;
+    if (nextBaseOffset !== undefined && nextOffset > nextBaseOffset) {
+      return `a batch up to offset ${nextOffset - 1}, where the next segment begins at ${nextBaseOffset}`;
+    }
+    return undefined;
+  }
+
+  #take(batch: RecordBatch, position: number): void {
+    this.#batches++;
+    const completed = this.#options.producers.replay(batch, 0);
+    if (completed?.isAborted) this.#aborted.push(completed);
+    this.#options.onBatch(batch, position);
+    const { lastOffset, maxTimestamp } = batch;
+    this.#offsets.see((entry) => entry.lastOffset === lastOffset && entry.position === position);
+    if (maxTimestamp <= this.#latestTimestamp) return;
+    this.#latestTimestamp = maxTimestamp;
+    this.#times.see((entry) => entry.timestamp === maxTimestamp && entry.offset === lastOffset);
+  }
+
+  #report(position: number, problem: string, bytesLeft: number): void {
+    const { recoveryPoint, nextBaseOffset, onFinding } = this.#options;
+    const isDamage =
+      this.#expected < recoveryPoint || (nextBaseOffset !== undefined && nextBaseOffset <= recoveryPoint);
+    this.#isSound = false;
+    onFinding({
+      path: this.#path("log"),
+      position,
+      problem: isDamage
+        ? `${problem} (offset ${this.#expected})`
+        : `${problem}: behind the recovery point ${recoveryPoint}, the next start cuts off the last ${bytesLeft} bytes`,
+      isDamage,
+    });
+  }
+
+  /** A segment that may be written to has its indexes in memory; what the files hold counts after a roll or a clean stop. */
+  #areIndexesDue(): boolean {
+    return this.#options.nextBaseOffset === undefined
+      ? this.#batches > 0 && this.#expected === this.#options.recoveryPoint
+      : this.#options.nextBaseOffset <= this.#options.recoveryPoint;
+  }
+
+  #checkAborted(): void {
+    const { disk, onFinding } = this.#options;
+    const path = this.#path("txnindex");
+    const found = disk.exists(path) ? [...entriesOf(disk, path, ABORTED_ENTRY_BYTES)].length : undefined;
+    if (found === undefined) {
+      onFinding({ path, problem: "the file is missing", isDamage: true });
+      return;
+    }
+    const isComparable = this.#options.areProducersKnown && this.#expected > this.#options.cleanedOffset;
+    let index = 0;
+    for (const { buffer, at, position } of entriesOf(disk, path, ABORTED_ENTRY_BYTES)) {
+      const expected = this.#aborted[index++];
+      const isTrue = !isComparable || isSame(readAbortedEntry(buffer, at), expected);
+      if (!isTrue || !hasKnownVersion(buffer, at)) {
+        onFinding({
+          path,
+          position,
+          problem: "an aborted transaction that the batches do not bear out",
+          isDamage: true,
+        });
+        return;
+      }
+    }
+    if (isComparable && index < this.#aborted.length) {
+      const problem = `${this.#aborted.length - index} aborted transactions of the batches are missing`;
+      onFinding({ path, position: index * ABORTED_ENTRY_BYTES, problem, isDamage: true });
+    }
+  }
+
+  #path(kind: SegmentFileKind): string {
+    return `${this.#options.folder}/${segmentFileName(this.#options.baseOffset, kind)}`;
+  }
+}
+
+function isSame(entry: AbortedEntry, expected: CompletedTransaction | undefined): boolean {
+  return (
+    entry.producerId === expected?.producerId &&
+    entry.firstOffset === expected.firstOffset &&
+    entry.lastOffset === expected.lastOffset &&
+    entry.lastStableOffset === expected.lastStableOffset
+  );
+}

@@ -1,0 +1,145 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import type { MemoryDisk } from "../../platform/memory-disk.ts";
+import { seededRandom } from "../../platform/seeded-random.ts";
+import { append, appendTransactional, durable, LogFixture, mark } from "../log.testing.ts";
+import type { PartitionLog } from "../partition-log.ts";
+import type { Finding } from "./finding.ts";
+import { verifyPartition } from "./verify-partition.ts";
+
+let fixture: LogFixture;
+
+function verify(): Finding[] {
+  const findings: Finding[] = [];
+  verifyPartition(fixture.disk, fixture.folder, { onFinding: (finding) => findings.push(finding) });
+  return findings;
+}
+
+function damage(): string[] {
+  return verify()
+    .filter(({ isDamage }) => isDamage)
+    .map(({ path, position, problem }) => `${path.split("/").at(-1)}@${position ?? ""}: ${problem}`);
+}
+
+/** Three segments with transactions that commit and abort, over segments' borders too, and an idempotent producer. */
+async function write(log: PartitionLog): Promise<void> {
+  for (let round = 0; round < 3; round++) {
+    appendTransactional(log, { producerId: 1, sequence: 2 * round, values: ["a", "b"], timestamp: 1_000 + round });
+    append(log, { producerId: 2, sequence: round, values: [`idempotent ${round}`], compression: 1 + round });
+    appendTransactional(log, { producerId: 3, sequence: round, values: ["c".repeat(60)] });
+    mark(log, round === 1 ? "commit" : "abort", 1);
+    if (round !== 1) mark(log, "abort", 3);
+  }
+  await durable(log);
+}
+
+beforeEach(() => {
+  fixture = new LogFixture({ segmentBytes: 700, indexIntervalBytes: 100 });
+});
+
+async function stopped(): Promise<void> {
+  const log = await fixture.open();
+  await write(log);
+  await log.close();
+}
+
+describe("a log that was stopped cleanly", () => {
+  it("is sound, in all its files", async () => {
+    await stopped();
+    expect(fixture.files("log").length).toBeGreaterThan(1);
+    expect(verify()).toEqual([]);
+  });
+
+  it("of several leader epochs, with records deleted from its start, is sound", async () => {
+    for (const epoch of [0, 3, 7]) {
+      fixture.leaderEpoch = epoch;
+      const log = await fixture.open();
+      append(log, { values: [`of epoch ${epoch}`] });
+      append(log, { values: [`of epoch ${epoch}`] });
+      await durable(log);
+      if (epoch === 7) log.deleteRecordsBefore(3);
+      await log.close();
+    }
+    expect(verify()).toEqual([]);
+  });
+
+  it.each(["log", "index", "timeindex", "txnindex", "snapshot"])(
+    "every wrong bit of every .%s is found, and where it is",
+    async (kind) => {
+      await stopped();
+      for (const name of fixture.files(kind)) {
+        const sound = fixture.bytesOf(name);
+        for (let at = 0; at < sound.length; at++) {
+          const damaged = Buffer.from(sound);
+          damaged[at] = (damaged[at] as number) ^ (1 << (at % 8));
+          fixture.save(name, damaged);
+          const found = verify().filter(({ path, isDamage }) => isDamage && path === fixture.path(name));
+          expect({ name, at, found: found.length }).toMatchObject({ name, at });
+          expect(found.length, `${name}, byte ${at}`).toBeGreaterThan(0);
+          // The batch, or the entry, that has it.
+          const positions = found.map(({ position = 0 }) => position);
+          expect(Math.min(...positions), `${name}, byte ${at}`).toBeLessThanOrEqual(at);
+        }
+        fixture.save(name, sound);
+      }
+      expect(verify()).toEqual([]);
+    },
+  );
+
+  it("a leader epoch that another file contradicts is found", async () => {
+    await stopped();
+    fixture.save("leader-epoch-checkpoint", Buffer.from("0\n1\n5 0\n"));
+    expect(damage()[0]).toMatch(/\.log@0: leader epoch 0 at offset 0, which belongs to epoch 5/);
+  });
+
+  it("missing files are found", async () => {
+    await stopped();
+    for (const kind of ["index", "timeindex", "txnindex"]) {
+      const [name = ""] = fixture.files(kind);
+      const bytes = fixture.bytesOf(name);
+      fixture.disk.remove(fixture.path(name));
+      expect(damage()).toEqual([`${name}@: the file is missing`]);
+      fixture.save(name, bytes);
+    }
+    fixture.disk.remove(fixture.path(fixture.files("log")[1] ?? ""));
+    expect(damage()[0]).toMatch(/offsets \d+ to \d+ are missing before it|the log ends at offset/);
+  });
+
+  it("a shortened last segment is found", async () => {
+    await stopped();
+    const name = fixture.files("log").at(-1) ?? "";
+    fixture.save(name, fixture.bytesOf(name).subarray(0, -5));
+    expect(damage().join("\n")).toMatch(/a batch of \d+ bytes, of which \d+ are there/);
+  });
+});
+
+describe("a log that was not stopped", () => {
+  it("has no damage, whatever a power loss left of what was not durable; the next start cuts that, and it is sound", async () => {
+    for (let seed = 1; seed <= 40; seed++) {
+      fixture = new LogFixture({ segmentBytes: 700, indexIntervalBytes: 100 });
+      const log = await fixture.open();
+      await write(log);
+      for (let i = 0; i < 5; i++) append(log, { values: [`not durable ${i}`] });
+      fixture.disk = (fixture.disk as MemoryDisk).afterCrash(seededRandom(seed));
+      const unfinished = verify();
+      expect(
+        unfinished.filter(({ isDamage }) => isDamage),
+        `seed ${seed}`,
+      ).toEqual([]);
+      const again = await fixture.open();
+      await again.close();
+      expect(verify(), `seed ${seed}`).toEqual([]);
+      await log.close();
+    }
+  });
+
+  it("tells what the next start cuts", async () => {
+    const log = await fixture.open();
+    await write(log);
+    const name = fixture.files("log").at(-1) ?? "";
+    fixture.save(name, Buffer.concat([fixture.bytesOf(name), Buffer.alloc(30)]));
+    const [finding] = verify();
+    expect(finding).toMatchObject({ isDamage: false, path: fixture.path(name) });
+    expect(finding?.problem).toMatch(/behind the recovery point \d+, the next start cuts off the last 30 bytes/);
+    await log.close();
+  });
+});
