@@ -176,6 +176,10 @@ export class BrokerCore {
             config: {
               consumerSessionTimeoutMs: config.groupConsumerSessionTimeoutMs,
               consumerHeartbeatIntervalMs: config.groupConsumerHeartbeatIntervalMs,
+              streamsSessionTimeoutMs: config.groupStreamsSessionTimeoutMs,
+              streamsHeartbeatIntervalMs: config.groupStreamsHeartbeatIntervalMs,
+              streamsNumStandbyReplicas: config.groupStreamsNumStandbyReplicas,
+              streamsInitialRebalanceDelayMs: config.groupStreamsInitialRebalanceDelayMs,
               consumerMigrationPolicy: config.groupConsumerMigrationPolicy,
               minSessionTimeoutMs: config.groupMinSessionTimeoutMs,
               maxSessionTimeoutMs: config.groupMaxSessionTimeoutMs,

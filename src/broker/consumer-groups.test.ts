@@ -306,6 +306,10 @@ describe("what operators see", () => {
     expect(configs).toEqual([
       ["consumer.heartbeat.interval.ms", "12000", 2],
       ["consumer.session.timeout.ms", "45000", 1],
+      ["streams.heartbeat.interval.ms", "5000", 1],
+      ["streams.initial.rebalance.delay.ms", "0", 1],
+      ["streams.num.standby.replicas", "0", 1],
+      ["streams.session.timeout.ms", "45000", 1],
     ]);
     const resources = async (): Promise<string[]> => {
       const response = await session.client.send(listConfigResources, 1, { resourceTypes: [GROUP_RESOURCE] });

@@ -55,13 +55,16 @@ describe("features", () => {
 
   it("go down and up again, and ApiVersions tells", async () => {
     const [all, before] = await finalized();
-    expect(all).toBe("group.version=1 metadata.version=30 transaction.version=2");
+    expect(all).toBe("group.version=1 metadata.version=30 streams.version=1 transaction.version=2");
     expect(await update("transaction.version", 1, 2, { validateOnly: true })).toEqual(["NONE", 1]);
     expect(await finalized()).toEqual([all, before]);
     expect(await update("transaction.version", 1, 2)).toEqual(["NONE", 1]);
-    expect(await finalized()).toEqual(["group.version=1 metadata.version=30 transaction.version=1", before + 1]);
+    expect(await finalized()).toEqual([
+      "group.version=1 metadata.version=30 streams.version=1 transaction.version=1",
+      before + 1,
+    ]);
     expect(await update("transaction.version", 0, 2, { version: 0 })).toEqual(["NONE", 1]);
-    expect(await finalized()).toEqual(["group.version=1 metadata.version=30", before + 2]);
+    expect(await finalized()).toEqual(["group.version=1 metadata.version=30 streams.version=1", before + 2]);
     expect(await update("transaction.version", 2, 1, { version: 2 })).toEqual(["NONE", 0]);
     expect(await finalized()).toEqual([all, before + 3]);
     expect(await update("transaction.version", 2, 1)).toEqual(["NONE", 1]);
@@ -117,8 +120,8 @@ describe("features", () => {
   it("outlive the broker", async () => {
     const dataDir = mkdtempSync(join(tmpdir(), "oncilla-features-"));
     for (const expected of [
-      "group.version=1 metadata.version=30 transaction.version=2",
-      "group.version=1 metadata.version=30 transaction.version=1",
+      "group.version=1 metadata.version=30 streams.version=1 transaction.version=2",
+      "group.version=1 metadata.version=30 streams.version=1 transaction.version=1",
     ]) {
       const onDisk = await Broker.start({ dataDir });
       const of = await RawSession.open(onDisk.address);

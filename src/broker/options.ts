@@ -51,6 +51,13 @@ export interface BrokerOptions {
    * group has no setting of its own. Default 45 and 5 seconds. */
   readonly groupConsumerSessionTimeoutMs?: number;
   readonly groupConsumerHeartbeatIntervalMs?: number;
+  /** The same of streams groups (KIP-1071). */
+  readonly groupStreamsSessionTimeoutMs?: number;
+  readonly groupStreamsHeartbeatIntervalMs?: number;
+  /** Copies of a task's state beside the active one, where a streams group has no setting of its own. Default 0. */
+  readonly groupStreamsNumStandbyReplicas?: number;
+  /** How long the first member of an empty streams group waits for others, ms. Default 0. */
+  readonly groupStreamsInitialRebalanceDelayMs?: number;
   /** Whether a group with members goes from the classic to the consumer protocol with the first member that speaks it
    * ("upgrade"), and back when the last one leaves ("downgrade"). Default "bidirectional". */
   readonly groupConsumerMigrationPolicy?: MigrationPolicy;
@@ -115,6 +122,10 @@ export interface BrokerConfig {
   readonly groupMaxSessionTimeoutMs: number;
   readonly groupConsumerSessionTimeoutMs: number;
   readonly groupConsumerHeartbeatIntervalMs: number;
+  readonly groupStreamsSessionTimeoutMs: number;
+  readonly groupStreamsHeartbeatIntervalMs: number;
+  readonly groupStreamsNumStandbyReplicas: number;
+  readonly groupStreamsInitialRebalanceDelayMs: number;
   readonly groupConsumerMigrationPolicy: MigrationPolicy;
   readonly offsetsRetentionMs: number;
   readonly cleanerEnabled: boolean;
@@ -179,6 +190,19 @@ const checks: Checks<Omit<BrokerConfig, "listeners">> = {
     defaultGroupCoordinatorConfig.consumerHeartbeatIntervalMs,
     wholeNumber(1, INT_MAX),
   ),
+  groupStreamsSessionTimeoutMs: withDefault(
+    defaultGroupCoordinatorConfig.streamsSessionTimeoutMs,
+    wholeNumber(1, INT_MAX),
+  ),
+  groupStreamsHeartbeatIntervalMs: withDefault(
+    defaultGroupCoordinatorConfig.streamsHeartbeatIntervalMs,
+    wholeNumber(1, INT_MAX),
+  ),
+  groupStreamsNumStandbyReplicas: withDefault(
+    defaultGroupCoordinatorConfig.streamsNumStandbyReplicas,
+    wholeNumber(0, 100),
+  ),
+  groupStreamsInitialRebalanceDelayMs: withDefault(0, wholeNumber(0, INT_MAX)),
   groupConsumerMigrationPolicy: withDefault(
     defaultGroupCoordinatorConfig.consumerMigrationPolicy,
     oneOf("disabled", "upgrade", "downgrade", "bidirectional"),

@@ -39,6 +39,16 @@ const numbers: readonly (readonly [flag: string, description: string])[] = [
     "how long a member of the consumer protocol may be silent (default: 45 s)",
   ],
   ["--group-consumer-heartbeat-interval-ms <ms>", "how often such members send heartbeats (default: 5 seconds)"],
+  [
+    "--group-streams-session-timeout-ms <ms>",
+    "how long a member of a streams group may be silent (default: 45 seconds)",
+  ],
+  ["--group-streams-heartbeat-interval-ms <ms>", "how often such members send heartbeats (default: 5 seconds)"],
+  ["--group-streams-num-standby-replicas <n>", "copies of a task's state beside the active one (default: 0)"],
+  [
+    "--group-streams-initial-rebalance-delay-ms <ms>",
+    "how long a streams group's first member waits for others (default: 0)",
+  ],
   ["--offsets-retention-ms <ms>", "how long committed offsets outlive their group (default: 7 days)"],
   ["--cleaner-backoff-ms <ms>", "how long the cleaner of compacted topics rests (default: 15 s)"],
   ["--cleaner-dedupe-buffer-bytes <n>", "the most memory for the keys of a log (default: 128 MiB)"],

@@ -70,7 +70,7 @@ class Instance {
   }
 }
 
-async function wordCount(context: Context): Promise<string> {
+async function wordCount(context: Context, groupProtocol: "classic" | "streams"): Promise<string> {
   const classpath = await javaClient();
   const input = await context.createTopic(partitions);
   const output = await context.createTopic(partitions);
@@ -83,7 +83,13 @@ async function wordCount(context: Context): Promise<string> {
   let lines = 0;
 
   const launch = (name: string): void => {
-    const options = { "application-id": application, input, output, "state-dir": join(folders, name) };
+    const options = {
+      "application-id": application,
+      input,
+      output,
+      "state-dir": join(folders, name),
+      "group-protocol": groupProtocol,
+    };
     running.set(name, new Instance(classpath, context, options));
   };
   const feed = async (count: number): Promise<void> => {
@@ -181,7 +187,12 @@ export const kafkaStreamsSuite: Suite = {
     await session.check("kafka-streams", "word count, exactly_once_v2, killed", async () => {
       await needJavaClient();
       session.clients.set("kafka-streams", { version: kafkaVersion(), isCommon: false });
-      return wordCount(await session.context());
+      return wordCount(await session.context(), "classic");
+    });
+    await session.check("kafka-streams", "the same with the broker's assignment (KIP-1071)", async () => {
+      await needJavaClient();
+      session.clients.set("kafka-streams", { version: kafkaVersion(), isCommon: false });
+      return wordCount(await session.context(), "streams");
     });
   },
 };

@@ -9,7 +9,9 @@ import type { Target } from "./session.ts";
 export async function startOwnBroker(scratch: string): Promise<Target> {
   const dataDir = join(scratch, "data");
   const main = join(import.meta.dirname, "..", "..", "src", "cli", "main.ts");
-  const args = [main, "broker", "--data-dir", dataDir, "--port", "0"];
+  // As short as clients may choose their own in the classic protocol.
+  const timeouts = ["--group-streams-session-timeout-ms", "6000", "--group-streams-heartbeat-interval-ms", "500"];
+  const args = [main, "broker", "--data-dir", dataDir, "--port", "0", ...timeouts];
   const log = openSync(join(scratch, "broker.log"), "a");
   const child = start(process.execPath, args, { stdio: ["ignore", "pipe", log] });
   closeSync(log);

@@ -11,6 +11,7 @@ import {
   offsetCommitKey,
   offsetCommitValue,
 } from "../../src/protocol/internal/offset-records.ts";
+import * as streamsGroupRecords from "../../src/protocol/internal/streams-group-records.ts";
 import { transactionLogKey, transactionLogValue } from "../../src/protocol/internal/transaction-records.ts";
 import type { Api, Fields, VersionedData } from "../../src/protocol/schema.ts";
 import { differences, type KafkaMessage, loadKafkaMessages } from "./kafka-messages.ts";
@@ -56,7 +57,7 @@ describe("the schemas of records and of the consumer protocol say what Apache Ka
     offsetCommitValue,
     groupMetadataValue,
     transactionLogValue,
-    ...Object.values(consumerGroupRecords).filter(({ name }) => name.endsWith("Value")),
+    ...Object.values({ ...consumerGroupRecords, ...streamsGroupRecords }).filter(({ name }) => name.endsWith("Value")),
   ];
   it.each(values)("$name", (data: VersionedData) => {
     expect(versionsOf(...data.versions)).toBe(message(data.name).versions);
@@ -69,7 +70,7 @@ describe("the schemas of records and of the consumer protocol say what Apache Ka
     { data: offsetCommitKey, kind: 0, name: "LegacyOffsetCommitKey" },
     { data: groupMetadataKey, kind: 2, name: "GroupMetadataKey" },
     { data: transactionLogKey, kind: 0, name: "TransactionLogKey" },
-    ...Object.values(consumerGroupRecords)
+    ...Object.values({ ...consumerGroupRecords, ...streamsGroupRecords })
       .filter(({ name }) => name.endsWith("Key"))
       .map((data) => ({ data, kind: data.versions[0], name: data.name })),
   ];

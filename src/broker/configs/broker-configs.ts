@@ -84,6 +84,30 @@ export const brokerSettings: readonly BrokerSetting[] = [
   ),
   number("group.max.session.timeout.ms", "int", "groupMaxSessionTimeoutMs", "The longest session timeout."),
   number("group.min.session.timeout.ms", "int", "groupMinSessionTimeoutMs", "The shortest session timeout."),
+  number(
+    "group.streams.heartbeat.interval.ms",
+    "int",
+    "groupStreamsHeartbeatIntervalMs",
+    "How often members of streams groups send heartbeats.",
+  ),
+  number(
+    "group.streams.initial.rebalance.delay.ms",
+    "int",
+    "groupStreamsInitialRebalanceDelayMs",
+    "How long the first member of a streams group waits for others.",
+  ),
+  number(
+    "group.streams.num.standby.replicas",
+    "int",
+    "groupStreamsNumStandbyReplicas",
+    "How many copies of a task's state are kept beside the active one.",
+  ),
+  number(
+    "group.streams.session.timeout.ms",
+    "int",
+    "groupStreamsSessionTimeoutMs",
+    "How long a member of a streams group may be silent.",
+  ),
   {
     name: "listener.security.protocol.map",
     type: "string",

@@ -1,12 +1,12 @@
-/** The settings that a group of the consumer protocol can have of its own (KIP-848). Values travel as strings, as in
- * Kafka. */
-import type { ConsumerGroupSettings } from "../../coordinator/group/config.ts";
+/** The settings that a group of the consumer protocol (KIP-848) or a streams group (KIP-1071) can have of its own. Values
+ * travel as strings, as in Kafka. */
+import type { GroupSettings } from "../../coordinator/group/config.ts";
 import { defined } from "../../platform/assert.ts";
 import type { BrokerConfig } from "../options.ts";
 import type { ConfigDefinition } from "./definition.ts";
 import { configSources, type DescribedConfig, describeConfig } from "./describe.ts";
 
-type Setting = keyof ConsumerGroupSettings;
+type Setting = keyof GroupSettings;
 
 interface GroupConfigDefinition extends Omit<ConfigDefinition, "defaultValue"> {
   readonly setting: Setting;
@@ -39,6 +39,46 @@ const definitions: readonly GroupConfigDefinition[] = [
     optionOf: (config) => config.groupConsumerSessionTimeoutMs,
     documentation: "How long a member may be silent before it is taken for gone.",
   },
+  {
+    name: "streams.heartbeat.interval.ms",
+    setting: "streamsHeartbeatIntervalMs",
+    type: "int",
+    min: 5_000,
+    max: 15_000,
+    brokerName: "group.streams.heartbeat.interval.ms",
+    optionOf: (config) => config.groupStreamsHeartbeatIntervalMs,
+    documentation: "How often members of a streams group send heartbeats.",
+  },
+  {
+    name: "streams.initial.rebalance.delay.ms",
+    setting: "streamsInitialRebalanceDelayMs",
+    type: "int",
+    min: 0,
+    max: 2 ** 31 - 1,
+    brokerName: "group.streams.initial.rebalance.delay.ms",
+    optionOf: (config) => config.groupStreamsInitialRebalanceDelayMs,
+    documentation: "How long the first member of an empty streams group waits for others.",
+  },
+  {
+    name: "streams.num.standby.replicas",
+    setting: "streamsNumStandbyReplicas",
+    type: "int",
+    min: 0,
+    max: 2,
+    brokerName: "group.streams.num.standby.replicas",
+    optionOf: (config) => config.groupStreamsNumStandbyReplicas,
+    documentation: "How many copies of a task's state are kept beside the active one.",
+  },
+  {
+    name: "streams.session.timeout.ms",
+    setting: "streamsSessionTimeoutMs",
+    type: "int",
+    min: 45_000,
+    max: 60_000,
+    brokerName: "group.streams.session.timeout.ms",
+    optionOf: (config) => config.groupStreamsSessionTimeoutMs,
+    documentation: "How long a member of a streams group may be silent before it is taken for gone.",
+  },
 ];
 
 /** As ConfigDefinition; a default that lies beyond the bounds widens them. */
@@ -53,7 +93,7 @@ export function groupConfigDefinition(name: string, config: BrokerConfig): Confi
   return definition && definitionFor(definition, config);
 }
 
-export function groupSettings(own: ReadonlyMap<string, string>): Partial<ConsumerGroupSettings> {
+export function groupSettings(own: ReadonlyMap<string, string>): Partial<GroupSettings> {
   const settings: { [S in Setting]?: number } = {};
   for (const [name, value] of own) {
     const definition = defined(definitions.find((each) => each.name === name));

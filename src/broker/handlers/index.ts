@@ -48,6 +48,7 @@ import { offsetFetchHandler } from "./offset-fetch.ts";
 import { offsetForLeaderEpochHandler } from "./offset-for-leader-epoch.ts";
 import { alterPartitionReassignmentsHandler, listPartitionReassignmentsHandler } from "./partition-reassignments.ts";
 import { produceHandler } from "./produce.ts";
+import { streamsGroupDescribeHandler, streamsGroupHeartbeatHandler } from "./streams-group.ts";
 import { getTelemetrySubscriptionsHandler, pushTelemetryHandler } from "./telemetry.ts";
 import { txnOffsetCommitHandler } from "./txn-offset-commit.ts";
 import { updateFeaturesHandler } from "./update-features.ts";
@@ -107,6 +108,8 @@ export function createHandlers(services: BrokerServices): {
     pushTelemetryHandler(),
     consumerGroupHeartbeatHandler(services),
     consumerGroupDescribeHandler(services),
+    streamsGroupHeartbeatHandler(services),
+    streamsGroupDescribeHandler(services),
   ];
   return { handlers, unknownVersion: unknownVersionResponse(handlers) };
 }

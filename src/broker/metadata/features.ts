@@ -12,11 +12,13 @@ export interface Feature {
 /** Each is at its highest level unless that was changed.
  * - group.version 1: the consumer protocol (KIP-848).
  * - metadata.version: that of Apache Kafka whose requests are served; what they change is kept in one way only.
+ * - streams.version 1: streams groups (KIP-1071).
  * - transaction.version 2: transactions bump the producer's epoch and add partitions by themselves (KIP-890). The broker
  *   serves both kinds at once; the level tells clients which one to speak. */
 export const supportedFeatures: readonly Feature[] = [
   { name: "group.version", minLevel: 0, maxLevel: 1 },
   { name: "metadata.version", minLevel: 30, maxLevel: 30 },
+  { name: "streams.version", minLevel: 0, maxLevel: 1 },
   { name: "transaction.version", minLevel: 0, maxLevel: 2 },
 ];
 
@@ -45,6 +47,11 @@ export function levelOf({ levels }: FeatureLevels, name: string): number {
 /** Whether groups may speak the consumer protocol (KIP-848). */
 export function hasConsumerProtocol(features: FeatureLevels): boolean {
   return levelOf(features, "group.version") > 0;
+}
+
+/** Whether Kafka Streams clients may leave their tasks to the coordinator (KIP-1071). */
+export function hasStreamsProtocol(features: FeatureLevels): boolean {
+  return levelOf(features, "streams.version") > 0;
 }
 
 /** Before version 1 there was a flag instead of a kind of change. */

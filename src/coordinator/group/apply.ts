@@ -2,18 +2,20 @@
 import type { CoordinatorRecord } from "../coordinator.ts";
 import type { ClassicGroup } from "./classic-group.ts";
 import type { ClassicMember } from "./classic-member.ts";
-import { applyConsumerGroupRecord } from "./consumer/apply.ts";
-import { stopTimers } from "./consumer/timers.ts";
+import { applyConsumerGroupRecord } from "./consumer-group/apply.ts";
 import type { GroupCore } from "./core.ts";
+import { stopTimers } from "./member-timers.ts";
 import { forgetPending } from "./members.ts";
 import { type MemberProtocol, sameProtocols } from "./protocol-tally.ts";
 import { newClassicGroup } from "./rebalance.ts";
 import { decodeRecord, type GroupMetadata, type OffsetKey, type OffsetValue } from "./records.ts";
 import { addMember } from "./sessions.ts";
+import { applyStreamsGroupRecord } from "./streams-group/apply.ts";
 
 export function applyRecord(core: GroupCore, record: CoordinatorRecord, recordOffset: number): void {
   const decoded = decodeRecord(record);
   if (decoded?.kind === "group") applyGroup(core, decoded.groupId, decoded.value);
+  if (decoded?.kind === "streams") applyStreamsGroupRecord(core, decoded.record, (groupId) => retire(core, groupId));
   if (decoded?.kind === "consumer") applyConsumerGroupRecord(core, decoded.record, (groupId) => retire(core, groupId));
   if (decoded?.kind === "offset") applyOffset(core, decoded.key, decoded.value, recordOffset, record.transaction);
 }
@@ -101,6 +103,7 @@ function retire(core: GroupCore, groupId: string): void {
   const group = core.groups.get(groupId);
   if (!group) return;
   core.groups.delete(groupId);
+  core.assignmentDelays.delete(groupId);
   if (group.kind === "classic") {
     for (const memberId of [...group.pendingMembers.keys()]) forgetPending(core, group, memberId);
     for (const member of group.members.values()) core.deadlines.clear(member.session);

@@ -1,16 +1,23 @@
 /** `upgrade`: from the classic protocol to the consumer protocol; `downgrade`: back. */
 export type MigrationPolicy = "disabled" | "upgrade" | "downgrade" | "bidirectional";
 
-/** What groups of the consumer protocol may have settings of their own for. */
-export interface ConsumerGroupSettings {
+/** What groups of the consumer protocol, and streams groups, may have settings of their own for. */
+export interface GroupSettings {
   /** How long a member may be silent: `consumer.session.timeout.ms`. */
   readonly consumerSessionTimeoutMs: number;
   /** How often a member is told to send heartbeats: `consumer.heartbeat.interval.ms`. */
   readonly consumerHeartbeatIntervalMs: number;
+  /** The same of streams groups: `streams.session.timeout.ms`, `streams.heartbeat.interval.ms`. */
+  readonly streamsSessionTimeoutMs: number;
+  readonly streamsHeartbeatIntervalMs: number;
+  /** How many copies of a task's state are kept beside the active one: `streams.num.standby.replicas`. */
+  readonly streamsNumStandbyReplicas: number;
+  /** How long the first member of an empty group waits for others: `streams.initial.rebalance.delay.ms`. */
+  readonly streamsInitialRebalanceDelayMs: number;
 }
 
 /** The group coordinator's settings. Names and defaults are Kafka's, with the unit in the name. */
-export interface GroupCoordinatorConfig extends ConsumerGroupSettings {
+export interface GroupCoordinatorConfig extends GroupSettings {
   /** A joining member's session timeout must lie between these two: `group.min.session.timeout.ms`, `group.max…`. */
   readonly minSessionTimeoutMs: number;
   readonly maxSessionTimeoutMs: number;
@@ -46,6 +53,10 @@ export const defaultGroupCoordinatorConfig: GroupCoordinatorConfig = {
   maxPendingMembers: 100_000,
   consumerSessionTimeoutMs: 45_000,
   consumerHeartbeatIntervalMs: 5_000,
+  streamsSessionTimeoutMs: 45_000,
+  streamsHeartbeatIntervalMs: 5_000,
+  streamsNumStandbyReplicas: 0,
+  streamsInitialRebalanceDelayMs: 3_000,
   consumerMigrationPolicy: "bidirectional",
   maxGroupSizeBytes: 64 * 1024 * 1024,
   offsetMetadataMaxSize: 4096,

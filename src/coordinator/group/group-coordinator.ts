@@ -4,10 +4,10 @@ import type { MarkerType } from "../../protocol/records/control.ts";
 import type { CoordinatorMachine, CoordinatorRecord } from "../coordinator.ts";
 import { Deadline, DeadlineQueue } from "../deadlines.ts";
 import { applyRecord } from "./apply.ts";
-import { type ConsumerGroupSettings, defaultGroupCoordinatorConfig, type GroupCoordinatorConfig } from "./config.ts";
-import { describeConsumerGroup } from "./consumer/describe.ts";
-import { consumerGroupHeartbeat } from "./consumer/heartbeat.ts";
-import { startAllTimers } from "./consumer/timers.ts";
+import { defaultGroupCoordinatorConfig, type GroupCoordinatorConfig, type GroupSettings } from "./config.ts";
+import { describeConsumerGroup } from "./consumer-group/describe.ts";
+import { consumerGroupHeartbeat } from "./consumer-group/heartbeat.ts";
+import { startAllTimers } from "./consumer-group/sessions.ts";
 import type { GroupCore } from "./core.ts";
 import { describeGroup, listGroups } from "./describe.ts";
 import { heartbeat } from "./heartbeat.ts";
@@ -21,6 +21,7 @@ import type {
   DeletedGroup,
   DescribedConsumerGroup,
   DescribedGroup,
+  DescribedStreamsGroup,
   GroupRequestContext,
   HeartbeatRequest,
   HeartbeatResponse,
@@ -36,6 +37,7 @@ import type {
   OffsetDeleteResponse,
   OffsetFetchGroup,
   OffsetFetchGroupResult,
+  StreamsGroupHeartbeatRequest,
   SyncGroupRequest,
   SyncGroupResponse,
   TxnOffsetCommitRequest,
@@ -45,6 +47,9 @@ import { commitOffsets, commitTransactionalOffsets } from "./offset-commit.ts";
 import { fetchOffsets } from "./offset-fetch.ts";
 import { type CommittedOffset, OffsetStore } from "./offset-store.ts";
 import { deleteGroups, deleteOffsets, deleteOffsetsOfTopics, ExpiryPass } from "./removal.ts";
+import { describeStreamsGroup } from "./streams-group/describe.ts";
+import { type StreamsHeartbeatResult, streamsGroupHeartbeat } from "./streams-group/heartbeat.ts";
+import { startStreamsTimers } from "./streams-group/sessions.ts";
 import { syncGroup } from "./sync.ts";
 import type { TopicCatalog } from "./topic-catalog.ts";
 import { type GroupStep, type Respond, Turn } from "./turn.ts";
@@ -83,7 +88,7 @@ export class GroupCoordinator implements CoordinatorMachine<GroupStep> {
     readonly topics: TopicCatalog;
     readonly config?: Partial<GroupCoordinatorConfig>;
     /** What a group has settings of its own for. */
-    readonly settingsOf?: (groupId: string) => Partial<ConsumerGroupSettings> | undefined;
+    readonly settingsOf?: (groupId: string) => Partial<GroupSettings> | undefined;
   }) {
     const config = { ...defaultGroupCoordinatorConfig, ...options.config };
     this.#core = {
@@ -94,7 +99,8 @@ export class GroupCoordinator implements CoordinatorMachine<GroupStep> {
       },
       logger: options.logger,
       topics: options.topics,
-      consumerTimers: new Map(),
+      memberTimers: new Map(),
+      assignmentDelays: new Map(),
       groups: new Map(),
       offsets: new OffsetStore(),
       deadlines: new DeadlineQueue(),
@@ -147,6 +153,15 @@ export class GroupCoordinator implements CoordinatorMachine<GroupStep> {
     return this.#decide(now, (turn) => consumerGroupHeartbeat(this.#core, turn, request, context, reply));
   }
 
+  streamsGroupHeartbeat(
+    request: StreamsGroupHeartbeatRequest,
+    context: GroupRequestContext,
+    now: number,
+    reply: Respond<StreamsHeartbeatResult>,
+  ): GroupStep {
+    return this.#decide(now, (turn) => streamsGroupHeartbeat(this.#core, turn, request, context, reply));
+  }
+
   commitOffsets(
     request: OffsetCommitRequest,
     context: GroupRequestContext,
@@ -195,6 +210,11 @@ export class GroupCoordinator implements CoordinatorMachine<GroupStep> {
     return this.#decide(now, (turn) => turn.answer(reply, describeConsumerGroup(this.#core, groupId)));
   }
 
+  /** The same of a streams group. */
+  describeStreamsGroup(groupId: string, now: number, reply: Respond<DescribedStreamsGroup>): GroupStep {
+    return this.#decide(now, (turn) => turn.answer(reply, describeStreamsGroup(this.#core, groupId)));
+  }
+
   listGroups(request: ListGroupsRequest, now: number, reply: Respond<ListedGroup[]>): GroupStep {
     return this.#decide(now, (turn) => turn.answer(reply, listGroups(this.#core, request)));
   }
@@ -227,7 +247,8 @@ export class GroupCoordinator implements CoordinatorMachine<GroupStep> {
   /** Recovery is over: members have their session timeout from now to be heard of. Before the first request. */
   loaded(now: number): void {
     for (const group of this.#core.groups.values()) {
-      if (group.kind === "consumer") startAllTimers(this.#core, group, now);
+      if (group.kind === "streams") startStreamsTimers(this.#core, group, now);
+      else if (group.kind === "consumer") startAllTimers(this.#core, group, now);
       else for (const member of group.members.values()) touchSession(this.#core, member, now);
     }
     this.#core.deadlines.set(this.#expiry, now + this.#core.config.offsetsRetentionCheckIntervalMs);

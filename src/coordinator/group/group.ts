@@ -1,5 +1,6 @@
 import type { ClassicGroup } from "./classic-group.ts";
-import type { ConsumerGroup } from "./consumer/consumer-group.ts";
+import type { ConsumerGroup } from "./consumer-group/consumer-group.ts";
+import type { StreamsGroup } from "./streams-group/streams-group.ts";
 
 /** A group of whichever protocol. */
-export type Group = ClassicGroup | ConsumerGroup;
+export type Group = ClassicGroup | ConsumerGroup | StreamsGroup;

@@ -2,7 +2,7 @@
  * changes one number. */
 import { defined } from "../../platform/assert.ts";
 import { type ErrorName, errorCodes } from "../../protocol/errors.ts";
-import { heartbeatConsumerGroup } from "./consumer/classic-member-requests.ts";
+import { heartbeatConsumerGroup } from "./consumer-group/classic-member-requests.ts";
 import type { GroupCore } from "./core.ts";
 import { touchSession } from "./members.ts";
 import type { HeartbeatRequest, HeartbeatResponse } from "./messages.ts";
@@ -21,6 +21,7 @@ function keepAlive(core: GroupCore, turn: Turn, request: HeartbeatRequest): Erro
   if (request.groupId === "") return "INVALID_GROUP_ID";
   const group = core.groups.get(request.groupId);
   if (!group) return "UNKNOWN_MEMBER_ID";
+  if (group.kind === "streams") return "UNKNOWN_MEMBER_ID";
   if (group.kind === "consumer") return heartbeatConsumerGroup(core, turn, group, request);
   const error = group.checkMember(request.memberId, request.groupInstanceId);
   if (error !== "NONE") return error;

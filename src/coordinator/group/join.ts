@@ -3,8 +3,8 @@ import { assert, defined } from "../../platform/assert.ts";
 import type { ErrorName } from "../../protocol/errors.ts";
 import type { ClassicGroup } from "./classic-group.ts";
 import type { ClassicMember, MemberDescription } from "./classic-member.ts";
-import { joinConsumerGroup } from "./consumer/classic-member-requests.ts";
-import { consumerGroupTombstones } from "./consumer/records.ts";
+import { joinConsumerGroup } from "./consumer-group/classic-member-requests.ts";
+import { consumerGroupTombstones } from "./consumer-group/records.ts";
 import type { GroupCore } from "./core.ts";
 import { stableGroupRecord } from "./group-records.ts";
 import { dropMember, forgetPending, joinError } from "./members.ts";
@@ -12,6 +12,7 @@ import type { GroupRequestContext, JoinGroupRequest, JoinGroupResponse } from ".
 import { keepProtocols, sameProtocols } from "./protocol-tally.ts";
 import { completeIfEveryoneJoined, currentGeneration, newClassicGroup, rebalanceOrProceed } from "./rebalance.ts";
 import { addMember, expectMember, replaceMember } from "./sessions.ts";
+import { streamsGroupTombstones } from "./streams-group/records.ts";
 import type { Respond, Turn } from "./turn.ts";
 
 /** From this version on a new member must first get its id: a join whose reply is lost leaves no ghost (KIP-394). */
@@ -51,6 +52,10 @@ export function joinGroup(
     joinConsumerGroup(core, turn, known, request, context, attempt.respond);
     return;
   }
+  if (known?.kind === "streams" && known.members.size > 0) {
+    turn.answer(attempt.respond, joinError("INCONSISTENT_GROUP_PROTOCOL", ""));
+    return;
+  }
   const group = known?.kind === "classic" ? known : newClassicGroup(core, request.groupId);
   if (isFull(core, group, request)) turnAway(core, turn, group, attempt);
   else if (!group.acceptsProtocols(request.protocolType, request.protocols)) {
@@ -60,6 +65,7 @@ export function joinGroup(
   // A group comes to be with its first member, not with a request that was refused.
   if (group.members.size === 0 && group.pendingMembers.size === 0) return;
   if (known?.kind === "consumer") turn.records.push(...consumerGroupTombstones(known));
+  if (known?.kind === "streams") turn.records.push(...streamsGroupTombstones(known));
   core.groups.set(group.groupId, group);
 }
 

@@ -2,7 +2,7 @@
 import { defined } from "../../platform/assert.ts";
 import { type ErrorName, errorCodes } from "../../protocol/errors.ts";
 import type { ClassicGroup } from "./classic-group.ts";
-import { leaveConsumerGroup } from "./consumer/classic-member-requests.ts";
+import { leaveConsumerGroup } from "./consumer-group/classic-member-requests.ts";
 import type { GroupCore } from "./core.ts";
 import type { Group } from "./group.ts";
 import { dropMember, forgetIfUnborn, forgetPending } from "./members.ts";
@@ -48,6 +48,7 @@ export function leaveGroup(
 }
 
 function leaveAll(core: GroupCore, turn: Turn, group: Group, leavers: readonly Leaver[]): ErrorName[] {
+  if (group.kind === "streams") return leavers.map(() => "UNKNOWN_MEMBER_ID");
   if (group.kind === "consumer") return leaveConsumerGroup(core, turn, group, leavers);
   const sizeBefore = group.members.size;
   const errors = leavers.map((leaver) => leave(core, turn, group, leaver));

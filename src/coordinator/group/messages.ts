@@ -10,6 +10,8 @@ import type { listGroups } from "../../protocol/apis/list-groups.ts";
 import type { offsetCommit } from "../../protocol/apis/offset-commit.ts";
 import type { offsetDelete } from "../../protocol/apis/offset-delete.ts";
 import type { offsetFetch } from "../../protocol/apis/offset-fetch.ts";
+import type { streamsGroupDescribe } from "../../protocol/apis/streams-group-describe.ts";
+import type { streamsGroupHeartbeat } from "../../protocol/apis/streams-group-heartbeat.ts";
 import type { syncGroup } from "../../protocol/apis/sync-group.ts";
 import type { txnOffsetCommit } from "../../protocol/apis/txn-offset-commit.ts";
 import type { RequestOf, ResponseBody } from "../../protocol/schema.ts";
@@ -24,6 +26,8 @@ export type LeaveGroupRequest = RequestOf<typeof leaveGroup>;
 export type LeaveGroupResponse = ResponseBody<typeof leaveGroup>;
 export type ConsumerGroupHeartbeatRequest = RequestOf<typeof consumerGroupHeartbeat>;
 export type ConsumerGroupHeartbeatResponse = ResponseBody<typeof consumerGroupHeartbeat>;
+export type StreamsGroupHeartbeatRequest = RequestOf<typeof streamsGroupHeartbeat>;
+export type StreamsGroupHeartbeatResponse = ResponseBody<typeof streamsGroupHeartbeat>;
 export type OffsetCommitRequest = RequestOf<typeof offsetCommit>;
 export type OffsetCommitResponse = ResponseBody<typeof offsetCommit>;
 export type TxnOffsetCommitRequest = RequestOf<typeof txnOffsetCommit>;
@@ -37,9 +41,10 @@ export type OffsetFetchGroup = RequestOf<typeof offsetFetch>["groups"][number];
 export type OffsetFetchGroupResult = NonNullable<ResponseBody<typeof offsetFetch>["groups"]>[number];
 export type OffsetFetchTopicResult = OffsetFetchGroupResult["topics"][number];
 export type OffsetFetchPartitionResult = OffsetFetchTopicResult["partitions"][number];
-/** One group of a DescribeGroups, a ConsumerGroupDescribe, a ListGroups or a DeleteGroups. */
+/** One group of a DescribeGroups, a ConsumerGroupDescribe, a StreamsGroupDescribe, a ListGroups or a DeleteGroups. */
 export type DescribedGroup = ResponseBody<typeof describeGroups>["groups"][number];
 export type DescribedConsumerGroup = ResponseBody<typeof consumerGroupDescribe>["groups"][number];
+export type DescribedStreamsGroup = ResponseBody<typeof streamsGroupDescribe>["groups"][number];
 export type ListedGroup = ResponseBody<typeof listGroups>["groups"][number];
 export type DeletedGroup = ResponseBody<typeof deleteGroups>["results"][number];
 

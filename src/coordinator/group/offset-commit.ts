@@ -4,8 +4,8 @@ import { ZERO_UUID } from "../../protocol/codec.ts";
 import { type ErrorName, errorCodes } from "../../protocol/errors.ts";
 import type { CoordinatorRecord } from "../coordinator.ts";
 import type { ClassicGroup } from "./classic-group.ts";
-import { checkConsumerCommit } from "./consumer/commit-check.ts";
-import { touch } from "./consumer/timers.ts";
+import { checkConsumerCommit } from "./consumer-group/commit-check.ts";
+import { touch } from "./consumer-group/sessions.ts";
 import type { GroupCore } from "./core.ts";
 import type { Group } from "./group.ts";
 import { touchSession } from "./members.ts";
@@ -17,6 +17,7 @@ import type {
   TxnOffsetCommitResponse,
 } from "./messages.ts";
 import { offsetRecord } from "./records.ts";
+import { checkStreamsCommit, type StreamsCommitClaim } from "./streams-group/commit-check.ts";
 import type { Respond, Turn } from "./turn.ts";
 
 /** From this version on clients know GROUP_ID_NOT_FOUND as an answer to a commit. */
@@ -128,6 +129,7 @@ function checkCommit(
     const partitions = partitionsOf(core, request.topics);
     return checkConsumerCommit(group, { memberId, memberEpoch: generationId, apiVersion, partitions });
   }
+  if (group.kind === "streams") return checkStreamsCommit(group, streamsClaim(request, generationId, apiVersion));
   // From outside the group: an administrator, or a consumer with partitions of its own choice.
   if (generationId < 0 && group.state === "Empty") return "NONE";
   const error = checkMembership(group, { ...request, generationId });
@@ -163,8 +165,23 @@ function checkTransactionalCommit(
     // Producers know the errors of the classic protocol only.
     return error === "STALE_MEMBER_EPOCH" ? "ILLEGAL_GENERATION" : error;
   }
+  if (group.kind === "streams") {
+    const error = checkStreamsCommit(group, streamsClaim(request, generationId, null));
+    return error === "STALE_MEMBER_EPOCH" ? "ILLEGAL_GENERATION" : error;
+  }
   if (generationId < 0 && group.state === "Empty") return "NONE";
   return checkMembership(group, request);
+}
+
+function streamsClaim(
+  { memberId, topics }: Pick<TxnOffsetCommitRequest, "memberId" | "topics">,
+  memberEpoch: number,
+  apiVersion: number | null,
+): StreamsCommitClaim {
+  const partitions = topics.flatMap(({ name, partitions: all }) =>
+    all.map(({ partitionIndex }) => ({ topic: name, partition: partitionIndex })),
+  );
+  return { memberId, memberEpoch, apiVersion, partitions };
 }
 
 function checkMembership(
@@ -181,7 +198,7 @@ function keepAlive(core: GroupCore, turn: Turn, group: Group | undefined, member
   if (group?.kind === "consumer") {
     const member = group.members.get(memberId);
     if (member?.classic) touch(core, group, member, turn.now);
-  } else if (group && group.state !== "Empty") {
+  } else if (group?.kind === "classic" && group.state !== "Empty") {
     touchSession(core, defined(group.members.get(memberId)), turn.now);
   }
 }

@@ -1,8 +1,9 @@
 /** OffsetFetch: the offsets that a group has committed. */
 import { ZERO_UUID } from "../../protocol/codec.ts";
-import { errorCodes } from "../../protocol/errors.ts";
-import { checkConsumerFetch } from "./consumer/commit-check.ts";
+import { type ErrorName, errorCodes } from "../../protocol/errors.ts";
+import { checkConsumerFetch } from "./consumer-group/commit-check.ts";
 import type { GroupCore } from "./core.ts";
+import type { Group } from "./group.ts";
 import type {
   OffsetFetchGroup,
   OffsetFetchGroupResult,
@@ -11,12 +12,14 @@ import type {
 } from "./messages.ts";
 import type { CommittedOffset } from "./offset-store.ts";
 import type { OffsetKey } from "./records.ts";
+import { checkStreamsFetch } from "./streams-group/commit-check.ts";
 import type { Respond, Turn } from "./turn.ts";
 
 /** What a partition without a committed offset has. */
 const NO_OFFSET = { committedOffset: -1, committedLeaderEpoch: -1, metadata: "" };
 
-/** A group that does not exist has no offsets, which is no error. Members of a consumer group must say who they are. */
+/** A group that does not exist has no offsets, which is no error. Members of a consumer or streams group must say who
+ * they are. */
 export function fetchOffsets(
   core: GroupCore,
   turn: Turn,
@@ -25,7 +28,7 @@ export function fetchOffsets(
   respond: Respond<OffsetFetchGroupResult>,
 ): void {
   const group = core.groups.get(request.groupId);
-  const error = group?.kind === "consumer" ? checkConsumerFetch(group, request.memberId, request.memberEpoch) : "NONE";
+  const error = checkFetch(group, request);
   if (error !== "NONE") {
     turn.answer(respond, { groupId: request.groupId, topics: [], errorCode: errorCodes[error] });
     return;
@@ -34,6 +37,11 @@ export function fetchOffsets(
     ? request.topics.map((topic) => fetchTopic(core, request.groupId, topic, requireStable))
     : fetchAll(core, request.groupId, requireStable);
   turn.answer(respond, { groupId: request.groupId, topics, errorCode: errorCodes.NONE });
+}
+
+function checkFetch(group: Group | undefined, { memberId, memberEpoch }: OffsetFetchGroup): ErrorName {
+  if (group?.kind === "consumer") return checkConsumerFetch(group, memberId, memberEpoch);
+  return group?.kind === "streams" ? checkStreamsFetch(group, memberId, memberEpoch) : "NONE";
 }
 
 type RequestedTopic = NonNullable<OffsetFetchGroup["topics"]>[number];

@@ -8,7 +8,8 @@ import {
 } from "../../protocol/internal/offset-records.ts";
 import type { Decoded, Encodable } from "../../protocol/schema.ts";
 import type { CoordinatorRecord } from "../coordinator.ts";
-import { type ConsumerGroupRecord, decodeConsumerGroupRecord } from "./consumer/records.ts";
+import { type ConsumerGroupRecord, decodeConsumerGroupRecord } from "./consumer-group/records.ts";
+import { decodeStreamsGroupRecord, type StreamsGroupRecord } from "./streams-group/records.ts";
 
 export type OffsetValue = Decoded<typeof offsetCommitValue.fields>;
 export type GroupMetadata = Decoded<typeof groupMetadataValue.fields>;
@@ -62,7 +63,8 @@ function encodeGroupKey(groupId: string): Uint8Array {
 export type DecodedRecord =
   | { readonly kind: "offset"; readonly key: OffsetKey; readonly value: OffsetValue | null }
   | { readonly kind: "group"; readonly groupId: string; readonly value: GroupMetadata | null }
-  | { readonly kind: "consumer"; readonly record: ConsumerGroupRecord };
+  | { readonly kind: "consumer"; readonly record: ConsumerGroupRecord }
+  | { readonly kind: "streams"; readonly record: StreamsGroupRecord };
 
 /** Undefined for a kind of record that this version does not know: it belongs to a kind of group that this version does
  * not serve, and stays in the log for one that does. */
@@ -82,5 +84,7 @@ export function decodeRecord(record: CoordinatorRecord): DecodedRecord | undefin
     return { kind: "group", groupId: group, value: value && decodeVersioned(groupMetadataValue, value) };
   }
   const ofConsumerGroup = decodeConsumerGroupRecord(kind, record);
-  return ofConsumerGroup && { kind: "consumer", record: ofConsumerGroup };
+  if (ofConsumerGroup) return { kind: "consumer", record: ofConsumerGroup };
+  const ofStreamsGroup = decodeStreamsGroupRecord(kind, record);
+  return ofStreamsGroup && { kind: "streams", record: ofStreamsGroup };
 }

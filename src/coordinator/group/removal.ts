@@ -1,12 +1,13 @@
 /** How offsets and groups go: by request, with their topics, or because nobody has used them for long. */
 import { type ErrorName, errorCodes } from "../../protocol/errors.ts";
 import type { CoordinatorRecord } from "../coordinator.ts";
-import { consumerGroupTombstones } from "./consumer/records.ts";
+import { consumerGroupTombstones } from "./consumer-group/records.ts";
 import type { GroupCore } from "./core.ts";
 import type { Group } from "./group.ts";
 import type { DeletedGroup, OffsetDeleteRequest, OffsetDeleteResponse } from "./messages.ts";
 import type { CommittedOffset } from "./offset-store.ts";
 import { groupTombstone, type OffsetKey, offsetTombstone } from "./records.ts";
+import { streamsGroupTombstones } from "./streams-group/records.ts";
 import { isConsumerGroup, subscribedTopics } from "./subscriptions.ts";
 import type { Respond, Turn } from "./turn.ts";
 
@@ -37,7 +38,8 @@ function deleteGroup(core: GroupCore, turn: Turn, groupId: string): ErrorName {
 }
 
 function tombstonesOf(group: Group): CoordinatorRecord[] {
-  return group.kind === "consumer" ? consumerGroupTombstones(group) : [groupTombstone(group.groupId)];
+  if (group.kind === "consumer") return consumerGroupTombstones(group);
+  return group.kind === "streams" ? streamsGroupTombstones(group) : [groupTombstone(group.groupId)];
 }
 
 /** Partitions with an offset, committed or of an open transaction, each once. */
@@ -80,7 +82,8 @@ export function deleteOffsets(
 function checkOffsetDelete(group: Group | undefined, groupId: string): ErrorName {
   if (groupId === "") return "INVALID_GROUP_ID";
   if (!group) return "GROUP_ID_NOT_FOUND";
-  return group.state === "Empty" || isConsumerGroup(group) ? "NONE" : "NON_EMPTY_GROUP";
+  const isReadable = isConsumerGroup(group) || group.kind === "streams";
+  return group.state === "Empty" || isReadable ? "NONE" : "NON_EMPTY_GROUP";
 }
 
 function deleteOffset(core: GroupCore, turn: Turn, key: OffsetKey): void {
@@ -127,7 +130,7 @@ function expireGroup(core: GroupCore, turn: Turn, group: Group): void {
     if (expires(topic, committed, turn.now) && !core.offsets.hasPending(key)) turn.records.push(offsetTombstone(key));
     else isAnyLeft = true;
   }
-  const isUnused = group.state === "Empty" && (group.kind === "consumer" || group.pendingMembers.size === 0);
+  const isUnused = group.state === "Empty" && (group.kind !== "classic" || group.pendingMembers.size === 0);
   if (isUnused && !isAnyLeft && !core.offsets.hasOpenTransaction(groupId)) turn.records.push(...tombstonesOf(group));
 }
 
@@ -139,7 +142,7 @@ type ExpiryRule = (topic: string, committed: CommittedOffset, now: number) => bo
 function expiryRule({ config }: GroupCore, group: Group): ExpiryRule {
   const isExpired = (since: number, { expireTimestampMs }: CommittedOffset, now: number): boolean =>
     expireTimestampMs >= 0 ? now >= expireTimestampMs : now - since >= config.offsetsRetentionMs;
-  if (group.kind === "consumer") {
+  if (group.kind !== "classic") {
     const inUse = subscribedTopics(group);
     return (topic, committed, now) => !inUse?.has(topic) && isExpired(committed.commitTimestampMs, committed, now);
   }

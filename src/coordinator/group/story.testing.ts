@@ -30,7 +30,7 @@ import { consumerProtocolAssignment, consumerProtocolSubscription } from "../../
 import type { MarkerType } from "../../protocol/records/control.ts";
 import type { CoordinatorRecord, Reply } from "../coordinator.ts";
 import type { GroupCoordinatorConfig } from "./config.ts";
-import { describeConsumerRecord } from "./consumer/describe-record.testing.ts";
+import { describeConsumerRecord } from "./consumer-group/describe-record.testing.ts";
 import { GroupCoordinator } from "./group-coordinator.ts";
 import type {
   DescribedGroup,
@@ -43,6 +43,7 @@ import type {
   TxnOffsetCommitRequest,
 } from "./messages.ts";
 import { decodeRecord } from "./records.ts";
+import { describeStreamsRecord } from "./streams-group/describe-record.testing.ts";
 import type { TopicCatalog } from "./topic-catalog.ts";
 import type { GroupStep } from "./turn.ts";
 
@@ -328,7 +329,7 @@ export interface Line {
 function parse(text: string): Line {
   const [verb = "", ...words] = text.split(" ");
   const isOption = (word: string): boolean =>
-    /^(static|offers|reads|owns|session|rebalance|as|has|regex|assignor)=/.test(word);
+    /^(static|offers|reads|owns|session|rebalance|as|has|regex|assignor|in|runs|program|at|standby)=/.test(word);
   const options = new Map(words.filter(isOption).map((word) => word.split("=") as [string, string]));
   const apiVersion = Number(words.find((word) => /^v\d+$/.test(word))?.slice(1) ?? 9);
   const [subject = "", ...rest] = words.filter((word) => !isOption(word) && !/^v\d+$/.test(word));
@@ -508,6 +509,7 @@ function describeRecord(record: CoordinatorRecord, topics: TestTopics): string {
     const transaction = record.transaction ? ` if ${record.transaction.producerId} commits` : "";
     return `${topic}-${partition} ${decoded.value ? decoded.value.offset : "deleted"}${transaction}`;
   }
+  if (decoded.kind === "streams") return describeStreamsRecord(decoded.record);
   if (decoded.kind === "consumer") return describeConsumerRecord(decoded.record, topics);
   if (!decoded.value) return "the group is deleted";
   const { generation, members } = decoded.value;

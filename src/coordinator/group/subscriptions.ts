@@ -1,7 +1,9 @@
 import { ProtocolError } from "../../protocol/protocol-error.ts";
 import { Reader } from "../../protocol/reader.ts";
-import { namesRead } from "./consumer/subscriptions.ts";
+import { namesRead } from "./consumer-group/subscriptions.ts";
 import type { Group } from "./group.ts";
+import type { StreamsGroup } from "./streams-group/streams-group.ts";
+import { sourcesOf } from "./streams-group/topology.ts";
 
 const CONSUMER = "consumer";
 
@@ -13,6 +15,7 @@ export function isConsumerGroup(group: Group): boolean {
 
 /** The topics that the members read. Undefined when that cannot be told: then it may be any. */
 export function subscribedTopics(group: Group): ReadonlySet<string> | undefined {
+  if (group.kind === "streams") return new Set(group.members.size > 0 ? sourceTopics(group) : []);
   if (group.kind === "consumer") return namesRead(group.members.values(), group.regexes);
   const topics = new Set<string>();
   if (!isConsumerGroup(group)) return topics;
@@ -24,6 +27,10 @@ export function subscribedTopics(group: Group): ReadonlySet<string> | undefined 
     for (const topic of own) topics.add(topic);
   }
   return topics;
+}
+
+function sourceTopics({ topology }: StreamsGroup): string[] {
+  return topology?.subtopologies.flatMap(sourcesOf) ?? [];
 }
 
 /** The topics come first in every version of a subscription; what follows them need not be understood. */

@@ -3,7 +3,7 @@ import { assert, defined } from "../../platform/assert.ts";
 import { type ErrorName, errorCodes } from "../../protocol/errors.ts";
 import type { ClassicGroup } from "./classic-group.ts";
 import { type ClassicMember, NO_ASSIGNMENT } from "./classic-member.ts";
-import { syncConsumerGroup } from "./consumer/classic-member-requests.ts";
+import { syncConsumerGroup } from "./consumer-group/classic-member-requests.ts";
 import type { GroupCore } from "./core.ts";
 import { stableGroupRecord } from "./group-records.ts";
 import { syncError, touchSession } from "./members.ts";
@@ -20,6 +20,10 @@ export function syncGroup(
   const group = core.groups.get(request.groupId);
   if (group?.kind === "consumer") {
     syncConsumerGroup(core, turn, group, request, respond);
+    return;
+  }
+  if (group?.kind === "streams") {
+    turn.answer(respond, syncError("UNKNOWN_MEMBER_ID"));
     return;
   }
   const error = checkRequest(group, request);

@@ -34,8 +34,13 @@ public final class WordCount {
         properties.put(StreamsConfig.COMMIT_INTERVAL_MS_CONFIG, "300");
         // Without a cache each change of a count is shown.
         properties.put(StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG, "0");
-        properties.put(StreamsConfig.consumerPrefix("session.timeout.ms"), "6000");
-        properties.put(StreamsConfig.consumerPrefix("heartbeat.interval.ms"), "500");
+        String protocol = options.text("group-protocol", "classic");
+        properties.put(StreamsConfig.GROUP_PROTOCOL_CONFIG, protocol);
+        // With the streams protocol these are the broker's.
+        if (protocol.equals("classic")) {
+            properties.put(StreamsConfig.consumerPrefix("session.timeout.ms"), "6000");
+            properties.put(StreamsConfig.consumerPrefix("heartbeat.interval.ms"), "500");
+        }
         properties.put(StreamsConfig.consumerPrefix("auto.offset.reset"), "earliest");
 
         StreamsBuilder builder = new StreamsBuilder();

@@ -5,9 +5,9 @@ import {
   consumerProtocolSubscription,
 } from "../../../protocol/internal/consumer-protocol.ts";
 import { ProtocolError } from "../../../protocol/protocol-error.ts";
+import type { PartitionSet, TopicPartitions } from "../partitions.ts";
+import { toTopicPartitions } from "../partitions.ts";
 import type { TopicCatalog } from "../topic-catalog.ts";
-import type { PartitionSet, TopicPartitions } from "./partitions.ts";
-import { toTopicPartitions } from "./partitions.ts";
 
 export interface ClassicSubscription {
   readonly topics: readonly string[];

@@ -1,6 +1,6 @@
 import type { ErrorName } from "../../../protocol/errors.ts";
+import { each, NO_PARTITIONS, type PartitionSet } from "../partitions.ts";
 import { type ConsumerMember, isReconciled } from "./consumer-member.ts";
-import { each, NO_PARTITIONS, type PartitionSet } from "./partitions.ts";
 
 /**
  * - Empty: no members; offsets perhaps.

@@ -1,5 +1,5 @@
+import { type HeldPartitions, NO_PARTITIONS } from "../partitions.ts";
 import type { MemberProtocol } from "../protocol-tally.ts";
-import { type HeldPartitions, NO_PARTITIONS } from "./partitions.ts";
 
 /** Where a member is on its way to its target assignment:
  * - Stable: it has all of it.
@@ -72,7 +72,10 @@ export const NOTHING_SAID: MemberMetadata = {
 };
 
 /** Whether the member has all that it should have. */
-export function isReconciled(member: MemberAssignment, assignmentEpoch: number): boolean {
+export function isReconciled(
+  member: Pick<MemberAssignment, "state" | "memberEpoch">,
+  assignmentEpoch: number,
+): boolean {
   return member.state === "Stable" && member.memberEpoch === assignmentEpoch;
 }
 

@@ -1,12 +1,13 @@
 /** What follows from what a member says: a new epoch when somebody reads something else now, a target assignment for it,
  * and the member's next step on its way there. */
 import type { GroupCore } from "../core.ts";
+import { startTimer, stopTimer } from "../member-timers.ts";
+import { NO_PARTITIONS, type PartitionSet, samePartitions, type TopicPartitions } from "../partitions.ts";
 import type { Turn } from "../turn.ts";
 import type { Assignor } from "./assignors/assignor.ts";
 import { assignorNamed, defaultAssignor } from "./assignors/index.ts";
 import type { ConsumerGroup } from "./consumer-group.ts";
 import { type ConsumerMember, sameSubscription } from "./consumer-member.ts";
-import { NO_PARTITIONS, type PartitionSet, samePartitions, type TopicPartitions } from "./partitions.ts";
 import { reconcile, type Target } from "./reconcile.ts";
 import {
   assignmentRecord,
@@ -18,7 +19,6 @@ import {
   targetRecord,
 } from "./records.ts";
 import { Subscriptions } from "./subscriptions.ts";
-import { startTimer, stopTimer } from "./timers.ts";
 
 /** The epoch of a group that has members and nothing to read. */
 const FIRST_EPOCH = 1;

@@ -9,7 +9,9 @@ import { Deadline } from "../../deadlines.ts";
 import type { ClassicGroup } from "../classic-group.ts";
 import type { ClassicMember } from "../classic-member.ts";
 import type { GroupCore } from "../core.ts";
+import { startTimer } from "../member-timers.ts";
 import { dropMember, joinError, syncError, touchSession } from "../members.ts";
+import { each, NO_PARTITIONS, partitionSet, put } from "../partitions.ts";
 import { ProtocolTally, selectProtocol } from "../protocol-tally.ts";
 import { groupRecord, groupTombstone } from "../records.ts";
 import { proceedWithout } from "../sessions.ts";
@@ -18,7 +20,6 @@ import type { Turn } from "../turn.ts";
 import { readAssignment, readSubscription, writeAssignment, writeSubscription } from "./classic-subscription.ts";
 import { ConsumerGroup } from "./consumer-group.ts";
 import type { ConsumerMember } from "./consumer-member.ts";
-import { each, NO_PARTITIONS, partitionSet, put } from "./partitions.ts";
 import {
   assignmentRecord,
   consumerGroupTombstones,
@@ -29,7 +30,6 @@ import {
   targetRecord,
 } from "./records.ts";
 import { Subscriptions } from "./subscriptions.ts";
-import { startTimer } from "./timers.ts";
 
 /** A group of the new protocol in the place of a classic one, or of none. Until the records are applied the coordinator
  * knows the former. Undefined when it cannot be: its members are no consumers, or upgrades are not allowed. */

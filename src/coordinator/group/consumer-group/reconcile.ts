@@ -1,7 +1,6 @@
 /** How a member comes to have its target assignment: it gives up what it should not have, and only then goes on to the
  * target's epoch and gets what nobody else has any more. Pure. */
-import type { ConsumerGroup } from "./consumer-group.ts";
-import { type ConsumerMember, isReconciled } from "./consumer-member.ts";
+
 import {
   type HeldPartitions,
   NO_PARTITIONS,
@@ -10,7 +9,9 @@ import {
   put,
   samePartitions,
   type TopicPartitions,
-} from "./partitions.ts";
+} from "../partitions.ts";
+import type { ConsumerGroup } from "./consumer-group.ts";
+import { type ConsumerMember, isReconciled } from "./consumer-member.ts";
 
 export interface Target {
   readonly epoch: number;

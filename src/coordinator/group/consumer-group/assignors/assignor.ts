@@ -1,4 +1,4 @@
-import type { PartitionSet } from "../partitions.ts";
+import type { PartitionSet } from "../../partitions.ts";
 
 /** A member as an assignor sees it. */
 export interface AssignorMember {

@@ -1,5 +1,5 @@
 /** Which topics a consumer group reads, and whether they are still what they were. */
-import type { TopicCatalog } from "../topic-catalog.ts";
+import { type TopicCatalog, topicsHash } from "../topic-catalog.ts";
 import type { ResolvedRegex } from "./consumer-group.ts";
 import type { ConsumerMember, MemberMetadata } from "./consumer-member.ts";
 import { compileRegex } from "./regex.ts";
@@ -41,12 +41,9 @@ export class Subscriptions {
     return ids;
   }
 
-  /** Stands for the topics as they are: another one when one comes, goes, grows, or is another under the old name. 0
-   * when there is none. */
+  /** Stands for the topics as they are. */
   get hash(): number {
-    if (this.topics.size === 0) return 0;
-    const parts = Array.from(this.topics, ([name, { id, partitionCount }]) => `${name} ${id} ${partitionCount}`);
-    return hash53(parts.join("\n"));
+    return topicsHash(this.topics);
   }
 }
 
@@ -86,17 +83,4 @@ function matching(expression: string, catalog: TopicCatalog): Set<string> {
 
 function sameNames(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
   return a.size === b.size && [...a].every((name) => b.has(name));
-}
-
-/** A hash of 53 bits, which a number holds exactly. Two rounds of FNV-1a with different seeds. */
-function hash53(text: string): number {
-  const bytes = Buffer.from(text);
-  let low = 0x811c9dc5;
-  let high = 0x01000193;
-  for (const byte of bytes) {
-    low = Math.imul(low ^ byte, 0x01000193);
-    high = Math.imul(high ^ byte, 0x5bd1e995);
-    high ^= high >>> 13;
-  }
-  return (high & 0x1fffff) * 2 ** 32 + (low >>> 0) || 1;
 }

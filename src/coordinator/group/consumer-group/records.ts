@@ -3,9 +3,9 @@ import { decodeVersioned, encodeVersioned } from "../../../protocol/codec.ts";
 import * as schemas from "../../../protocol/internal/consumer-group-records.ts";
 import type { Decoded } from "../../../protocol/schema.ts";
 import type { CoordinatorRecord } from "../../coordinator.ts";
+import { ascending, type HeldPartitions, type PartitionSet, partitionSet, toTopicPartitions } from "../partitions.ts";
 import type { ConsumerGroup, ResolvedRegex } from "./consumer-group.ts";
 import type { ConsumerMember, MemberAssignment, MemberMetadata, MemberState } from "./consumer-member.ts";
-import { ascending, type HeldPartitions, type PartitionSet, partitionSet, toTopicPartitions } from "./partitions.ts";
 
 const states: readonly MemberState[] = ["Stable", "UnrevokedPartitions", "UnreleasedPartitions"];
 

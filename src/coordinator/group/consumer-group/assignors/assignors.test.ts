@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { each, partitionSet, samePartitions } from "../partitions.ts";
+import { each, partitionSet, samePartitions } from "../../partitions.ts";
 import type { Assignor, AssignorInput, AssignorMember } from "./assignor.ts";
 import { rangeAssignor } from "./range.ts";
 import { uniformAssignor } from "./uniform.ts";

@@ -1,9 +1,9 @@
 /** Records become state: after each step, and again for the whole log when the broker starts. */
 import type { GroupCore } from "../core.ts";
+import { stopTimers } from "../member-timers.ts";
 import { ConsumerGroup } from "./consumer-group.ts";
 import { NOTHING_ASSIGNED, NOTHING_SAID } from "./consumer-member.ts";
 import type { ConsumerGroupRecord } from "./records.ts";
-import { stopTimers } from "./timers.ts";
 
 /** `retire` takes a classic group, or a consumer group, out of the coordinator's hands. */
 export function applyConsumerGroupRecord(

@@ -5,6 +5,7 @@
  */
 import { type ErrorName, errorCodes } from "../../../protocol/errors.ts";
 import type { GroupCore } from "../core.ts";
+import { startTimer, startTimerOnce, stopTimer } from "../member-timers.ts";
 import { joinError, syncError } from "../members.ts";
 import type {
   GroupRequestContext,
@@ -15,6 +16,7 @@ import type {
   SyncGroupRequest,
   SyncGroupResponse,
 } from "../messages.ts";
+import { contains, each, partitionSet } from "../partitions.ts";
 import { keepProtocols, type MemberProtocol, ProtocolTally, sameProtocols } from "../protocol-tally.ts";
 import type { Respond, Turn } from "../turn.ts";
 import { advance } from "./advance.ts";
@@ -22,11 +24,10 @@ import { readSubscription, writeAssignment } from "./classic-subscription.ts";
 import type { ConsumerGroup } from "./consumer-group.ts";
 import { type ClassicProtocols, type ConsumerMember, NOTHING_ASSIGNED, NOTHING_SAID } from "./consumer-member.ts";
 import { canDowngrade, downgrade } from "./migration.ts";
-import { contains, each, partitionSet } from "./partitions.ts";
 import { removeMembers } from "./remove.ts";
+import { touch } from "./sessions.ts";
 import { takePlace } from "./static-member.ts";
 import { Subscriptions } from "./subscriptions.ts";
-import { startTimer, startTimerOnce, stopTimer, touch } from "./timers.ts";
 
 /** From this version on a new member must first get its id (KIP-394). */
 const MEMBER_ID_REQUIRED_FROM_VERSION = 4;

@@ -2,11 +2,11 @@
 import { errorCodes } from "../../../protocol/errors.ts";
 import type { GroupCore } from "../core.ts";
 import type { DescribedConsumerGroup } from "../messages.ts";
+import { ascending, each, type PartitionSet, partitionSet } from "../partitions.ts";
 import type { TopicCatalog } from "../topic-catalog.ts";
 import { electAssignor } from "./advance.ts";
 import type { ConsumerGroup } from "./consumer-group.ts";
 import type { ConsumerMember } from "./consumer-member.ts";
-import { ascending, each, type PartitionSet, partitionSet } from "./partitions.ts";
 
 export function describeConsumerGroup(core: GroupCore, groupId: string): DescribedConsumerGroup {
   const group = core.groups.get(groupId);

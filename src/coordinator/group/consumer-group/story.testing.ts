@@ -25,6 +25,7 @@ import type {
   ConsumerGroupHeartbeatResponse,
   DescribedConsumerGroup,
 } from "../messages.ts";
+import { partitionSet, type TopicPartitions } from "../partitions.ts";
 import {
   contextOf,
   GROUP,
@@ -36,7 +37,6 @@ import {
   type Verb,
 } from "../story.testing.ts";
 import { describePartitions } from "./describe-record.testing.ts";
-import { partitionSet, type TopicPartitions } from "./partitions.ts";
 
 const SAYS_NOTHING = {
   groupId: GROUP,

@@ -1,5 +1,5 @@
 import { defined } from "../../../../platform/assert.ts";
-import { contains, each } from "../partitions.ts";
+import { contains, each } from "../../partitions.ts";
 import { type Assignor, type AssignorInput, type AssignorMember, Draft } from "./assignor.ts";
 import { Ladder } from "./ladder.ts";
 

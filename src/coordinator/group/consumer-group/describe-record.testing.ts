@@ -1,7 +1,8 @@
 /** Records of consumer groups as lines of a story: "target of ann: t 0 1". Partitions are written "t 0 1, u 3". */
+
+import { ascending } from "../partitions.ts";
 import type { TopicCatalog } from "../topic-catalog.ts";
 import type { MemberAssignment, MemberMetadata } from "./consumer-member.ts";
-import { ascending } from "./partitions.ts";
 import type { ConsumerGroupRecord } from "./records.ts";
 
 export function describeConsumerRecord(record: ConsumerGroupRecord, topics: TopicCatalog): string {

@@ -1,11 +1,13 @@
 /** ConsumerGroupHeartbeat: a member joins, says what it reads and what it has, learns what it should have, and leaves. */
 import { type ErrorName, errorCodes } from "../../../protocol/errors.ts";
 import type { GroupCore } from "../core.ts";
+import { stopTimer } from "../member-timers.ts";
 import type {
   ConsumerGroupHeartbeatRequest,
   ConsumerGroupHeartbeatResponse,
   GroupRequestContext,
 } from "../messages.ts";
+import { isSubset, NO_PARTITIONS, samePartitions, toTopicPartitions } from "../partitions.ts";
 import type { Respond, Turn } from "../turn.ts";
 import { advance } from "./advance.ts";
 import { assignorNamed, assignors } from "./assignors/index.ts";
@@ -18,12 +20,11 @@ import {
   NOTHING_SAID,
 } from "./consumer-member.ts";
 import { upgradeToConsumerGroup } from "./migration.ts";
-import { isSubset, NO_PARTITIONS, samePartitions, toTopicPartitions } from "./partitions.ts";
 import { assignmentRecord } from "./records.ts";
 import { compileRegex } from "./regex.ts";
 import { removeMembers } from "./remove.ts";
+import { touch } from "./sessions.ts";
 import { takePlace } from "./static-member.ts";
-import { stopTimer, touch } from "./timers.ts";
 
 const JOIN_EPOCH = 0;
 const LEAVE_EPOCH = -1;
@@ -151,10 +152,8 @@ function groupFor(core: GroupCore, turn: Turn, request: ConsumerGroupHeartbeatRe
   const group = core.groups.get(groupId);
   if (group?.kind === "consumer") return group;
   if (memberEpoch !== JOIN_EPOCH) return refuse("GROUP_ID_NOT_FOUND", `Consumer group ${groupId} not found.`);
-  return (
-    upgradeToConsumerGroup(core, turn, groupId, group) ??
-    refuse("GROUP_ID_NOT_FOUND", `Group ${groupId} is not a consumer group.`)
-  );
+  const upgraded = group?.kind === "streams" ? undefined : upgradeToConsumerGroup(core, turn, groupId, group);
+  return upgraded ?? refuse("GROUP_ID_NOT_FOUND", `Group ${groupId} is not a consumer group.`);
 }
 
 /** The member as the group knows it, and whose place it takes. */
