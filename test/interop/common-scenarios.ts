@@ -48,13 +48,22 @@ export function shows(actual: readonly ReadRecord[], expected: readonly InteropR
 const endMark = "the end";
 
 /** Writes a last record to each partition, behind everything that a reader is to see. */
-async function markEnds(context: Context, topic: string): Promise<void> {
+export async function markEnds(context: Context, topic: string): Promise<void> {
   const marks = Array.from({ length: partitions }, (_, partition) => ({ topic, partition, value: endMark }));
   await write(context.client, marks);
 }
 
+/** What the broker has in a topic, end marks aside, as our own client reads it. */
+export async function storedRecords(
+  { client }: Context,
+  topic: string,
+  isolation: "read_committed" | "read_uncommitted",
+): Promise<ReadRecord[]> {
+  return (await readTopic(client, topic, isolation)).filter(({ value }) => value?.toString() !== endMark);
+}
+
 /** What the client shows of a topic up to its end marks, read from the beginning by a group of its own. */
-async function readToMarks(
+export async function readToMarks(
   driver: Driver,
   context: Context,
   topic: string,
@@ -183,10 +192,7 @@ export async function transactions(driver: Driver, context: Context, loseAnswers
       ["read_committed", committed],
       ["read_uncommitted", all],
     ] as const) {
-      const stored = (await readTopic(context.client, topic, isolation)).filter(
-        ({ value }) => value?.toString() !== endMark,
-      );
-      same(stored, expected, `${isolation}, as we read`);
+      same(await storedRecords(context, topic, isolation), expected, `${isolation}, as we read`);
       shows(await readToMarks(driver, context, topic, isolation), expected, isolation);
     }
     const lost = loseAnswers ? `, ${proxy.faults.hits} answers lost` : "";

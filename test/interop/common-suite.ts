@@ -4,6 +4,7 @@ import { fencing, idempotence, offsetsInTransactions, produceAndConsume, transac
 import type { Context } from "./context.ts";
 import { ClientError, type ConsumerSettings, Driver, type Launch } from "./driver.ts";
 import { groupRebalance } from "./group-scenario.ts";
+import { killedBroker } from "./killed-broker.ts";
 import type { Codec } from "./records.ts";
 import { KnownDefect, type Suite } from "./session.ts";
 
@@ -52,6 +53,7 @@ export function commonSuite(client: CommonClient): Suite {
       await one("idempotent produce, answers lost", idempotence);
       await one("transactions, committed and aborted", (driver, context) => transactions(driver, context, false));
       await one("transactions, answers lost", (driver, context) => transactions(driver, context, true));
+      if (session.options.isOwnBroker === true) await one("transactions, broker killed", killedBroker);
       await one("offsets in transactions, aborted and done again", (driver, context) =>
         offsetsInTransactions(driver, context, false),
       );

@@ -17,13 +17,12 @@ export interface FaultyProxy {
 }
 
 export async function openFaultyProxy(bootstrap: string): Promise<FaultyProxy> {
-  const at = bootstrap.lastIndexOf(":");
-  const upstream = { host: bootstrap.slice(0, at), port: Number(bootstrap.slice(at + 1)), timeoutMs: 10_000 };
+  const [host = "", port] = bootstrap.split(":");
   const faults = new FaultyNetwork();
   const open = new Set<Connection>();
   const listener = await nodePlatform.network.listen({ host: "127.0.0.1", port: 0 }, (client) => {
     open.add(client);
-    void faults.platform.network.connect(upstream).then(
+    void faults.platform.network.connect({ host, port: Number(port), timeoutMs: 10_000 }).then(
       (broker) => {
         open.add(broker);
         join(client, broker, (connection) => open.delete(connection));

@@ -5,18 +5,23 @@ import { join } from "node:path";
 import { killGroup, start } from "./children.ts";
 import type { Target } from "./session.ts";
 
-/** Its data goes to `scratch/data`, its log to `scratch/broker.log`. */
-export async function startOwnBroker(scratch: string): Promise<Target> {
+export interface OwnBroker extends Target {
+  /** SIGKILL. Its folder stays for the next one. */
+  kill(): Promise<void>;
+}
+
+/** Its data goes to `scratch/data`, its log to `scratch/broker.log`. Port 0: one that is free. */
+export async function startOwnBroker(scratch: string, port = "0"): Promise<OwnBroker> {
   const dataDir = join(scratch, "data");
   const main = join(import.meta.dirname, "..", "..", "src", "cli", "main.ts");
   // As short as clients may choose their own in the classic protocol.
   const timeouts = ["--group-streams-session-timeout-ms", "6000", "--group-streams-heartbeat-interval-ms", "500"];
-  const args = [main, "broker", "--data-dir", dataDir, "--port", "0", ...timeouts];
+  const args = [main, "broker", "--data-dir", dataDir, "--port", port, ...timeouts];
   const log = openSync(join(scratch, "broker.log"), "a");
   const child = start(process.execPath, args, { stdio: ["ignore", "pipe", log] });
   closeSync(log);
   const exited = new Promise<number | null>((resolve) => child.once("close", resolve));
-  const port = await new Promise<string>((resolve, reject) => {
+  const bound = await new Promise<string>((resolve, reject) => {
     const timer = setTimeout(() => reject(new Error("the broker was not ready in 30 seconds")), 30_000);
     let printed = "";
     child.stdout?.on("data", (chunk: Buffer) => {
@@ -32,8 +37,12 @@ export async function startOwnBroker(scratch: string): Promise<Target> {
     });
   });
   return {
-    bootstrap: `127.0.0.1:${port}`,
+    bootstrap: `127.0.0.1:${bound}`,
     dataDir,
+    async kill() {
+      killGroup(child);
+      await exited;
+    },
     async stop() {
       child.kill("SIGTERM");
       const timer = setTimeout(() => killGroup(child), 20_000);

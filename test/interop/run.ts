@@ -54,6 +54,8 @@ function wholeNumber(name: "seed" | "steps"): number | undefined {
   throw new Error(`--${name} ${text}: expected a whole number`);
 }
 
+const isOwnBroker: boolean = values.brokers === undefined && !values.apache;
+
 function startTarget(scratch: string): () => Promise<Target> {
   return async () => {
     if (values.brokers !== undefined) return { bootstrap: values.brokers, stop: async () => {} };
@@ -86,6 +88,7 @@ async function runSuites(names: readonly string[]): Promise<Session> {
   const drop = (): void => rmSync(scratch, { recursive: true, force: true });
   process.once("exit", drop);
   const session = new Session(startTarget(scratch), values.only, {
+    isOwnBroker,
     kafka: values.kafka,
     seed: wholeNumber("seed"),
     steps: wholeNumber("steps"),
@@ -139,8 +142,7 @@ async function main(): Promise<void> {
   process.stdout.write(`\n${summary(rows, clients)}\n`);
   const ci = process.env.CI === "true";
   const isWhole = positionals.length === 0 && values.only === "" && values.dump === undefined;
-  const isOwn = values.brokers === undefined && !values.apache;
-  if (isWhole && isOwn && !ci) writeDocs(rows, clients);
+  if (isWhole && isOwnBroker && !ci) writeDocs(rows, clients);
   const failed = count(rows, "fail");
   const notRun = count(rows, "not run");
   if (notRun > 0) process.stdout.write(`${notRun} could not run here: see above for what is missing\n`);

@@ -41,6 +41,8 @@ export interface ClientFacts {
 
 /** What single suites want to know. */
 export interface SuiteOptions {
+  /** Whether it is our broker that is tried, and so may be killed. */
+  readonly isOwnBroker?: boolean;
   /** Of the differential suite: an Apache Kafka that runs already, instead of one of its own. */
   readonly kafka?: string | undefined;
   /** Of its random sequences; default: one that no run had before. */

@@ -41,6 +41,8 @@ class Driver implements Commands {
       ...(settings.transactionalId === null ? {} : { transactionalId: settings.transactionalId }),
     });
     await this.#producer.connect();
+    // It asks for its producer id, which ends what an earlier one left open, when a transaction begins.
+    if (settings.transactionalId !== null) await (await this.#producer.transaction()).abort();
   }
 
   async #openConsumer(kafka: Kafka, settings: ConsumerSettings): Promise<void> {
