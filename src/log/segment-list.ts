@@ -109,10 +109,11 @@ export class SegmentList {
     return replaced;
   }
 
-  /** Of a sealed segment's first batch, and the highest; -1 for none. */
+  /** Of a sealed segment's first batch, and the highest of its records, or what an emptied batch had; -1 for none. */
   timestampsOf(segment: Segment): { readonly first: number; readonly latest: number } {
     const ready = this.#ready(this.#segments.indexOf(segment));
-    return { first: ready.firstTimestamp, latest: ready.latest.timestamp };
+    const { firstTimestamp, latest } = ready;
+    return { first: firstTimestamp, latest: latest.timestamp < 0 ? firstTimestamp : latest.timestamp };
   }
 
   /** The batch that holds `offset`, or else the first one behind it. */

@@ -92,7 +92,8 @@ export class Segment {
     return this.#isSealed;
   }
 
-  /** The highest timestamp and its batch's last offset; -1 when there is none. The indexes must be open. */
+  /** The highest timestamp of its records and the last offset of that batch; -1 when there is none. The indexes must be
+   * open. */
   get latest(): TimeEntry {
     this.#latest ??= this.#timeIndex.last() ?? NO_TIME;
     return this.#latest;
@@ -103,9 +104,9 @@ export class Segment {
     if (this.nextOffset <= limitOffset) return this.latest;
     let latest = this.#timeIndex.lastBelow(limitOffset) ?? NO_TIME;
     // The index knows all up to its last entry.
-    this.#walk(this.#offsetIndex.lookup(limitOffset - 1), ({ maxTimestamp, lastOffset }) => {
+    this.#walk(this.#offsetIndex.lookup(limitOffset - 1), ({ maxTimestamp, lastOffset, recordCount }) => {
       if (lastOffset >= limitOffset) return true;
-      if (maxTimestamp > latest.timestamp) latest = { timestamp: maxTimestamp, offset: lastOffset };
+      if (maxTimestamp > latest.timestamp && recordCount > 0) latest = { timestamp: maxTimestamp, offset: lastOffset };
       return false;
     });
     return latest;
@@ -129,7 +130,7 @@ export class Segment {
     return this.firstTimestamp < 0 ? 0 : timestamp - this.firstTimestamp;
   }
 
-  /** The highest of the first batch; -1 when there is none. */
+  /** The highest that the first batch has, or had; -1 when there is none. */
   get firstTimestamp(): number {
     this.#firstTimestamp ??= new BatchWindow(this.log, this.#sizeBytes, 64).headerAt(0)?.maxTimestamp ?? -1;
     return this.#firstTimestamp;
@@ -152,7 +153,8 @@ export class Segment {
   admit(batch: RecordBatch, indexIntervalBytes: number): void {
     const { sizeBytes, lastOffset, maxTimestamp } = batch;
     assert(lastOffset >= this.nextOffset || this.#sizeBytes === 0);
-    if (maxTimestamp > this.latest.timestamp) this.#latest = { timestamp: maxTimestamp, offset: lastOffset };
+    if (maxTimestamp > this.latest.timestamp && batch.recordCount > 0)
+      this.#latest = { timestamp: maxTimestamp, offset: lastOffset };
     if (this.#bytesSinceIndexEntry > indexIntervalBytes) {
       this.#offsetIndex.append(lastOffset, this.#sizeBytes);
       this.#timeIndex.append(this.latest);

@@ -470,6 +470,28 @@ describe("what is due", () => {
   });
 });
 
+describe("a timestamp", () => {
+  it("that the time index names is of a record, not of a batch that was emptied", async () => {
+    await openLog({ indexIntervalBytes: 0 });
+    appendKeyed(log, { entries: ["a=1"], producerId: 1, timestamp: START_MS + 500 });
+    appendKeyed(log, { entries: ["a=2", "b=1"], timestamp: START_MS });
+    expect(await compact()).toEqual(["[0-0]", "1:a=2", "2:b=1"]);
+    expect(log.offsetOfMaxTimestamp()).toMatchObject({ offset: 2, timestamp: START_MS + 1 });
+    expect(log.offsetForTimestamp(START_MS + 2, "read_uncommitted")).toBeUndefined();
+  });
+
+  it("of an emptied batch counts for retention: a segment with nothing else goes by its age", async () => {
+    await openLog({ cleanupPolicy: ["compact", "delete"], segmentBytes: keyedBatch({ entries: ["a=1"] }).sizeBytes });
+    add("a=1");
+    add("a=2");
+    expect(await compact()).toEqual(["[0-0]", "1:a=2"]);
+    fixture.clock.timeMs += fixture.config.retentionMs + 1;
+    log.maintain();
+    await log.flush();
+    expect(log.logStartOffset).toBe(2);
+  });
+});
+
 describe("meanwhile", () => {
   it("retention deletes segments: it ends, and begins anew next time", async () => {
     const batch = keyedBatch({ entries: ["a=1"] }).sizeBytes;
