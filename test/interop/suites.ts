@@ -1,5 +1,6 @@
 // Every suite of `npm run interop`, by the name that it takes on the command line, in the order in which they run.
 
+import { compactionSuite } from "./compaction.ts";
 import { differentialSuite } from "./differential/suite.ts";
 import { kafkaStreamsSuite } from "./kafka-streams.ts";
 import { franzGoSuite, rdkafkaSuite } from "./native-clients.ts";
@@ -18,5 +19,6 @@ export const suites: ReadonlyMap<string, Suite> = new Map([
   ["rdkafka", rdkafkaSuite],
   ["kafkajs", kafkajsSuite],
   ["platformatic", platformaticSuite],
+  ["compaction", compactionSuite],
   ["differential", differentialSuite],
 ]);
