@@ -7,13 +7,17 @@ import { ProducerState } from "../src/log/producer-state.ts";
 import { Segment } from "../src/log/segment.ts";
 import { Restorer } from "../src/streams/runtime/restorer.ts";
 import type { Coverage } from "./coverage.ts";
+import type { World } from "./world/world.ts";
 
 let current: Coverage | undefined;
 let isInstalled = false;
 
-/** Counts into `coverage` from now on. */
-export function observe(coverage: Coverage): void {
+/** Counts into the world's coverage from now on. */
+export function observe({ coverage, onLog }: World): void {
   current = coverage;
+  onLog.push(({ message, fields }) => {
+    if (message === "a batch was not acknowledged") coverage.hit(`produce: refused with ${fields.error}`);
+  });
   if (isInstalled) return;
   isInstalled = true;
   observeLog();

@@ -15,8 +15,8 @@ export interface BatchOptions {
 const PROGRESS_SECONDS = 10;
 /** Failures that are looked at closely. */
 const EXPLAINED_FAILURES = 3;
-/** So many seeds should have met everything that is rare. */
-const LONG_RUN_SEEDS = 500;
+/** So many worlds should have met everything that is rare: each of these is met by one in a hundred at least. */
+const LONG_RUN_SEEDS = 1_000;
 
 /** True when nothing broke, and a long run has met all that it should. */
 export async function runBatch(options: BatchOptions): Promise<boolean> {

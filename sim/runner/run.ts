@@ -48,7 +48,7 @@ const LOOK_MS = 100;
 
 export async function run(options: RunOptions): Promise<Outcome> {
   const world = new World(options.seed, options.trace);
-  observe(world.coverage);
+  observe(world);
   checkAnswers((problem) => world.report(problem));
   const onRejection = (error: unknown): void =>
     world.report(`unhandled rejection: ${error instanceof Error ? error.stack : String(error)}`);

@@ -2,10 +2,9 @@
 import { Broker, type BrokerOptions } from "../../src/broker/index.ts";
 import type { Machine, Program } from "../world/machine.ts";
 import type { World } from "../world/world.ts";
-import { BROKER_HOST } from "./workload.ts";
+import { BROKER_HOST, BROKER_PORT } from "./workload.ts";
 
 export const DATA_DIR = "data";
-const PORT = 9092;
 
 /** Draws the broker's settings: small segments, so that logs roll; few partitions of internal topics, so that they are shared. */
 export function addBroker(world: World): Machine {
@@ -39,7 +38,7 @@ export function addBroker(world: World): Machine {
 
 function program(settings: BrokerOptions): Program {
   return async ({ platform, logger, stop, host }) => {
-    const broker = await Broker.start({ ...settings, dataDir: DATA_DIR, host, port: PORT, platform, logger });
+    const broker = await Broker.start({ ...settings, dataDir: DATA_DIR, host, port: BROKER_PORT, platform, logger });
     if (!stop.aborted) await new Promise((resolve) => stop.addEventListener("abort", resolve, { once: true }));
     await broker.stop();
   };

@@ -4,6 +4,7 @@ import type { History, TransactionEntry } from "../../src/cli/verify/history.ts"
 import type { Client, Producer } from "../../src/client/index.ts";
 import type { Machine, Process } from "../world/machine.ts";
 import type { World } from "../world/world.ts";
+import { administerTransactions } from "./administrator.ts";
 import { producerOptions } from "./idempotent.ts";
 import { Session } from "./sending.ts";
 import { type Ending, noteEnd, transact } from "./transacting.ts";
@@ -36,6 +37,9 @@ export function transactions({ world, history }: WorkloadContext): Workload {
     }
     return task;
   });
+  if (dice.chance(0.4)) {
+    machines.push(world.addMachine("administrator", (process) => administerTransactions(process, world)));
+  }
   return {
     name: "transactions",
     topics,

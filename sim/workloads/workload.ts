@@ -9,7 +9,8 @@ import type { World } from "../world/world.ts";
 
 /** Where every client finds the broker. */
 export const BROKER_HOST = "broker";
-export const BROKER_ADDRESS: string = `${BROKER_HOST}:9092`;
+export const BROKER_PORT = 9092;
+export const BROKER_ADDRESS: string = `${BROKER_HOST}:${BROKER_PORT}`;
 
 export interface TopicPlan {
   readonly topic: string;

@@ -102,10 +102,14 @@ export class World {
 
   #logged(line: LogLine): void {
     if (this.trace) this.trace.note(line.host, `${line.level}: ${line.message} ${show(line.fields)}`);
-    // What follows a colon is about the one case.
-    if (line.level !== "debug") this.coverage.hit(line.message.split(":", 1)[0] ?? line.message);
+    if (line.level !== "debug") this.coverage.hit(withoutCase(line.message));
     for (const listener of this.onLog) listener(line);
   }
+}
+
+/** What follows a colon is about the one case, and so are names and numbers. */
+function withoutCase(message: string): string {
+  return (message.split(":", 1)[0] ?? "").replaceAll(/\S*\d\S*/g, "…");
 }
 
 function show(fields: Readonly<Record<string, unknown>>): string {
