@@ -30,6 +30,10 @@ const brokerTests = "src/broker/transactions.test.ts";
 const logTransactions = "src/log/transactions.test.ts";
 const producerState = "src/log/producer-state.test.ts";
 const compaction = "src/log/compaction/log-compaction.test.ts";
+const classicGroups = "src/coordinator/group/faults.test.ts";
+const consumerGroups = "src/coordinator/group/consumer-group/faults.test.ts";
+const migration = "src/coordinator/group/consumer-group/migration.test.ts";
+const streamsGroups = "src/coordinator/group/streams-group/faults.test.ts";
 
 export const faults: readonly Fault[] = [
   {
@@ -673,6 +677,117 @@ export const faults: readonly Fault[] = [
           file: "src/coordinator/group/faults.test.ts",
           name: "holds for each partition of one commit by itself",
         },
+      },
+      {
+        breaks: "a member's commit of a partition that it has no more is told so, and written",
+        file: "coordinator/group/offset-commit.ts",
+        find: "turn.answer(respond, refuseAll(request, error));\n    return;",
+        replace: "turn.answer(respond, refuseAll(request, error));",
+        test: { file: consumerGroups, name: "19: a commit that reports an error is not applied" },
+      },
+    ],
+  },
+  {
+    number: 20,
+    title: "Members that join at the same moment, die in the middle of a rebalance, or change the protocol",
+    variants: [
+      {
+        breaks: "a partition goes to its next owner at once",
+        file: "coordinator/group/consumer-group/reconcile.ts",
+        find: "if (group.isFreeFor(memberId, topicId, partition)) put",
+        replace: "if (group.isFreeFor(memberId, topicId, partition) || true) put",
+        test: {
+          file: consumerGroups,
+          name: "20: members join at the same moment, and the power fails between two steps of a member",
+        },
+      },
+      {
+        breaks: "what a member has yet to give up is forgotten with the power",
+        file: "coordinator/group/consumer-group/records.ts",
+        find: "partitionsPendingRevocation: heldToWire(member.pendingRevocation),",
+        replace: "partitionsPendingRevocation: [],",
+        test: {
+          file: consumerGroups,
+          name: "20: members join at the same moment, and the power fails between two steps of a member",
+        },
+      },
+      {
+        breaks: "a silent member keeps what others wait for",
+        file: "coordinator/group/consumer-group/sessions.ts",
+        find: 'startTimer(core, group.groupId, member.memberId, "session", now + timeoutMs);',
+        replace: "",
+        test: { file: consumerGroups, name: "20: a session ends while others wait for what its member has" },
+      },
+      {
+        breaks: "a classic group that goes over forgets who has what",
+        file: "coordinator/group/consumer-group/migration.ts",
+        find: "put(assigned, topicId, partition, group.generationId);",
+        replace: "",
+        test: { file: migration, name: "a group goes over with its first new member, and back with its last" },
+      },
+      {
+        breaks: "members that wait for a classic generation are left waiting when their group goes over",
+        file: "coordinator/group/consumer-group/migration.ts",
+        find: "sendBack(core, turn, classic, members);",
+        replace: "",
+        test: { file: migration, name: "a group goes over while its members wait for each other" },
+      },
+      {
+        breaks: "a task is active at its next owner at once",
+        file: "coordinator/group/streams-group/reconcile.ts",
+        find: "if (active.has(key) || inProcess.has(key)) isComplete = false;",
+        replace: "if (inProcess.has(key)) isComplete = false;",
+        test: {
+          file: streamsGroups,
+          name: "20: members join at the same moment, and the power fails between two steps of a member",
+        },
+      },
+      {
+        breaks: "what a member of a streams group has yet to give up is forgotten with the power",
+        file: "coordinator/group/streams-group/records.ts",
+        find: "activeTasksPendingRevocation: withEpochs(pendingRevocation.active),",
+        replace: "activeTasksPendingRevocation: [],",
+        test: {
+          file: streamsGroups,
+          name: "20: members join at the same moment, and the power fails between two steps of a member",
+        },
+      },
+    ],
+  },
+  {
+    number: 21,
+    title: "A stalled member returns after its partitions moved: its commits are refused",
+    variants: [
+      {
+        breaks: "any member may commit",
+        file: "coordinator/group/offset-commit.ts",
+        find: 'if (error !== "NONE") return error;\n  return claim.generationId',
+        replace: 'if (error !== "NONE") return "NONE";\n  return claim.generationId',
+        test: {
+          file: classicGroups,
+          name: "fault 21: a stalled member returns after its partitions have moved > holds",
+        },
+      },
+      {
+        breaks: "a commit at an epoch of before counts for partitions that have moved since",
+        file: "coordinator/group/consumer-group/commit-check.ts",
+        find: "return heldSince !== undefined && heldSince <= memberEpoch;",
+        replace: "return heldSince !== 0;",
+        test: { file: consumerGroups, name: "19: a commit that reports an error is not applied" },
+      },
+      {
+        breaks: "who was taken out of a consumer group is still let to commit",
+        file: "coordinator/group/consumer-group/commit-check.ts",
+        find: 'if (!member) return "UNKNOWN_MEMBER_ID";\n  if (member.classic)',
+        replace: 'if (!member) return "NONE";\n  if (member.classic)',
+        test: { file: consumerGroups, name: "21: a stalled member returns after its partitions moved" },
+      },
+      {
+        breaks: "who was taken out of a streams group is still let to commit",
+        file: "coordinator/group/streams-group/commit-check.ts",
+        find: 'const member = group.members.get(memberId);\n  if (!member) return "UNKNOWN_MEMBER_ID";\n  if (apiVersion',
+        replace: 'const member = group.members.get(memberId);\n  if (!member) return "NONE";\n  if (apiVersion',
+        test: { file: streamsGroups, name: "21: a stalled member returns after its tasks moved" },
       },
     ],
   },
