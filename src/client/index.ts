@@ -18,6 +18,7 @@ export type {
   GroupListing,
   NewTopic,
   OffsetSpec,
+  StreamsTask,
   TopicDescription,
 } from "./admin/types.ts";
 export { Client, type ClientOptions, type CloseOptions } from "./client.ts";

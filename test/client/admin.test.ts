@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Admin, Client } from "../../src/client/index.ts";
-import { startCluster, type TestCluster, until } from "../support/cluster.ts";
+import { streamsGroupHeartbeat } from "../../src/protocol/apis/streams-group-heartbeat.ts";
+import { createTopic, startCluster, type TestCluster, until } from "../support/cluster.ts";
+import { RawSession } from "../support/raw-session.ts";
 
 let cluster: TestCluster;
 let client: Client;
@@ -168,6 +170,38 @@ describe("an admin", () => {
     await admin.deleteGroups([groupId]);
     await expect(admin.deleteGroups([groupId])).rejects.toMatchObject({ code: "GROUP_ID_NOT_FOUND" });
     expect((await admin.listGroups()).map((group) => group.groupId)).not.toContain(groupId);
+  });
+
+  it("knows streams groups, and their tasks", async () => {
+    await createTopic(client, topic, 2);
+    const groupId = cluster.unique("streams");
+    const session = await RawSession.open(cluster.brokers.split(",")[0] ?? "");
+    await session.findCoordinator("group", groupId);
+    const nothing = { sourceTopicRegex: [], repartitionSinkTopics: [], repartitionSourceTopics: [] };
+    const subtopology = { ...nothing, sourceTopics: [topic], stateChangelogTopics: [], copartitionGroups: [] };
+    const heartbeat = (memberEpoch: number): Promise<{ readonly activeTasks: readonly unknown[] | null }> =>
+      session.client.send(streamsGroupHeartbeat, 0, {
+        groupId,
+        memberId: "member",
+        memberEpoch,
+        rebalanceTimeoutMs: 30_000,
+        topology: memberEpoch === 0 ? { epoch: 0, subtopologies: [{ ...subtopology, subtopologyId: "0" }] } : null,
+        ...(memberEpoch === 0 ? { activeTasks: [], standbyTasks: [], warmupTasks: [] } : {}),
+        processId: "process",
+        endpointInformationEpoch: 0,
+        shutdownApplication: false,
+      });
+    await until(async () => (await heartbeat(0)).activeTasks?.length === 1);
+    const groups = await admin.listGroups();
+    expect(groups).toContainEqual({ groupId, type: "streams", protocolType: "streams", state: "Stable" });
+    const tasks = [0, 1].map((partition) => ({ role: "active", subtopologyId: "0", partition }));
+    expect(await admin.describeGroups([groupId])).toMatchObject([
+      { groupId, type: "streams", state: "Stable", members: [{ memberId: "member", partitions: [], tasks }] },
+    ]);
+    await heartbeat(-1);
+    await admin.deleteGroups([groupId]);
+    await expect(admin.describeGroups([groupId])).rejects.toMatchObject({ code: "GROUP_ID_NOT_FOUND" });
+    session.close();
   });
 
   it("tells whether a group has read everything that counts", async () => {

@@ -2,6 +2,7 @@ import { consumerGroupDescribe } from "../../protocol/apis/consumer-group-descri
 import { deleteGroups } from "../../protocol/apis/delete-groups.ts";
 import { describeGroups } from "../../protocol/apis/describe-groups.ts";
 import { listGroups } from "../../protocol/apis/list-groups.ts";
+import { streamsGroupDescribe } from "../../protocol/apis/streams-group-describe.ts";
 import { type ErrorName, errorName } from "../../protocol/errors.ts";
 import { commitGroupOffsets, fetchGroupOffsets } from "../consumer/group-offsets.ts";
 import { decodeAssignment } from "../consumer/group-protocol.ts";
@@ -10,7 +11,7 @@ import type { Cluster } from "../network/cluster.ts";
 import { CoordinatorLink } from "../network/coordinator-link.ts";
 import type { Lane } from "../network/lane.ts";
 import type { TopicPartitionOffset } from "../types.ts";
-import type { GroupDescription, GroupListing } from "./types.ts";
+import type { GroupDescription, GroupListing, StreamsTask } from "./types.ts";
 
 type Retrying = <T>(what: string, attempt: () => Promise<T>) => Promise<T>;
 
@@ -70,11 +71,14 @@ export class GroupAdmin {
       const response = await coordinator.request(describeGroups, { groups: [groupId] });
       const group = response.groups[0];
       if (!group) throw new OncillaError("GROUP_ID_NOT_FOUND", `group ${groupId}: the broker said nothing about it`);
-      this.#check(coordinator, errorName(group.errorCode), `describing group ${groupId}`);
+      const error = errorName(group.errorCode);
+      const streams = error === "GROUP_ID_NOT_FOUND" && (await this.#describeStreamsGroup(coordinator, groupId));
+      if (streams) return streams;
+      this.#check(coordinator, error, `describing group ${groupId}`);
       const { groupState: state, protocolType, protocolData: protocol } = group;
       const members = group.members.map(({ memberId, groupInstanceId, clientId, clientHost, memberAssignment }) => {
         const partitions = protocolType === "consumer" ? decodeAssignment(memberAssignment).partitions : [];
-        return { memberId, groupInstanceId, clientId, clientHost, partitions };
+        return { memberId, groupInstanceId, clientId, clientHost, partitions, tasks: [] };
       });
       return { groupId, type: "classic", state, protocolType, protocol, members };
     });
@@ -91,10 +95,29 @@ export class GroupAdmin {
       const partitions = assignment.topicPartitions.flatMap(({ topicName: topic, partitions: indexes }) =>
         indexes.map((partition) => ({ topic, partition })),
       );
-      return { memberId, groupInstanceId: instanceId, clientId, clientHost, partitions };
+      return { memberId, groupInstanceId: instanceId, clientId, clientHost, partitions, tasks: [] };
     });
     const { groupState: state, assignorName: protocol } = group;
     return { groupId, type: "consumer", state, protocolType: "consumer", protocol, members };
+  }
+
+  /** Undefined when it is no streams group. */
+  async #describeStreamsGroup(coordinator: CoordinatorLink, groupId: string): Promise<GroupDescription | undefined> {
+    const request = { groupIds: [groupId], includeAuthorizedOperations: false };
+    const response = await coordinator.request(streamsGroupDescribe, request).catch(unlessUnsupported);
+    const group = response?.groups[0];
+    if (!group || errorName(group.errorCode) === "GROUP_ID_NOT_FOUND") return undefined;
+    this.#check(coordinator, errorName(group.errorCode), `describing group ${groupId}`);
+    const members = group.members.map(({ memberId, clientId, clientHost, assignment }) => {
+      const { activeTasks, standbyTasks, warmupTasks } = assignment;
+      const tasks = [
+        ...tasksOf("active", activeTasks),
+        ...tasksOf("standby", standbyTasks),
+        ...tasksOf("warmup", warmupTasks),
+      ];
+      return { memberId, groupInstanceId: null, clientId, clientHost, partitions: [], tasks };
+    });
+    return { groupId, type: "streams", state: group.groupState, protocolType: "streams", protocol: "", members };
   }
 
   #deleteOne(groupId: string): Promise<void> {
@@ -118,7 +141,16 @@ export class GroupAdmin {
   }
 }
 
-/** Brokers before the consumer protocol have no groups of it. */
+function tasksOf(
+  role: StreamsTask["role"],
+  tasks: readonly { readonly subtopologyId: string; readonly partitions: readonly number[] }[],
+): StreamsTask[] {
+  return tasks.flatMap(({ subtopologyId, partitions }) =>
+    partitions.map((partition) => ({ role, subtopologyId, partition })),
+  );
+}
+
+/** Brokers before the new protocols have no groups of them. */
 function unlessUnsupported(error: unknown): undefined {
   if (error instanceof OncillaError && error.code === "UNSUPPORTED_VERSION") return;
   throw error;

@@ -56,16 +56,26 @@ export interface GroupListing {
 
 export interface GroupDescription {
   readonly groupId: string;
-  readonly type: "classic" | "consumer";
+  readonly type: "classic" | "consumer" | "streams";
   readonly state: string;
   readonly protocolType: string;
-  /** The assignor's name. */
+  /** The assignor's name; empty for streams groups. */
   readonly protocol: string;
   readonly members: readonly {
     readonly memberId: string;
     readonly groupInstanceId: string | null;
     readonly clientId: string;
     readonly clientHost: string;
+    /** None for members of streams groups: these have tasks. */
     readonly partitions: readonly TopicPartition[];
+    /** None for members of other groups. */
+    readonly tasks: readonly StreamsTask[];
   }[];
+}
+
+/** A task of Kafka Streams (KIP-1071). */
+export interface StreamsTask {
+  readonly role: "active" | "standby" | "warmup";
+  readonly subtopologyId: string;
+  readonly partition: number;
 }
