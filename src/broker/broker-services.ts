@@ -4,6 +4,7 @@ import type { GroupStep } from "../coordinator/group/turn.ts";
 import type { TransactionCoordinator } from "../coordinator/transaction/transaction-coordinator.ts";
 import type { TransactionStep } from "../coordinator/transaction/turn.ts";
 import type { Clock } from "../platform/clock.ts";
+import type { DiskVolume } from "../platform/disk.ts";
 import type { Logger } from "../platform/logger.ts";
 import type { Random } from "../platform/random.ts";
 import type { CoordinatorRuntime } from "./coordinator-runtime.ts";
@@ -27,6 +28,8 @@ export interface BrokerServices {
   readonly config: BrokerConfig;
   /** As it was at the start. */
   readonly startConfig: BrokerConfig;
+  /** Of the data folder; empty where it is in memory, or not known. */
+  readonly dataVolume: () => Partial<DiskVolume>;
   /** What clients are told to connect to, listener by listener. */
   readonly endpoints: readonly Endpoint[];
   readonly image: MetadataImage;

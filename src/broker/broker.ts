@@ -170,13 +170,14 @@ export class Broker implements AsyncDisposable {
 
   #services(): BrokerServices {
     const { image, metadata, configs, topics, partitions, producerIds, markers, groups, transactions } = this.#core;
-    const { clock, random } = this.#platform;
+    const { clock, disk, random } = this.#platform;
     return {
       clock,
       random,
       logger: this.#logger,
       config: configs.now,
       startConfig: configs.start,
+      dataVolume: () => (this.#config.dataDir === undefined ? {} : (disk.volume?.(this.#config.dataDir) ?? {})),
       endpoints: this.#listeners.endpoints,
       waitingFetches: this.#waitingFetches,
       fetchSessions: new FetchSessions({ maxSessions: this.#config.maxFetchSessions, clock, random }),

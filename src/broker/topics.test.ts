@@ -1,6 +1,10 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { RawSession, type RawTopic } from "../../test/support/raw-session.ts";
 import { alterConfigs } from "../protocol/apis/alter-configs.ts";
+import { alterReplicaLogDirs } from "../protocol/apis/alter-replica-log-dirs.ts";
 import { createPartitions } from "../protocol/apis/create-partitions.ts";
 import { createTopics } from "../protocol/apis/create-topics.ts";
 import { deleteTopics } from "../protocol/apis/delete-topics.ts";
@@ -348,5 +352,31 @@ describe("log dirs", () => {
       [0, false],
       [1, true],
     ]);
+  });
+
+  it("a partition stays in the one folder", async () => {
+    const topic = await newTopic(1);
+    const move = async (path: string, name: string, partition: number): Promise<string> => {
+      const dirs = [{ path, topics: [{ name, partitions: [partition] }] }];
+      const { results } = await session.client.send(alterReplicaLogDirs, 2, { dirs });
+      return errorName(results[0]?.partitions[0]?.errorCode ?? -1);
+    };
+    expect(await move("memory", topic.name, 0)).toBe("NONE");
+    expect(await move("memory", topic.name, 1)).toBe("UNKNOWN_TOPIC_OR_PARTITION");
+    expect(await move("/elsewhere", topic.name, 0)).toBe("LOG_DIR_NOT_FOUND");
+  });
+
+  it("tell how much room there is, where that is known", async () => {
+    const inMemory = await session.client.send(describeLogDirs, 4, { topics: [] });
+    expect(inMemory.results[0]).toMatchObject({ totalBytes: -1, usableBytes: -1 });
+    const dataDir = mkdtempSync(join(tmpdir(), "oncilla-room-"));
+    const onDisk = await Broker.start({ dataDir });
+    const through = await RawSession.open(onDisk.address);
+    const { results } = await through.client.send(describeLogDirs, 4, { topics: [] });
+    expect(results[0]?.usableBytes).toBeGreaterThan(0);
+    expect(results[0]?.totalBytes).toBeGreaterThan(results[0]?.usableBytes ?? 0);
+    through.close();
+    await onDisk.stop();
+    rmSync(dataDir, { recursive: true, force: true });
   });
 });

@@ -241,3 +241,10 @@ function codeOf(operation: () => unknown): string | undefined {
   }
   return undefined;
 }
+
+it("how much room there is where a folder of Node's disk lies", () => {
+  const { totalBytes = 0, usableBytes = 0 } = nodeDisk.volume?.(tmpdir()) ?? {};
+  expect(usableBytes).toBeGreaterThan(0);
+  expect(totalBytes).toBeGreaterThan(usableBytes);
+  expect(() => nodeDisk.volume?.("/nowhere/at/all")).toThrow(DiskError);
+});

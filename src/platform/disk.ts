@@ -22,6 +22,13 @@ export interface FolderLock {
   release(): void;
 }
 
+/** How much room there is where a folder lies. */
+export interface DiskVolume {
+  readonly totalBytes: number;
+  /** To be had without special rights. */
+  readonly usableBytes: number;
+}
+
 /** Files, as everything outside `platform/node` sees them. Paths are joined with "/". Errors are DiskError. */
 export interface Disk {
   /** Opens for reading and writing. `create`: make it when missing (default false: ENOENT). `readOnly`: for reading alone,
@@ -42,6 +49,8 @@ export interface Disk {
   syncFolder(path: string): Promise<void>;
   /** Takes the exclusive hold on a folder; throws a DiskError with code "LOCKED" when another holds it. */
   lock(path: string): FolderLock;
+  /** Left out where there is nothing to be said. */
+  volume?(path: string): DiskVolume;
 }
 
 /** A failed disk operation. `code` is the system's (ENOENT, ENOSPC, EIO …), "SHORT_WRITE" or "LOCKED". */

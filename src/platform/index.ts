@@ -1,7 +1,7 @@
 /** The world outside, as brokers, clients and streams see it: for programs that bring one of their own (a simulated
  * clock, a disk that fails, a logger). */
 export type { Clock, Timer } from "./clock.ts";
-export { type Disk, DiskError, type DiskFile, type FolderLock } from "./disk.ts";
+export { type Disk, DiskError, type DiskFile, type DiskVolume, type FolderLock } from "./disk.ts";
 export { type Logger, type LogLevel, silentLogger } from "./logger.ts";
 export { MemoryDisk } from "./memory-disk.ts";
 export type { Metric, MetricsEndpoint, Sample } from "./metrics.ts";

@@ -253,6 +253,41 @@ describe("a consumer of chosen partitions", () => {
     expect(records.map(({ key }) => text(key))).toEqual(range(0, 20));
   });
 
+  it("reads every record once of many partitions that have some now and then, are paused and sought meanwhile", async () => {
+    const wide = cluster.unique("wide");
+    const partitions = 40;
+    await createTopic(client, wide, partitions);
+    const all = Array.from({ length: partitions }, (_, partition) => ({ topic: wide, partition }));
+    const consumer = make();
+    consumer.assign(all);
+    consumer.seekToBeginning(all);
+    const producer = client.producer({ lingerMs: 0 });
+    const read: string[][] = all.map(() => []);
+    const written: string[][] = all.map(() => []);
+    const take = async (): Promise<void> => {
+      for (const { partition, value } of await consumer.poll({ timeoutMs: 20 })) read[partition]?.push(text(value));
+    };
+    for (let round = 0; round < 60; round++) {
+      const partition = (round * 7) % partitions;
+      await producer.send({ topic: wide, partition, value: `${round}` });
+      written[partition]?.push(`${round}`);
+      const other = all.slice(round % partitions, (round % partitions) + 3);
+      if (round % 5 === 0) consumer.pause(other);
+      if (round % 5 === 3) consumer.resume(all);
+      if (round === 30) {
+        // Once more from the beginning.
+        consumer.seekToBeginning(all.slice(0, 5));
+        for (const list of read.slice(0, 5)) list.length = 0;
+      }
+      await take();
+    }
+    consumer.resume(all);
+    const count = (lists: readonly string[][]): number => lists.reduce((sum, list) => sum + list.length, 0);
+    for (let i = 0; i < 200 && count(read) < count(written); i++) await take();
+    expect(read).toEqual(written);
+    await producer.close();
+  });
+
   it("wakes up from a poll, or from the next one", async () => {
     const consumer = reader();
     const polled = consumer.poll({ timeoutMs: 60_000 });

@@ -1,6 +1,7 @@
-/** DescribeLogDirs: how much each partition takes up in the data folder (KIP-113). */
+/** DescribeLogDirs and AlterReplicaLogDirs (KIP-113): there is one folder, and all partitions are in it. */
+import { alterReplicaLogDirs } from "../../protocol/apis/alter-replica-log-dirs.ts";
 import { describeLogDirs } from "../../protocol/apis/describe-log-dirs.ts";
-import { errorCodes } from "../../protocol/errors.ts";
+import { type ErrorName, errorCodes } from "../../protocol/errors.ts";
 import type { RequestOf, ResponseBody } from "../../protocol/schema.ts";
 import type { BrokerServices } from "../broker-services.ts";
 import type { Handler } from "../router.ts";
@@ -20,7 +21,8 @@ export function describeLogDirsHandler(services: BrokerServices): Handler<typeof
       const topics = asked.map((topic) => sizesOf(services, topic)).filter(({ partitions }) => partitions.length > 0);
       const logDir = config.dataDir ?? IN_MEMORY;
       const errorCode = errorCodes.NONE;
-      reply({ throttleTimeMs: 0, errorCode, results: [{ errorCode, logDir, topics }] });
+      const volume = services.dataVolume();
+      reply({ throttleTimeMs: 0, errorCode, results: [{ errorCode, logDir, topics, ...volume }] });
     },
   };
 }
@@ -39,4 +41,29 @@ function sizesOf({ partitions }: BrokerServices, asked: Asked): TopicSizes {
       return [{ partitionIndex, partitionSize: found.log.sizeBytes, offsetLag: 0, isFutureKey: false }];
     }),
   };
+}
+
+export function alterReplicaLogDirsHandler(services: BrokerServices): Handler<typeof alterReplicaLogDirs> {
+  return {
+    api: alterReplicaLogDirs,
+    handle({ dirs }, _context, reply) {
+      const results = dirs.flatMap(({ path, topics }) =>
+        topics.map(({ name, partitions }) => ({
+          topicName: name,
+          partitions: partitions.map((partitionIndex) => ({
+            partitionIndex,
+            errorCode: errorCodes[move(services, name, partitionIndex, path)],
+          })),
+        })),
+      );
+      reply({ throttleTimeMs: 0, results });
+    },
+  };
+}
+
+/** A partition can be moved to where it is. */
+function move({ config, partitions }: BrokerServices, topic: string, partition: number, path: string): ErrorName {
+  if (path !== (config.dataDir ?? IN_MEMORY)) return "LOG_DIR_NOT_FOUND";
+  const found = partitions.find(topic, partition);
+  return typeof found === "string" ? found : "NONE";
 }

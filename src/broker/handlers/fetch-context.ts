@@ -16,12 +16,22 @@ export interface FetchTarget {
   readonly fetchOffset: number;
   readonly lastFetchedEpoch: number;
   readonly partitionMaxBytes: number;
+  /** What a session's client knows. */
+  readonly told?: PartitionState;
 }
+
+export interface PartitionState {
+  readonly highWatermark: number;
+  readonly logStartOffset: number;
+}
+
+/** What was read of a partition; undefined stands for nothing that the client has not been told. */
+export type PartitionRead = PartitionResponse | undefined;
 
 export interface FetchContext {
   readonly targets: readonly FetchTarget[];
   /** The response, given what was read of each target, in their order. Called once. */
-  respond(read: readonly PartitionResponse[]): FetchResponse;
+  respond(read: readonly PartitionRead[]): FetchResponse;
   /** In its place: nothing, and a time to wait. */
   throttle(throttleTimeMs: number): FetchResponse;
 }
@@ -36,7 +46,7 @@ export class SessionlessContext implements FetchContext {
     this.targets = targets;
   }
 
-  respond(read: readonly PartitionResponse[]): FetchResponse {
+  respond(read: readonly PartitionRead[]): FetchResponse {
     return fetchResponse(NO_SESSION, this.targets, read);
   }
 
@@ -63,7 +73,7 @@ export function targetsOf({ topics }: FetchRequest): FetchTarget[] {
 export function fetchResponse(
   sessionId: number,
   targets: readonly FetchTarget[],
-  read: readonly PartitionResponse[],
+  read: readonly PartitionRead[],
 ): FetchResponse {
   const responses: { topic: string; topicId: string; partitions: PartitionResponse[] }[] = [];
   let last: (typeof responses)[number] | undefined;

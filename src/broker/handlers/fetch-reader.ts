@@ -4,11 +4,11 @@ import type { BrokerServices } from "../broker-services.ts";
 import { leaderEpochProblem } from "../leader-epoch.ts";
 import type { Partition } from "../partition.ts";
 import type { RequestContext } from "../router.ts";
-import type { FetchRequest, FetchTarget, PartitionResponse } from "./fetch-context.ts";
+import type { FetchRequest, FetchTarget, PartitionRead, PartitionResponse } from "./fetch-context.ts";
 
 export interface FetchResult {
   /** In the order of the targets. */
-  readonly read: readonly PartitionResponse[];
+  readonly read: readonly PartitionRead[];
   readonly bytes: number;
   /** Whether the reply can go out before the request's waiting time is over. */
   readonly isEnough: boolean;
@@ -83,11 +83,12 @@ export class FetchReader {
     return image.topicById(topicId) ? partitions.findById(topicId, partition) : "UNKNOWN_TOPIC_ID";
   }
 
-  #readPartition(partition: Partition | ErrorName, asked: FetchTarget): PartitionResponse {
+  #readPartition(partition: Partition | ErrorName, asked: FetchTarget): PartitionRead {
     if (typeof partition === "string") return this.#failed(asked.partition, partition);
     const { log } = partition;
     const epochProblem = leaderEpochProblem(asked.currentLeaderEpoch, log.leaderEpoch);
     if (epochProblem) return this.#failed(asked.partition, epochProblem);
+    if (this.#isTold(partition, asked)) return undefined;
     const diverging = this.#divergence(partition, asked);
     if (diverging) return diverging;
     const isFirst = this.#bytesRead === 0;
@@ -110,6 +111,13 @@ export class FetchReader {
       abortedTransactions: this.#isolation === "read_committed" ? abortedTransactions : null,
       records,
     };
+  }
+
+  /** A session of many partitions has news of few. */
+  #isTold(partition: Partition, { told, fetchOffset, lastFetchedEpoch }: FetchTarget): boolean {
+    if (!told || lastFetchedEpoch >= 0 || fetchOffset !== this.#endOf(partition)) return false;
+    const { highWatermark, logStartOffset } = partition.log;
+    return told.highWatermark === highWatermark && told.logStartOffset === logStartOffset;
   }
 
   /** A reader whose last batch is not in this log must go back to where the two agree (KIP-595). */

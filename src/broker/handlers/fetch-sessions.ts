@@ -14,7 +14,9 @@ import {
   type FetchTarget,
   fetchResponse,
   NO_SESSION,
+  type PartitionRead,
   type PartitionResponse,
+  type PartitionState,
   SessionlessContext,
   targetsOf,
 } from "./fetch-context.ts";
@@ -33,13 +35,8 @@ const PARTITION_BYTES = 250;
 const MAX_BYTES = 128 * 1024 * 1024;
 const UNKNOWN_OFFSET = -1;
 
-/** What the client wants of a partition, and what it was told last. */
-interface SessionPartition extends Mutable<FetchTarget> {
-  highWatermark: number;
-  logStartOffset: number;
-}
-
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+type SessionPartition = Mutable<FetchTarget> & { told: PartitionState };
 
 class FetchSession {
   readonly id: number;
@@ -73,7 +70,7 @@ class FetchSession {
     return [...this.#inOrder];
   }
 
-  put(target: FetchTarget, told?: PartitionResponse): void {
+  put(target: FetchTarget, told?: PartitionRead): void {
     const topic = this.#keyOf(target);
     const siblings = this.#byTopic.get(topic);
     const present = siblings?.get(target.partition);
@@ -81,7 +78,7 @@ class FetchSession {
       Object.assign(present, target);
       return;
     }
-    const added = { ...target, ...stateOf(told) };
+    const added = { ...target, told: stateOf(told) };
     if (siblings) siblings.set(target.partition, added);
     else this.#byTopic.set(topic, new Map([[target.partition, added]]));
     this.#inOrder.add(added);
@@ -100,16 +97,16 @@ class FetchSession {
 
   /** Whether the client has to be told; then it is taken to know. */
   tell(partition: SessionPartition, response: PartitionResponse): boolean {
-    const { highWatermark, logStartOffset } = stateOf(response);
+    const { told } = partition;
+    const state = stateOf(response);
     const hasRecords = (response.records?.length ?? 0) > 0;
     const isNews =
       hasRecords ||
       response.errorCode !== errorCodes.NONE ||
       response.divergingEpoch !== undefined ||
-      partition.highWatermark !== highWatermark ||
-      partition.logStartOffset !== logStartOffset;
-    partition.highWatermark = highWatermark;
-    partition.logStartOffset = logStartOffset;
+      told.highWatermark !== state.highWatermark ||
+      told.logStartOffset !== state.logStartOffset;
+    partition.told = state;
     if (hasRecords) {
       this.#inOrder.delete(partition);
       this.#inOrder.add(partition);
@@ -157,7 +154,7 @@ export class FetchSessions {
   }
 
   /** The id of a new session, or NO_SESSION when there is no room for one. */
-  create(targets: readonly FetchTarget[], told: readonly PartitionResponse[], isById: boolean): number {
+  create(targets: readonly FetchTarget[], told: readonly PartitionRead[], isById: boolean): number {
     const now = this.#clock.monotonic();
     const session = new FetchSession(this.#newId(), isById, now);
     targets.forEach((target, i) => {
@@ -231,7 +228,7 @@ class FullContext implements FetchContext {
     this.#isById = isById;
   }
 
-  respond(read: readonly PartitionResponse[]): FetchResponse {
+  respond(read: readonly PartitionRead[]): FetchResponse {
     return fetchResponse(this.#sessions.create(this.targets, read, this.#isById), this.targets, read);
   }
 
@@ -253,7 +250,7 @@ class IncrementalContext implements FetchContext {
     this.#nextEpoch = session.epoch;
   }
 
-  respond(read: readonly PartitionResponse[]): FetchResponse {
+  respond(read: readonly PartitionRead[]): FetchResponse {
     const { id } = this.#session;
     if (this.#isOvertaken) return sessionError("INVALID_FETCH_SESSION_EPOCH", id);
     const told: SessionPartition[] = [];
@@ -289,7 +286,7 @@ function nextEpoch(epoch: number): number {
 }
 
 /** With an error both are unknown, so that its end is told too. */
-function stateOf(response: PartitionResponse | undefined): { highWatermark: number; logStartOffset: number } {
+function stateOf(response: PartitionRead): PartitionState {
   const { highWatermark = UNKNOWN_OFFSET, logStartOffset = UNKNOWN_OFFSET } = response ?? {};
   return { highWatermark, logStartOffset };
 }

@@ -104,7 +104,9 @@ class FetchCall {
   #count(read: FetchResult["read"]): void {
     const { metrics, image } = this.#services;
     for (let i = 0; i < read.length; i++) {
-      const { records, errorCode } = read[i] as FetchResult["read"][number];
+      const response = read[i];
+      if (!response) continue;
+      const { records, errorCode } = response;
       if (!records?.length && errorCode === errorCodes.NONE) continue;
       const { topic, topicId } = this.#fetchContext.targets[i] as FetchTarget;
       const name = (image.topicById(topicId) ?? image.topic(topic))?.name;

@@ -15,7 +15,7 @@ import { deleteRecordsHandler } from "./delete-records.ts";
 import { deleteTopicsHandler } from "./delete-topics.ts";
 import { describeClusterHandler } from "./describe-cluster.ts";
 import { describeConfigsHandler } from "./describe-configs.ts";
-import { describeLogDirsHandler } from "./describe-log-dirs.ts";
+import { alterReplicaLogDirsHandler, describeLogDirsHandler } from "./describe-log-dirs.ts";
 import { describeProducersHandler } from "./describe-producers.ts";
 import { describeQuorumHandler } from "./describe-quorum.ts";
 import { describeTopicPartitionsHandler } from "./describe-topic-partitions.ts";
@@ -103,6 +103,7 @@ export function createHandlers(services: BrokerServices): {
     listTransactionsHandler(services),
     describeTopicPartitionsHandler(services),
     describeLogDirsHandler(services),
+    alterReplicaLogDirsHandler(services),
     listConfigResourcesHandler(services),
     getTelemetrySubscriptionsHandler(services),
     pushTelemetryHandler(),

@@ -17,6 +17,7 @@ import type { Lane } from "../network/lane.ts";
 import { isolationCode } from "../network/list-offsets.ts";
 import type { ConsumerRecord } from "../types.ts";
 import { type AssignedPartition, type Assignment, mayBeTruncated } from "./assignment.ts";
+import { FetchSession } from "./fetch-session.ts";
 import { FetchedChunk, type Position } from "./fetched-chunk.ts";
 import type { ConsumerSettings } from "./options.ts";
 
@@ -37,6 +38,8 @@ interface Asked {
 }
 
 interface NodeState {
+  /** Of the requests that wait. */
+  readonly session: FetchSession;
   /** The request that waits for records. */
   isWaiting: boolean;
   /** The other one. */
@@ -120,7 +123,11 @@ export class Fetcher {
       if (!asked) continue;
       const leader = this.#cluster.metadata.leaderOf(partition.topic, partition.partition);
       if (leader === undefined) leaderless.add(partition.topic);
-      else byLeader.set(leader, [...(byLeader.get(leader) ?? []), asked]);
+      else {
+        const others = byLeader.get(leader);
+        if (others) others.push(asked);
+        else byLeader.set(leader, [asked]);
+      }
     }
     if (leaderless.size > 0) this.#cluster.requestRefresh(leaderless);
     for (const [nodeId, asked] of byLeader) this.#fetchFrom(nodeId, asked, now);
@@ -150,7 +157,13 @@ export class Fetcher {
   #fetchFrom(nodeId: number, asked: readonly Asked[], now: number): void {
     let node = this.#nodes.get(nodeId);
     if (!node) {
-      node = { isWaiting: false, isLooking: false, failures: 0, tryAt: Number.NEGATIVE_INFINITY };
+      node = {
+        session: new FetchSession(),
+        isWaiting: false,
+        isLooking: false,
+        failures: 0,
+        tryAt: Number.NEGATIVE_INFINITY,
+      };
       this.#nodes.set(nodeId, node);
     }
     if (node.tryAt > now) this.#alarm.setBy(node.tryAt);
@@ -164,12 +177,20 @@ export class Fetcher {
     const settled = (): void => {
       node.isWaiting = false;
     };
-    this.#fetch(
-      node,
-      asked,
-      this.#exchange(nodeId, asked, this.#lanes.waiting, this.#settings.fetchMaxWaitMs),
-      settled,
-    );
+    this.#fetch(node, asked, this.#waitFor(nodeId, node.session, asked), settled);
+  }
+
+  async #waitFor(
+    nodeId: number,
+    session: FetchSession,
+    asked: readonly Asked[],
+  ): Promise<(PartitionAnswer | undefined)[]> {
+    try {
+      return await this.#exchange(nodeId, asked, this.#lanes.waiting, this.#settings.fetchMaxWaitMs, session);
+    } catch (error) {
+      session.lost();
+      throw error;
+    }
   }
 
   /** What had nothing at the last look waits with the others the next time. */
@@ -197,12 +218,13 @@ export class Fetcher {
     );
   }
 
-  /** What the broker answers about each partition, in the order of `asked`. */
+  /** What the broker answers about each partition, in the order of `asked`; nothing where a session has no news. */
   async #exchange(
     nodeId: number,
     asked: readonly Asked[],
     lane: Lane,
     maxWaitMs: number,
+    session?: FetchSession,
   ): Promise<(PartitionAnswer | undefined)[]> {
     const { fetchMinBytes, fetchMaxBytes, maxPartitionFetchBytes, isolationLevel } = this.#settings;
     const { metadata, options } = this.#cluster;
@@ -222,7 +244,7 @@ export class Fetcher {
       minBytes: fetchMinBytes,
       maxBytes: fetchMaxBytes,
       isolationLevel: isolationCode(isolationLevel),
-      topics,
+      ...(session?.ask(topics, hasIds) ?? { topics }),
       rackId: this.#settings.rackId,
     };
     const response = await lane.request(nodeId, fetch, body, {
@@ -230,15 +252,20 @@ export class Fetcher {
       timeoutMs: options.requestTimeoutMs + maxWaitMs,
     });
     const error = errorName(response.errorCode);
+    // The next request begins a new one, at once.
+    if (session?.answered(error, response.sessionId) === false) return asked.map(() => undefined);
     if (error !== "NONE") throw wireError(error, `fetch from broker ${nodeId}`);
     for (const broker of response.nodeEndpoints) metadata.learnBroker(broker);
     const names = new Map(topics.map(({ topic, topicId }) => [topicId, topic]));
-    const answers = new Map<string, PartitionAnswer>();
+    const answers = new Map<string | undefined, Map<number, PartitionAnswer>>();
     for (const { topic, topicId, partitions } of response.responses) {
       const name = topicId === ZERO_UUID ? topic : names.get(topicId);
-      for (const answer of partitions) answers.set(`${name}/${answer.partitionIndex}`, answer);
+      // A topic may come in several parts.
+      const ofTopic = answers.get(name) ?? new Map<number, PartitionAnswer>();
+      for (const answer of partitions) ofTopic.set(answer.partitionIndex, answer);
+      answers.set(name, ofTopic);
     }
-    return asked.map(({ topic, partition }) => answers.get(`${topic}/${partition}`));
+    return asked.map(({ topic, partition }) => answers.get(topic)?.get(partition));
   }
 
   #answered(
@@ -249,10 +276,10 @@ export class Fetcher {
   ): void {
     node.failures = 0;
     if (this.#isClosed) return;
-    for (const [i, each] of asked.entries()) {
+    asked.forEach((each, i) => {
       const answer = answers[i];
       if (release(each) && answer && this.#assignment.has(each.assigned)) this.#take(each, answer);
-    }
+    });
     settled();
     this.pump();
     this.#onChange();

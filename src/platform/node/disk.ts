@@ -13,6 +13,7 @@ import {
   readSync,
   renameSync,
   rmSync,
+  statfsSync,
   statSync,
   writeSync,
   writevSync,
@@ -139,6 +140,11 @@ export const nodeDisk: Disk = {
         .map((entry) => (entry.isDirectory() ? `${entry.name}/` : entry.name))
         .sort(),
     ),
+  volume: (path: string) =>
+    translated(path, () => {
+      const { bsize, blocks, bavail } = statfsSync(path);
+      return { totalBytes: blocks * bsize, usableBytes: bavail * bsize };
+    }),
   makeFolder: (path: string) => translated(path, () => makeFolder(path)),
   remove: (path: string) => translated(path, () => rmSync(path, { recursive: true, force: true })),
   rename: (from: string, to: string) => translated(from, () => renameSync(from, to)),
