@@ -26,6 +26,8 @@ export interface AbortedEntry {
 export class AbortedIndex {
   readonly entries: IndexEntries;
   readonly #baseOffset: number;
+  /** Where the first of them begins, Infinity when there are none; undefined until the index was looked into. */
+  firstOffset: number | undefined;
 
   constructor(disk: Disk, path: string, baseOffset: number) {
     this.entries = new IndexEntries(disk, path, ABORTED_ENTRY_BYTES);
@@ -33,6 +35,7 @@ export class AbortedIndex {
   }
 
   append(transaction: AbortedEntry): void {
+    this.firstOffset = Math.min(transaction.firstOffset, this.firstOffset ?? this.#lowest());
     const { buffer, at } = this.entries.append();
     buffer.writeInt16BE(VERSION, at);
     writeInt64(buffer, transaction.producerId, at + PRODUCER_ID_AT);
@@ -57,6 +60,7 @@ export class AbortedIndex {
   /** Opens the sealed segment's file. False when it cannot be right. */
   open(nextOffset: number): boolean {
     if (!this.entries.openFile()) return false;
+    this.firstOffset ??= this.#lowest();
     let previous = this.#baseOffset - 1;
     for (let index = 0; index < this.entries.count; index++) {
       const { lastOffset, firstOffset } = this.#read(index);
@@ -74,6 +78,12 @@ export class AbortedIndex {
 
   save(): DiskFile {
     return this.entries.save();
+  }
+
+  #lowest(): number {
+    let lowest = Number.POSITIVE_INFINITY;
+    for (let index = 0; index < this.entries.count; index++) lowest = Math.min(lowest, this.#read(index).firstOffset);
+    return lowest;
   }
 
   #read(index: number): AbortedEntry {

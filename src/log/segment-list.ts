@@ -145,8 +145,11 @@ export class SegmentList {
     const found: AbortedEntry[] = [];
     const start = this.#segments.findLastIndex((segment) => segment.baseOffset <= fetchOffset);
     for (let i = Math.max(start, 0); i < this.#segments.length; i++) {
-      const segment = this.#ready(i);
-      if (segment.abortedIndex.collect(fetchOffset, endOffset, found)) break;
+      let segment = defined(this.#segments[i]);
+      if ((segment.abortedIndex.firstOffset ?? 0) < endOffset) {
+        segment = this.#ready(i);
+        if (segment.abortedIndex.collect(fetchOffset, endOffset, found)) break;
+      }
       if (segment.isSealed && this.#decidedOffset(segment) >= endOffset) break;
     }
     return found.sort((a, b) => a.firstOffset - b.firstOffset);

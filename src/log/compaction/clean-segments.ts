@@ -36,10 +36,9 @@ export async function cleanSegments(
       cleaned.remove();
       return undefined;
     }
-    const { decidedOffset, nextOffset } = defined(group.at(-1));
-    const files = cleaned.seal(0);
-    cleaned.decidedOffset = decidedOffset;
-    cleaned.nextOffset = nextOffset;
+    cleaned.nextOffset = defined(group.at(-1)).nextOffset;
+    // Whatever is aborted later has no records here.
+    const files = cleaned.seal(cleaned.nextOffset);
     await Promise.all(files.map((file) => file.sync()));
     signal.throwIfAborted();
     return cleaned;

@@ -396,6 +396,27 @@ describe("segments", () => {
     expect(fixture.lines.filter(({ level }) => level !== "info")).toEqual([]);
   });
 
+  it("are looked into for aborted transactions once, however many follow the one that is read", async () => {
+    await openLog({ segmentBytes: keyedBatch({ entries: ["k0=1"] }).sizeBytes });
+    for (let i = 0; i < 8; i++) add(`k${i}=1`, `x=${i}`);
+    await compact();
+    await log.close();
+    log = await fixture.open();
+    let opened: string[] = [];
+    const open = fixture.disk.open.bind(fixture.disk);
+    fixture.disk.open = (path, options) => {
+      opened.push(path);
+      return open(path, options);
+    };
+    const fetch = (): void => void read(log, { offset: 0, maxBytes: 1, isolation: "read_committed" });
+    fetch();
+    const indexes = (): number => opened.filter((path) => path.endsWith(".txnindex")).length;
+    expect(indexes()).toBeGreaterThan(5);
+    opened = [];
+    fetch();
+    expect(indexes()).toBeLessThanOrEqual(1);
+  });
+
   it("one in which nothing is to be done is left alone", async () => {
     add("a=1");
     await compact();

@@ -97,7 +97,7 @@ export class LogCompaction {
     const { segments, clock, config } = this.#log;
     const below = segments.sealed.filter((segment) => segment.nextOffset <= endOffset);
     const dirty = below.filter((segment) => segment.nextOffset > dirtyOffset);
-    const map = new OffsetMap(endOffset - dirtyOffset, options.dedupeBufferBytes, options.secret);
+    const map = new OffsetMap(options.dedupeBufferBytes, options.secret);
     const mappedOffset = await mapKeys(this.#log, dirty, dirtyOffset, map, options, signal);
     const cleanable = below.filter((segment) => segment.baseOffset < mappedOffset);
     const rules = {

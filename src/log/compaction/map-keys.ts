@@ -19,6 +19,7 @@ export async function mapKeys(
   signal: AbortSignal,
 ): Promise<number> {
   const transactions = new CleanedTransactions();
+  const giveWay = (): Promise<void> => pace.spend(0, signal);
   let mappedOffset = fromOffset;
   for (const segment of segments) {
     transactions.expect(log.segments.abortedIn(segment.baseOffset, segment.nextOffset));
@@ -30,7 +31,11 @@ export async function mapKeys(
           bytes += batch.sizeBytes;
           if (batch.isControl) transactions.isDone(batch);
           else if (!transactions.isAborted(batch)) {
-            const refused = mapBatch(batch, fromOffset, map);
+            let refused = mapBatch(batch, fromOffset, map);
+            while (refused !== undefined && map.canGrow) {
+              await map.grow(giveWay);
+              refused = mapBatch(batch, fromOffset, map);
+            }
             if (refused !== undefined) return refused;
           }
         }

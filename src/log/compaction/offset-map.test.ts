@@ -45,7 +45,7 @@ describe("the map of offsets", () => {
     const entries = fc.array(fc.tuple(fc.string({ maxLength: 3 }), fc.nat(2 ** 31 - 1), fc.boolean()));
     fc.assert(
       fc.property(entries, fc.integer({ min: 1, max: 2000 }), (all, budgetBytes) => {
-        const map = new OffsetMap(all.length, budgetBytes, secret);
+        const map = new OffsetMap(budgetBytes, secret);
         const expected = new Map<string, number>();
         let isFull = false;
         for (const [key, low, isHigh] of all) {
@@ -55,14 +55,29 @@ describe("the map of offsets", () => {
           expect(map.size).toBe(expected.size);
           if (isFull) expect(map.size).toBeGreaterThan(0);
         }
-        if (budgetBytes > 24 * 1.2 * (all.length + 2)) expect(isFull).toBe(false);
+        if (budgetBytes > 50 * (all.length + 2)) expect(isFull).toBe(false);
         for (const [key] of all) expect(get(map, key)).toBe(expected.get(key) ?? -1);
       }),
     );
   });
 
+  it("grows with its keys, up to its budget", async () => {
+    const map = new OffsetMap(1_000_000, secret);
+    let count = 0;
+    let rests = 0;
+    for (; ; count++) {
+      while (!put(map, `${count}`, count) && map.canGrow) await map.grow(async () => void rests++);
+      if (map.size === count) break;
+    }
+    expect(count).toBeGreaterThan(1_000_000 / 50);
+    expect(count).toBeLessThan(1_000_000 / 40);
+    expect(rests).toBeGreaterThan(2);
+    for (let i = 0; i < count; i++) expect(get(map, `${i}`)).toBe(i);
+    expect(get(map, `${count}`)).toBe(-1);
+  });
+
   it("that is full takes what it knows", () => {
-    const map = new OffsetMap(100, 1, secret);
+    const map = new OffsetMap(1, secret);
     expect(put(map, "a", 1)).toBe(true);
     expect(put(map, "b", 2)).toBe(false);
     expect(put(map, "a", 3)).toBe(true);

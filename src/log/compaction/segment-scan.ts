@@ -5,8 +5,9 @@ import { LogCorruptionError } from "../log-corruption-error.ts";
 import type { Segment } from "../segment.ts";
 import { type CompactableLog, CompactionStopped } from "./compactable-log.ts";
 
-/** So much is read and handled at a stretch: a millisecond or two. */
+/** So much is read and handled at a stretch, and so many records in it: a millisecond or two. */
 const PIECE_BYTES = 128 * 1024;
+const PIECE_RECORDS = 2000;
 
 /** Reads a sealed segment's batches piece by piece through a file handle of its own, which the segment's removal does not
  * take away. Every batch's CRC is checked: what is damaged must not get a new one. */
@@ -39,12 +40,14 @@ export class SegmentScan {
     if (first.sizeBytes > bytes.length) bytes = this.#read(first.sizeBytes);
     const batches: RecordBatch[] = [];
     let at = 0;
-    while (bytes.length - at >= BATCH_HEADER_BYTES) {
+    let records = 0;
+    while (records < PIECE_RECORDS && bytes.length - at >= BATCH_HEADER_BYTES) {
       const batch = this.#batchIn(bytes, at);
       if (batch.sizeBytes > bytes.length - at) break;
       if (!batch.hasValidCrc()) throw this.#damaged(at, "the CRC does not match");
       batches.push(batch);
       at += batch.sizeBytes;
+      records += batch.recordCount;
     }
     this.#position += at;
     return batches;
