@@ -1,11 +1,14 @@
 import { ProtocolError } from "../protocol/protocol-error.ts";
+import { readInt64 } from "../protocol/reader.ts";
 import { BATCH_HEADER_BYTES, RecordBatch } from "../protocol/records/batch.ts";
 import { recordsOf } from "../protocol/records/record.ts";
+import { headerProblem } from "./batch-window.ts";
 import { LogCorruptionError } from "./log-corruption-error.ts";
 import type { FoundBatch, SegmentList } from "./segment-list.ts";
 import type { AbortedTransaction, TimestampAndOffset } from "./types.ts";
 
 const NOTHING: Buffer = Buffer.alloc(0);
+const BASE_OFFSET_BYTES = 8;
 
 export interface BatchesRead {
   readonly records: Buffer;
@@ -32,8 +35,10 @@ export function readBatches(
   const maxBytes = found && options.minOneBatch ? Math.max(options.maxBytes, found.sizeBytes) : options.maxBytes;
   if (!found || maxBytes < found.sizeBytes) return { records: NOTHING, abortedTransactions: [] };
   const { segment, position } = found;
-  const bytes = segment.read(position, Math.min(maxBytes, segment.endPositionOf(limitOffset) - position));
-  const { length, nextOffset } = wholeBatches(bytes, limitOffset, found);
+  const wanted = Math.min(maxBytes, segment.endPositionOf(limitOffset) - position);
+  // With the base offset of the batch behind, to check the last one's by.
+  const bytes = segment.read(position, Math.min(wanted + BASE_OFFSET_BYTES, segment.sizeBytes - position));
+  const { length, nextOffset } = soundBatches(bytes, wanted, limitOffset, found);
   const records = bytes.subarray(0, length);
   if (!options.listsAborted || length === 0) return { records, abortedTransactions: [] };
   const aborted = segments.abortedIn(offset, nextOffset);
@@ -41,26 +46,50 @@ export function readBatches(
   return { records, abortedTransactions };
 }
 
-/** How much of `bytes` is batches that are there in full and end below `limitOffset`. */
-function wholeBatches(
+/** How much of the first `wanted` of `bytes` is batches that are there in full, hold what was written and end below
+ * `limitOffset`. Throws a LogCorruptionError when the first does not hold; in front of another one it ends, so that what is
+ * sound can be read. */
+function soundBatches(
   bytes: Buffer,
+  wanted: number,
   limitOffset: number,
   { segment, position }: FoundBatch,
 ): { readonly length: number; readonly nextOffset: number } {
-  let length = 0;
-  let nextOffset = 0;
-  while (bytes.length - length >= BATCH_HEADER_BYTES) {
-    const batch = new RecordBatch(bytes, length);
-    const { sizeBytes } = batch;
-    if (sizeBytes < BATCH_HEADER_BYTES) {
-      throw new LogCorruptionError(segment.path("log"), position + length, `a batch of ${sizeBytes} bytes`);
+  const isChecked = segment.checked.covers(position, position + wanted);
+  let previous = NO_BATCHES;
+  let sound = NO_BATCHES;
+  while (wanted - sound.length >= BATCH_HEADER_BYTES) {
+    const batch = new RecordBatch(bytes, sound.length);
+    const end = sound.length + Math.max(batch.sizeBytes, BATCH_HEADER_BYTES);
+    if (end > wanted || batch.lastOffset >= limitOffset) break;
+    const problem = isChecked ? undefined : problemOf(batch);
+    if (problem !== undefined) {
+      if (sound.length > 0) break;
+      throw new LogCorruptionError(segment.path("log"), position, problem);
     }
-    const end = length + sizeBytes;
-    if (end > bytes.length || batch.lastOffset >= limitOffset) break;
-    nextOffset = batch.nextOffset;
-    length = end;
+    previous = sound;
+    sound = { length: end, nextOffset: batch.nextOffset };
+    // The CRC does not cover where a batch lies in the log; but the offset of the one behind it tells.
+    if (!isChecked && baseOffsetAt(bytes, end) < sound.nextOffset) {
+      sound = previous;
+      if (sound.length > 0) break;
+      const problem = `a batch up to offset ${batch.lastOffset} in front of offset ${baseOffsetAt(bytes, end)}`;
+      throw new LogCorruptionError(segment.path("log"), position, problem);
+    }
   }
-  return { length, nextOffset };
+  if (!isChecked) segment.checked.add(position, position + sound.length);
+  return sound;
+}
+
+const NO_BATCHES = { length: 0, nextOffset: 0 };
+
+function problemOf(batch: RecordBatch): string | undefined {
+  return headerProblem(batch, batch.sizeBytes) ?? (batch.hasValidCrc() ? undefined : "the CRC does not match");
+}
+
+/** Of the batch that begins there, whether it is there in full or not; Infinity at the end. */
+function baseOffsetAt(bytes: Buffer, at: number): number {
+  return bytes.length - at < BASE_OFFSET_BYTES ? Number.POSITIVE_INFINITY : readInt64(bytes, at);
 }
 
 /** The first record of `timestamp` or later within [fromOffset, limitOffset). */
@@ -95,7 +124,10 @@ export function findLatestRecord(
 }
 
 function readOne({ segment, position, sizeBytes }: FoundBatch): RecordBatch {
-  return new RecordBatch(segment.read(position, sizeBytes));
+  const batch = new RecordBatch(segment.read(position, sizeBytes));
+  const problem = segment.checked.covers(position, position + sizeBytes) ? undefined : problemOf(batch);
+  if (problem !== undefined) throw new LogCorruptionError(segment.path("log"), position, problem);
+  return batch;
 }
 
 function recordByTime(batch: RecordBatch, timestamp: number, fromOffset: number): TimestampAndOffset | undefined {

@@ -11,7 +11,15 @@ import { type MarkerType, readMarker } from "../protocol/records/control.ts";
 import { decodeRecords } from "../protocol/records/record.ts";
 import { defaultLogConfig, type LogConfig } from "./log-config.ts";
 import { PartitionLog } from "./partition-log.ts";
-import type { AppendOutcome, AppendSuccess, PartitionLogOptions, ReadOptions, ReadSuccess } from "./types.ts";
+import type {
+  AppendOutcome,
+  AppendSuccess,
+  PartitionLogOptions,
+  ReadOptions,
+  ReadSuccess,
+  TimestampAndOffset,
+  TimestampOutcome,
+} from "./types.ts";
 
 export const START_MS = 1_700_000_000_000;
 
@@ -199,4 +207,10 @@ export function valuesOf(records: readonly SeenRecord[]): string[] {
 
 function recordsIn(batch: RecordBatch): SeenRecord[] {
   return decodeRecords(batch).map(({ offset, value }) => ({ offset, value: Buffer.from(value ?? "").toString() }));
+}
+
+/** What a look-up by time found. */
+export function foundBy(outcome: TimestampOutcome): TimestampAndOffset | undefined {
+  assert(outcome.ok, outcome.ok ? "" : `${outcome.error}: ${outcome.message}`);
+  return outcome.found;
 }

@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest";
 import { MemoryDisk } from "../platform/memory-disk.ts";
 import type { Random } from "../platform/random.ts";
 import { seededRandom } from "../platform/seeded-random.ts";
-import { batchOf, consume, LogFixture, read, type SeenRecord, START_MS } from "./log.testing.ts";
+import { batchOf, consume, foundBy, LogFixture, read, type SeenRecord, START_MS } from "./log.testing.ts";
 import type { LogConfig } from "./log-config.ts";
 import type { PartitionLog } from "./partition-log.ts";
 import type { AppendOutcome } from "./types.ts";
@@ -419,7 +419,7 @@ class Run {
   #checkTime(timestamp: number): void {
     // Markers are records too, and have times.
     const expected = this.#model.offsetForTimestamp(timestamp, this.#log.highWatermark);
-    const found = this.#log.offsetForTimestamp(timestamp, "read_uncommitted")?.offset;
+    const found = foundBy(this.#log.offsetForTimestamp(timestamp, "read_uncommitted"))?.offset;
     if (timestamp > START_MS) expect(found).toBe(expected);
   }
 }

@@ -9,6 +9,7 @@ import {
   batchOf,
   consume,
   durable,
+  foundBy,
   LogFixture,
   mark,
   read,
@@ -247,7 +248,8 @@ describe("rolls to a new segment", () => {
 });
 
 describe("a record is found by its time", () => {
-  const find = (timestamp: number): number | undefined => log.offsetForTimestamp(timestamp, "read_uncommitted")?.offset;
+  const find = (timestamp: number): number | undefined =>
+    foundBy(log.offsetForTimestamp(timestamp, "read_uncommitted"))?.offset;
 
   it("the first one of that time or later, whatever its place in batch and segment", async () => {
     await openSegmented(3);
@@ -265,7 +267,11 @@ describe("a record is found by its time", () => {
     log = await new LogFixture().open({ leaderEpoch: 4 });
     append(log, { timestamp: 100, values: ["a", "b", "c"] });
     await durable(log);
-    expect(log.offsetForTimestamp(101, "read_uncommitted")).toEqual({ timestamp: 101, offset: 1, leaderEpoch: 4 });
+    expect(foundBy(log.offsetForTimestamp(101, "read_uncommitted"))).toEqual({
+      timestamp: 101,
+      offset: 1,
+      leaderEpoch: 4,
+    });
   });
 
   it("also inside a compressed batch, and when a batch's bytes are no records", async () => {
@@ -286,7 +292,7 @@ describe("a record is found by its time", () => {
     appendTransactional(log, { producerId: 1, timestamp: 200 });
     await durable(log);
     expect(find(200)).toBe(1);
-    expect(log.offsetForTimestamp(200, "read_committed")).toBeUndefined();
+    expect(foundBy(log.offsetForTimestamp(200, "read_committed"))).toBeUndefined();
   });
 
   it("nor below the log's start", async () => {
@@ -301,8 +307,8 @@ describe("a record is found by its time", () => {
     await openSegmented(3);
     for (const timestamp of [10, 50, 20, 50, 30, 10, 40]) append(log, { timestamp, values: ["a"] });
     await durable(log);
-    expect(log.offsetOfMaxTimestamp()).toEqual({ timestamp: 50, offset: 1, leaderEpoch: 0 });
-    expect((await new LogFixture().open()).offsetOfMaxTimestamp()).toBeUndefined();
+    expect(foundBy(log.offsetOfMaxTimestamp())).toEqual({ timestamp: 50, offset: 1, leaderEpoch: 0 });
+    expect(foundBy((await new LogFixture().open()).offsetOfMaxTimestamp())).toBeUndefined();
   });
 
   it("the latest time of all leaves out what is not durable yet", async () => {
@@ -310,9 +316,9 @@ describe("a record is found by its time", () => {
     for (const timestamp of [10, 50, 20]) append(log, { timestamp, values: ["a"] });
     await durable(log);
     for (const timestamp of [60, 70]) append(log, { timestamp, values: ["a"] });
-    expect(log.offsetOfMaxTimestamp()?.offset).toBe(1);
+    expect(foundBy(log.offsetOfMaxTimestamp())?.offset).toBe(1);
     await durable(log);
-    expect(log.offsetOfMaxTimestamp()?.offset).toBe(4);
+    expect(foundBy(log.offsetOfMaxTimestamp())?.offset).toBe(4);
   });
 });
 

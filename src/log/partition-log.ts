@@ -41,6 +41,7 @@ import type {
   ReadOptions,
   ReadOutcome,
   TimestampAndOffset,
+  TimestampOutcome,
   VerificationGuard,
   VerificationOutcome,
 } from "./types.ts";
@@ -89,6 +90,7 @@ export class PartitionLog {
   #folderIsDirty = true;
   #bytesSinceSync = 0;
   #isDiskFull = false;
+  #lastReadProblem = "";
   #offlineReason: Error | undefined;
   #isClosed = false;
 
@@ -348,15 +350,26 @@ export class PartitionLog {
     }
   }
 
-  /** The first record with this timestamp or a later one, among those that a reader of that isolation may see. */
-  offsetForTimestamp(timestamp: number, isolation: ReadOptions["isolation"]): TimestampAndOffset | undefined {
+  /** The first record with this timestamp or a later one, among those that a reader of that isolation may see. Errors as of
+   * `read`. */
+  offsetForTimestamp(timestamp: number, isolation: ReadOptions["isolation"]): TimestampOutcome {
     const limitOffset = isolation === "read_committed" ? this.#lastStableOffset : this.#highWatermark;
-    return findRecordByTime(this.#segments, timestamp, this.#logStartOffset, limitOffset);
+    return this.#find(() => findRecordByTime(this.#segments, timestamp, this.#logStartOffset, limitOffset));
   }
 
-  /** The record with the highest timestamp (ListOffsets' -3). */
-  offsetOfMaxTimestamp(): TimestampAndOffset | undefined {
-    return findLatestRecord(this.#segments, this.#logStartOffset, this.#highWatermark);
+  /** The record with the highest timestamp (ListOffsets' -3). Errors as of `read`. */
+  offsetOfMaxTimestamp(): TimestampOutcome {
+    return this.#find(() => findLatestRecord(this.#segments, this.#logStartOffset, this.#highWatermark));
+  }
+
+  #find(find: () => TimestampAndOffset | undefined): TimestampOutcome {
+    const unavailable = this.#unavailable();
+    if (unavailable) return unavailable;
+    try {
+      return { ok: true, found: find() };
+    } catch (error) {
+      return this.#unreadable(error as Error);
+    }
   }
 
   /** Where the highest epoch up to `leaderEpoch` ends; undefined when the log knows none (KIP-101). */
@@ -679,7 +692,11 @@ export class PartitionLog {
 
   #unreadable(error: Error): LogRefusal {
     if (!(error instanceof LogCorruptionError || error instanceof DiskError)) throw error;
-    this.#logger.log("error", "read failed", { topicPartition: this.#name, path: error.path, error: error.message });
+    // Readers try again and again.
+    if (error.message !== this.#lastReadProblem) {
+      this.#logger.log("error", "read failed", { topicPartition: this.#name, path: error.path, error: error.message });
+    }
+    this.#lastReadProblem = error.message;
     return refuse(error instanceof DiskError ? "KAFKA_STORAGE_ERROR" : "CORRUPT_MESSAGE", error.message);
   }
 

@@ -13,6 +13,7 @@ import {
   batchOf,
   consume,
   durable,
+  foundBy,
   LogFixture,
   mark,
   read,
@@ -369,7 +370,7 @@ describe("indexes", () => {
   function expectAllFound(): void {
     expect(valuesOf(consume(log, "read_committed", { maxBytes: 300 }))).toEqual(committed);
     for (let i = 0; i < 12; i++) {
-      expect(log.offsetForTimestamp(START_MS + i, "read_uncommitted")?.timestamp).toBe(START_MS + i);
+      expect(foundBy(log.offsetForTimestamp(START_MS + i, "read_uncommitted"))?.timestamp).toBe(START_MS + i);
     }
     for (let offset = 0; offset < log.logEndOffset; offset++) {
       expect(baseOffsetsIn(read(log, { offset }))[0]).toBe(offset);

@@ -181,7 +181,7 @@ class Recovery {
   #scanFrom(start: number): number {
     for (let i = start; ; i++) {
       const segment = item(this.#segments, i);
-      const problem = this.#scan(segment);
+      const problem = this.#scan(segment, this.#segments[i + 1]?.baseOffset);
       if (problem) this.#cut(segment, problem);
       const next = this.#segments[i + 1];
       const endOffset = segment.nextOffset;
@@ -203,9 +203,10 @@ class Recovery {
     next.resetIndexes();
   }
 
-  #scan(segment: Segment): Problem | undefined {
+  #scan(segment: Segment, nextBaseOffset: number | undefined): Problem | undefined {
     const { indexIntervalBytes, leaderEpoch, now } = this.#context;
-    const limits = { gaplessFrom: this.#recoveryPoint, leaderEpoch };
+    const endOffset = nextBaseOffset ?? segment.endOffsetMax;
+    const limits = { gaplessFrom: this.#recoveryPoint, endOffset, leaderEpoch };
     this.#scannedBytes += segment.log.size() - segment.sizeBytes;
     return scanBatches(segment, segment.sizeBytes, segment.nextOffset, limits, (batch) => {
       segment.admit(batch, indexIntervalBytes);
@@ -251,6 +252,8 @@ interface ScanLimits {
   /** Offsets follow one another without gaps from here on; below, compaction may have left some. */
   readonly gaplessFrom: number;
   /** The last one that there can be; they never fall. A batch's CRC does not cover its own. */
+  /** No batch goes beyond it. The CRC does not cover where a batch lies in the log. */
+  readonly endOffset: number;
   readonly leaderEpoch: number;
 }
 
@@ -259,7 +262,7 @@ function scanBatches(
   segment: Segment,
   start: number,
   expectedOffset: number,
-  { gaplessFrom, leaderEpoch }: ScanLimits,
+  { gaplessFrom, endOffset, leaderEpoch }: ScanLimits,
   visit: (batch: RecordBatch) => void,
 ): Problem | undefined {
   const sizeBytes = segment.log.size();
@@ -277,8 +280,12 @@ function scanBatches(
       };
     }
     const { baseOffset } = batch;
-    if (baseOffset < expected || (baseOffset > expected && expected >= gaplessFrom)) {
+    const isGap = baseOffset > expected && (expected >= gaplessFrom || baseOffset > gaplessFrom);
+    if (baseOffset < expected || isGap) {
       return { position, text: `a batch of offset ${baseOffset} in the place of ${expected}` };
+    }
+    if (batch.nextOffset > endOffset) {
+      return { position, text: `a batch up to offset ${batch.lastOffset}, beyond the segment's end at ${endOffset}` };
     }
     position += batch.sizeBytes;
     expected = batch.nextOffset;
@@ -335,13 +342,13 @@ export function rebuildIndexes(context: RecoveryContext, segments: readonly Segm
   context.logger.log("warn", "indexes missing or damaged: rebuilt from the batches", { path: damaged.path("log") });
   const { producers, from } = producersBefore(context, segments, index);
   for (const segment of segments.slice(from, index)) {
-    verified(segment, context, (batch) => void producers.replay(batch, context.now));
+    verified(segment, segment.nextOffset, context, (batch) => void producers.replay(batch, context.now));
   }
   damaged.closeFiles();
   const rebuilt = Segment.open(context.disk, context.folder, baseOffset, nextOffset);
   rebuilt.resetIndexes();
   try {
-    verified(rebuilt, context, (batch) => {
+    verified(rebuilt, nextOffset, context, (batch) => {
       rebuilt.admit(batch, context.indexIntervalBytes);
       const completed = producers.replay(batch, context.now);
       if (completed?.isAborted) rebuilt.abortedIndex.append(completed);
@@ -377,8 +384,13 @@ function producersBefore(
   return { producers, from: 0 };
 }
 
-function verified(segment: Segment, { leaderEpoch }: RecoveryContext, visit: (batch: RecordBatch) => void): void {
-  const limits = { gaplessFrom: Number.POSITIVE_INFINITY, leaderEpoch };
+function verified(
+  segment: Segment,
+  endOffset: number,
+  { leaderEpoch }: RecoveryContext,
+  visit: (batch: RecordBatch) => void,
+): void {
+  const limits = { gaplessFrom: Number.POSITIVE_INFINITY, endOffset, leaderEpoch };
   const problem = scanBatches(segment, 0, segment.baseOffset, limits, visit);
   if (problem) throw new LogCorruptionError(segment.path("log"), problem.position, problem.text);
 }

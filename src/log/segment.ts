@@ -3,6 +3,7 @@ import type { Disk, DiskFile } from "../platform/disk.ts";
 import type { RecordBatch } from "../protocol/records/batch.ts";
 import { AbortedIndex } from "./aborted-index.ts";
 import { BatchWindow } from "./batch-window.ts";
+import { CheckedRange } from "./checked-range.ts";
 import type { LogConfig } from "./log-config.ts";
 import { LogCorruptionError } from "./log-corruption-error.ts";
 import { type OffsetEntry, OffsetIndex } from "./offset-index.ts";
@@ -27,6 +28,8 @@ export interface BatchPlace {
 export class Segment {
   readonly baseOffset: number;
   readonly abortedIndex: AbortedIndex;
+  /** What need not be checked again when it is read. */
+  readonly checked: CheckedRange = new CheckedRange();
   /** The first offset behind it. */
   nextOffset: number;
   /** Of a sealed segment: everything below was decided at its end, so that no later marker ends a transaction with records
@@ -87,6 +90,10 @@ export class Segment {
   }
   get sizeBytes(): number {
     return this.#sizeBytes;
+  }
+  /** No batch of it can have offsets from there on: the indexes have 31 bits for them. */
+  get endOffsetMax(): number {
+    return this.baseOffset + MAX_RELATIVE_OFFSET + 1;
   }
   get isSealed(): boolean {
     return this.#isSealed;
@@ -181,16 +188,21 @@ export class Segment {
   #walk(start: OffsetEntry | undefined, isWanted: (batch: RecordBatch) => boolean): BatchPlace | undefined {
     const window = new BatchWindow(this.log, this.#sizeBytes);
     let position = start?.position ?? 0;
+    if (start && (position < 0 || position >= this.#sizeBytes)) {
+      throw new LogCorruptionError(this.path("index"), position, "an entry that points beside the segment");
+    }
+    let lowestOffset = this.baseOffset;
     while (position < this.#sizeBytes) {
       const batch = window.headerAt(position);
       if (!batch) throw new LogCorruptionError(this.path("log"), position, window.problemAt(position));
       const { sizeBytes, baseOffset, lastOffset } = batch;
       const isMisplaced = start?.position === position && start.lastOffset !== lastOffset;
-      if (isMisplaced || baseOffset < this.baseOffset || lastOffset >= this.nextOffset) {
+      if (isMisplaced || baseOffset < lowestOffset || lastOffset >= this.nextOffset) {
         throw new LogCorruptionError(this.path("log"), position, `offsets ${baseOffset} to ${lastOffset} out of place`);
       }
       if (isWanted(batch)) return { position, sizeBytes, baseOffset };
       position += sizeBytes;
+      lowestOffset = lastOffset + 1;
     }
     return undefined;
   }
@@ -241,6 +253,7 @@ export class Segment {
   resetIndexes(): void {
     this.#closeIndexes();
     for (const index of this.#indexes()) index.entries.reset();
+    this.checked.appendFrom(0);
     this.#isSealed = false;
     this.#sizeBytes = 0;
     this.#bytesSinceIndexEntry = 0;
@@ -261,6 +274,7 @@ export class Segment {
     this.#hasOpenIndexes = false;
     this.#sizeBytes = end;
     this.#bytesSinceIndexEntry = end - lastEntry;
+    this.checked.appendFrom(end);
     this.nextOffset = offset;
     this.#latest = this.#timeIndex.last() ?? NO_TIME;
     return true;

@@ -101,6 +101,8 @@ export interface TimestampAndOffset {
   readonly leaderEpoch: number;
 }
 
+export type TimestampOutcome = { readonly ok: true; readonly found: TimestampAndOffset | undefined } | LogRefusal;
+
 export interface EpochEndOffset {
   readonly leaderEpoch: number;
   readonly endOffset: number;

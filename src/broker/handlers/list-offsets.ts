@@ -1,4 +1,6 @@
 /** ListOffsets: where a partition begins and ends, and which offset belongs to a time. What it answers never goes back. */
+
+import type { LogRefusal, TimestampAndOffset } from "../../log/types.ts";
 import { listOffsets } from "../../protocol/apis/list-offsets.ts";
 import { type ErrorName, errorCodes } from "../../protocol/errors.ts";
 import type { RequestOf, ResponseBody } from "../../protocol/schema.ts";
@@ -54,7 +56,9 @@ function answer(
   const { partitionIndex, timestamp } = asked;
   const error = typeof partition === "string" ? partition : problemOf(partition, asked, apiVersion);
   if (error || typeof partition === "string") return { partitionIndex, errorCode: errorCodes[error ?? "NONE"] };
-  return { partitionIndex, errorCode: errorCodes.NONE, ...find(partition, timestamp, isolation) };
+  const outcome = find(partition, timestamp, isolation);
+  if (!outcome.ok) return { partitionIndex, errorCode: errorCodes[outcome.error] };
+  return { partitionIndex, errorCode: errorCodes.NONE, ...outcome.found };
 }
 
 function problemOf({ log }: Partition, asked: Asked, apiVersion: number): ErrorName | undefined {
@@ -68,20 +72,27 @@ function find(
   { log }: Partition,
   timestamp: number,
   isolation: "read_committed" | "read_uncommitted",
-): { readonly offset: number; readonly timestamp?: number; readonly leaderEpoch?: number } | undefined {
+): { readonly ok: true; readonly found: Partial<TimestampAndOffset> | undefined } | LogRefusal {
   const { leaderEpoch } = log;
   switch (timestamp) {
     case LATEST:
-      return { offset: isolation === "read_committed" ? log.lastStableOffset : log.highWatermark, leaderEpoch };
+      return found({ offset: isolation === "read_committed" ? log.lastStableOffset : log.highWatermark, leaderEpoch });
     case EARLIEST:
     case EARLIEST_LOCAL:
-      return { offset: log.logStartOffset, leaderEpoch };
+      return found({ offset: log.logStartOffset, leaderEpoch });
     case MAX_TIMESTAMP:
       return log.offsetOfMaxTimestamp();
     case LATEST_TIERED:
     case EARLIEST_PENDING_UPLOAD:
-      return undefined;
+      return found(undefined);
     default:
       return log.offsetForTimestamp(timestamp, isolation);
   }
+}
+
+function found(place: Partial<TimestampAndOffset> | undefined): {
+  readonly ok: true;
+  readonly found: Partial<TimestampAndOffset> | undefined;
+} {
+  return { ok: true, found: place };
 }

@@ -1,0 +1,103 @@
+/** Damage of what was durable: whoever opens or reads the log is told, with file and position, and never given wrong bytes. */
+import { beforeEach, describe, expect, it } from "vitest";
+import { batchesIn } from "../protocol/records/batch.ts";
+import { decodeRecords } from "../protocol/records/record.ts";
+import { append, appendTransactional, durable, LogFixture, mark } from "./log.testing.ts";
+import { LogCorruptionError } from "./log-corruption-error.ts";
+import type { PartitionLog } from "./partition-log.ts";
+
+let fixture: LogFixture;
+
+beforeEach(async () => {
+  fixture = new LogFixture({ segmentBytes: 500, indexIntervalBytes: 80 });
+  const log = await fixture.open();
+  for (let i = 0; i < 3; i++) {
+    appendTransactional(log, { producerId: 1, sequence: i, values: [`transactional ${i}`] });
+    append(log, { values: ["plain", `${i}`], compression: i });
+    mark(log, i === 1 ? "abort" : "commit", 1);
+  }
+  await durable(log);
+  await log.close();
+});
+
+interface Seen {
+  readonly records: readonly string[];
+  /** Of the read that ended it. */
+  readonly error: string | undefined;
+}
+
+/** Reads from the log's start to its end, or to the first error; so many bytes at a time. */
+function readAll(log: PartitionLog, maxBytes: number): Seen {
+  const records: string[] = [];
+  for (let offset = log.logStartOffset; offset < log.logEndOffset; ) {
+    const outcome = log.read({ offset, maxBytes, isolation: "read_committed", minOneBatch: true });
+    if (!outcome.ok) return { records, error: outcome.error };
+    if (outcome.records.length === 0) return { records, error: "nothing" };
+    for (const batch of batchesIn(outcome.records)) {
+      for (const { offset: at, value } of decodeRecords(batch)) records.push(`${at} ${Buffer.from(value ?? "")}`);
+      offset = batch.nextOffset;
+    }
+  }
+  return { records, error: undefined };
+}
+
+async function opened(): Promise<PartitionLog | LogCorruptionError> {
+  try {
+    return await fixture.open();
+  } catch (error) {
+    if (error instanceof LogCorruptionError) return error;
+    throw error;
+  }
+}
+
+describe("a wrong bit in any byte of a log that was stopped cleanly", () => {
+  it.each([
+    ["log", 1],
+    ["log", 10_000],
+    ["index", 1],
+    ["timeindex", 1],
+    ["snapshot", 1],
+  ])("of a .%s, read %i bytes at a time", async (kind, maxBytes) => {
+    const log = (await opened()) as PartitionLog;
+    const sound = readAll(log, maxBytes);
+    await log.close();
+    expect(sound).toMatchObject({ error: undefined });
+    expect(sound.records).toHaveLength(12);
+    const names = fixture.disk.list(fixture.folder).filter((name) => !name.endsWith("/"));
+    const files = new Map(names.map((name) => [name, fixture.bytesOf(name)]));
+    let found = 0;
+    for (const name of fixture.files(kind)) {
+      const bytes = fixture.bytesOf(name);
+      for (let at = 0; at < bytes.length; at++) {
+        const damaged = Buffer.from(bytes);
+        damaged[at] = (damaged[at] as number) ^ (1 << (at % 8));
+        fixture.save(name, damaged);
+        fixture.lines.length = 0;
+        const place = `${name}, byte ${at}`;
+        const log = await opened();
+        if (log instanceof LogCorruptionError) {
+          expect(log.position, place).toBeLessThanOrEqual(at);
+          found++;
+        } else {
+          const seen = readAll(log, maxBytes);
+          // Never anything else than what was written, and nothing left out before the damage.
+          expect(seen.records, place).toEqual(sound.records.slice(0, seen.records.length));
+          if (seen.error === undefined) expect(seen.records, place).toHaveLength(12);
+          else {
+            expect(seen.error, place).toBe("CORRUPT_MESSAGE");
+            const line = fixture.lines.find(({ message }) => message === "read failed");
+            expect(JSON.stringify(line?.fields), place).toMatch(new RegExp(`${name} is damaged at position \\d+`));
+            found++;
+          }
+          await log.close();
+        }
+        // As it was before: opening and closing may have repaired or added files.
+        for (const other of fixture.disk.list(fixture.folder)) fixture.disk.remove(fixture.path(other));
+        for (const [other, content] of files) fixture.save(other, content);
+      }
+    }
+    const total = fixture.files(kind).reduce((sum, name) => sum + fixture.bytesOf(name).length, 0);
+    // The leader epoch is in no CRC, and no reader would notice. Indexes and snapshots are made anew.
+    if (kind === "log") expect(found).toBeGreaterThan(0.9 * total);
+  });
+});
