@@ -25,8 +25,10 @@ export class Trace {
     this.#count++;
     this.#hash.update(line).update("\n");
     this.#options.print?.(line);
+    const { keep } = this.#options;
+    if (keep === 0) return;
     this.#last.push(line);
-    if (this.#last.length > 2 * this.#options.keep) this.#last = this.#last.slice(-this.#options.keep);
+    if (this.#last.length > 2 * keep) this.#last = this.#last.slice(-keep);
   }
 
   /** Of everything noted so far. To be asked once, at the end. */
@@ -35,6 +37,7 @@ export class Trace {
   }
 
   last(): readonly string[] {
-    return this.#last.slice(-this.#options.keep);
+    const { keep } = this.#options;
+    return keep === 0 ? [] : this.#last.slice(-keep);
   }
 }
