@@ -73,6 +73,8 @@ export class MarkerWriter {
   }
 
   #writeUntilDone(partition: TopicPartition, marker: Marker, done: () => void): void {
+    // The next start asks for it again.
+    if (this.#isStopped) return;
     this.write(partition, marker, (error) => {
       // A deleted partition needs no marker, and one that knows a newer producer has had it.
       if (error === "NONE" || error === "UNKNOWN_TOPIC_OR_PARTITION" || error === "INVALID_PRODUCER_EPOCH") {
@@ -80,9 +82,7 @@ export class MarkerWriter {
         return;
       }
       this.#logger.log("warn", "transaction marker not written, trying again", { ...partition, ...marker, error });
-      this.#clock.setTimer(RETRY_MS, () => {
-        if (!this.#isStopped) this.#writeUntilDone(partition, marker, done);
-      });
+      this.#clock.setTimer(RETRY_MS, () => this.#writeUntilDone(partition, marker, done));
     });
   }
 }

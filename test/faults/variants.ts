@@ -166,7 +166,7 @@ export const faults: readonly Fault[] = [
       {
         breaks: "a marker that could not be written is given up",
         file: "broker/marker-writer.ts",
-        find: "if (!this.#isStopped) this.#writeUntilDone(partition, marker, done);",
+        find: "this.#clock.setTimer(RETRY_MS, () => this.#writeUntilDone(partition, marker, done));",
         replace: "",
         test: {
           file: "src/broker/durability.test.ts",
