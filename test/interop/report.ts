@@ -75,9 +75,11 @@ function joined(scenarios: readonly string[]): string {
     .join("; ");
 }
 
+/** Where the last part begins, if it is a word or two. */
 function lastComma(text: string): number {
   const at = text.lastIndexOf(", ");
-  return at < 0 ? text.length : at;
+  const words = text.slice(at + 2).split(" ");
+  return at < 0 || words.length > 2 ? text.length : at;
 }
 
 function briefly(detail: string): string {
