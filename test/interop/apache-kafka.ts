@@ -37,6 +37,14 @@ export const permissiveAuthorizer: Readonly<Record<string, string>> = {
   "super.users": "User:ANONYMOUS",
 };
 
+/** As our own broker has them in the suites: members of streams groups that were killed are soon found out. */
+export const shortStreamsTimeouts: Readonly<Record<string, string>> = {
+  "group.streams.min.session.timeout.ms": "6000",
+  "group.streams.session.timeout.ms": "6000",
+  "group.streams.min.heartbeat.interval.ms": "500",
+  "group.streams.heartbeat.interval.ms": "500",
+};
+
 /** What kafka-run-class.sh gives the JVM. */
 const stockJvmOptions = [
   "-server",

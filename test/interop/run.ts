@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { permissiveAuthorizer, startApacheKafka } from "./apache-kafka.ts";
+import { permissiveAuthorizer, shortStreamsTimeouts, startApacheKafka } from "./apache-kafka.ts";
 import { endOnSignals } from "./children.ts";
 import { dumpLogs } from "./dump-logs.ts";
 import { startOwnBroker } from "./own-broker.ts";
@@ -60,7 +60,11 @@ function startTarget(scratch: string): () => Promise<Target> {
   return async () => {
     if (values.brokers !== undefined) return { bootstrap: values.brokers, stop: async () => {} };
     if (!values.apache) return startOwnBroker(scratch);
-    return startApacheKafka({ port: await freePort(), dataDir: scratch, overrides: permissiveAuthorizer });
+    return startApacheKafka({
+      port: await freePort(),
+      dataDir: scratch,
+      overrides: { ...permissiveAuthorizer, ...shortStreamsTimeouts },
+    });
   };
 }
 
