@@ -9,6 +9,7 @@ import {
   appended,
   baseOffsetsIn,
   consume,
+  foundBy,
   LogFixture,
   mark,
   read,
@@ -497,8 +498,8 @@ describe("a timestamp", () => {
     appendKeyed(log, { entries: ["a=1"], producerId: 1, timestamp: START_MS + 500 });
     appendKeyed(log, { entries: ["a=2", "b=1"], timestamp: START_MS });
     expect(await compact()).toEqual(["[0-0]", "1:a=2", "2:b=1"]);
-    expect(log.offsetOfMaxTimestamp()).toMatchObject({ offset: 2, timestamp: START_MS + 1 });
-    expect(log.offsetForTimestamp(START_MS + 2, "read_uncommitted")).toBeUndefined();
+    expect(foundBy(log.offsetOfMaxTimestamp())).toMatchObject({ offset: 2, timestamp: START_MS + 1 });
+    expect(foundBy(log.offsetForTimestamp(START_MS + 2, "read_uncommitted"))).toBeUndefined();
   });
 
   it("of an emptied batch counts for retention: a segment with nothing else goes by its age", async () => {
