@@ -26,6 +26,8 @@ class Member {
   memberId = "";
   epoch = 0;
   tasks: Tasks = NO_TASKS;
+  /** What the coordinator last heard that it has: it counts as its own until it says otherwise. */
+  reported: Tasks = NO_TASKS;
   /** What it last said it has; null: it does not know whether it was heard. */
   #said: Tasks | null = null;
   #isWaiting = false;
@@ -52,6 +54,7 @@ class Member {
   #forget(): void {
     this.epoch = 0;
     this.tasks = NO_TASKS;
+    this.reported = NO_TASKS;
     this.#said = null;
   }
 
@@ -80,6 +83,7 @@ class Member {
         this.#isWaiting = false;
         if (isAnswerLost) return;
         this.#said = tasks;
+        this.reported = tasks;
         this.#hear(result);
       }),
     );
@@ -187,8 +191,7 @@ class Life {
     const has = known?.assignment.activeTasks.some(
       ({ subtopologyId, partitions }) => subtopologyId === "0" && partitions.includes(partition),
     );
-    // Not given up yet, as far as anybody knows.
-    const stillHas = member.tasks.active.get("0")?.has(partition);
+    const stillHas = [member.tasks, member.reported].some(({ active }) => active.get("0")?.has(partition));
     const claim = { memberId: member.memberId, generationId: epoch, groupInstanceId: null };
     const errors: ErrorName[] = [];
     const react = ({ topics }: OffsetCommitResponse): void => {
