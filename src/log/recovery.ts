@@ -251,9 +251,9 @@ interface Problem {
 interface ScanLimits {
   /** Offsets follow one another without gaps from here on; below, compaction may have left some. */
   readonly gaplessFrom: number;
-  /** The last one that there can be; they never fall. A batch's CRC does not cover its own. */
   /** No batch goes beyond it. The CRC does not cover where a batch lies in the log. */
   readonly endOffset: number;
+  /** The last one that there can be; they never fall. A batch's CRC does not cover its own. */
   readonly leaderEpoch: number;
 }
 

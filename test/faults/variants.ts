@@ -523,7 +523,7 @@ export const faults: readonly Fault[] = [
       {
         breaks: "the next start takes gaps for damage",
         file: "log/recovery.ts",
-        find: "baseOffset < expected || (baseOffset > expected && expected >= gaplessFrom)",
+        find: "baseOffset > expected && (expected >= gaplessFrom || baseOffset > gaplessFrom)",
         replace: "baseOffset !== expected",
         test: {
           file: "src/log/recovery.test.ts",
@@ -539,9 +539,9 @@ export const faults: readonly Fault[] = [
       {
         breaks: "the batch that holds the offset is left out",
         file: "log/log-reader.ts",
-        find: "const { segment, position } = found;\n  const bytes = segment.read(",
+        find: "const { segment, position } = found;\n  const wanted =",
         replace:
-          "const { segment } = found;\n  const position = found.position + (found.baseOffset < offset ? found.sizeBytes : 0);\n  const bytes = segment.read(",
+          "const { segment } = found;\n  const position = found.position + (found.baseOffset < offset ? found.sizeBytes : 0);\n  const wanted =",
         test: {
           file: "src/log/partition-log.test.ts",
           name: "at 1 begins with the whole batch that holds it (fault 15)",
