@@ -5,6 +5,7 @@ import { differentialSuite } from "./differential/suite.ts";
 import { kafkaStreamsSuite } from "./kafka-streams.ts";
 import { franzGoSuite, rdkafkaSuite } from "./native-clients.ts";
 import { kafkajsSuite, platformaticSuite } from "./node-clients.ts";
+import { operatorToolsSuite } from "./operator-tools.ts";
 import { aiokafkaSuite, confluentKafkaSuite } from "./python-clients.ts";
 import { javaSuite, kcatSuite } from "./scenarios.ts";
 import type { Suite } from "./session.ts";
@@ -20,5 +21,6 @@ export const suites: ReadonlyMap<string, Suite> = new Map([
   ["kafkajs", kafkajsSuite],
   ["platformatic", platformaticSuite],
   ["compaction", compactionSuite],
+  ["operator-tools", operatorToolsSuite],
   ["differential", differentialSuite],
 ]);
