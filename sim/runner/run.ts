@@ -17,6 +17,7 @@ import { connect, pause, type TopicPlan, type Workload } from "../workloads/work
 import type { Machine, Program } from "../world/machine.ts";
 import type { TraceOptions } from "../world/trace.ts";
 import { World } from "../world/world.ts";
+import { Liveness, Stuck } from "./liveness.ts";
 import { watchBroker } from "./operator.ts";
 
 export interface RunOptions {
@@ -42,10 +43,6 @@ export interface Outcome {
   readonly digest: string;
 }
 
-/** Each part of a run has to come to its end within so much simulated time once the faults are over. */
-const PATIENCE_MS = 10 * 60 * 1000;
-const LOOK_MS = 100;
-
 export async function run(options: RunOptions): Promise<Outcome> {
   const world = new World(options.seed, options.trace);
   observe(world);
@@ -60,13 +57,11 @@ export async function run(options: RunOptions): Promise<Outcome> {
   }
 }
 
-/** What stops a run. */
-class Stuck extends Error {}
-
 class Run {
   readonly #world: World;
   readonly #options: RunOptions;
   readonly #history = new History();
+  readonly #liveness: Liveness;
   readonly #broker: Machine;
   readonly #workloads: readonly Workload[];
   readonly #topics: readonly TopicPlan[];
@@ -78,6 +73,7 @@ class Run {
   constructor(world: World, options: RunOptions) {
     this.#world = world;
     this.#options = options;
+    this.#liveness = new Liveness(world);
     this.#broker = addBroker(world);
     this.#workloads = drawWorkloads({ world, history: this.#history });
     this.#topics = this.#workloads.flatMap(({ topics }) => topics);
@@ -114,7 +110,7 @@ class Run {
       await this.#stopBroker();
     } catch (error) {
       if (!(error instanceof Stuck)) throw error;
-      return [{ invariant: "liveness", message: error.message }];
+      return [{ invariant: this.#liveness.name, message: error.message }];
     }
     return violationsIn(this.#evidence(), [...invariants, ...this.#workloads.flatMap((each) => each.invariants)]);
   }
@@ -155,16 +151,16 @@ class Run {
   }
 
   async #comeToRest(): Promise<void> {
-    await this.#await(
+    await this.#liveness.until(
       () => this.#workloads.every((each) => each.isDone()),
       () => {
         const busy = this.#workloads.filter((each) => !each.isDone());
-        return `not done ${PATIENCE_MS / 1000} s after the last fault: ${busy.map(({ name }) => name).join(", ")}`;
+        return `not done: ${busy.map(({ name }) => name).join(", ")}`;
       },
     );
     const clients = [...this.#world.machines.values()].filter((each) => each !== this.#broker);
     for (const machine of clients) machine.stop();
-    await this.#await(
+    await this.#liveness.until(
       () => clients.every((each) => !each.isRunning),
       () => `these do not stop: ${clients.filter((each) => each.isRunning).map(({ host }) => host)}`,
     );
@@ -207,7 +203,7 @@ class Run {
   /** Nothing is under way on its disk any more. */
   async #stopBroker(): Promise<void> {
     this.#broker.stop();
-    await this.#await(
+    await this.#liveness.until(
       () => !this.#broker.isRunning,
       () => "the broker does not stop",
     );
@@ -230,25 +226,10 @@ class Run {
       isDone = true;
     });
     machine.start();
-    await this.#await(
+    await this.#liveness.until(
       () => isDone,
       () => `${host} does not end`,
     );
-  }
-
-  async #await(isDone: () => boolean, describe: () => string): Promise<void> {
-    const { scheduler, problems, nowMs } = this.#world;
-    let isOver = false;
-    const look = (): void => {
-      isOver = problems.length > 0 || isDone();
-      if (!isOver) scheduler.schedule(LOOK_MS, look);
-    };
-    look();
-    if (await scheduler.runUntil(() => isOver, nowMs + PATIENCE_MS)) {
-      if (problems.length > 0) throw new Stuck("after a contradiction");
-      return;
-    }
-    throw new Stuck(describe());
   }
 }
 
