@@ -73,7 +73,11 @@ const scenarios: readonly Scenario[] = [
         await attempt("kafka-configs", `${entity} --alter --delete-config ${key}`, /Completed updating/);
       }
       const address = "--entity-type ips --entity-name 127.9.9.9";
-      await attempt("kafka-configs", `${address} --alter --add-config connection_creation_rate=9`, /Completed updating/);
+      await attempt(
+        "kafka-configs",
+        `${address} --alter --add-config connection_creation_rate=9`,
+        /Completed updating/,
+      );
       await attempt("kafka-configs", `${address} --describe`, /connection_creation_rate=9/);
       await attempt("kafka-configs", `${address} --alter --delete-config connection_creation_rate`, /Completed/);
     },
@@ -93,7 +97,11 @@ const scenarios: readonly Scenario[] = [
   {
     name: "kafka-features: describe, look at a downgrade",
     async run(attempt) {
-      await attempt("kafka-features", "describe", /transaction\.version\s+SupportedMinVersion: 0\s.*FinalizedVersionLevel: 2/);
+      await attempt(
+        "kafka-features",
+        "describe",
+        /transaction\.version\s+SupportedMinVersion: 0\s.*FinalizedVersionLevel: 2/,
+      );
       await attempt("kafka-features", "downgrade --feature transaction.version=1 --dry-run", /can be downgraded to 1/);
     },
   },
@@ -122,7 +130,11 @@ const scenarios: readonly Scenario[] = [
       } finally {
         rmSync(folder, { recursive: true, force: true });
       }
-      await attempt("kafka-log-dirs", `--describe --topic-list ${topic}`, new RegExp(`"partition":"${topic}-0","size":0`));
+      await attempt(
+        "kafka-log-dirs",
+        `--describe --topic-list ${topic}`,
+        new RegExp(`"partition":"${topic}-0","size":0`),
+      );
     },
   },
 ];
