@@ -17,6 +17,14 @@ const APPEND = 2;
 const SUBTRACT = 3;
 
 const DEFAULT_SOURCE = 5;
+/** The source of a setting that the resource has itself (DescribeConfigs); for all brokers, that of their common ones. */
+const ALL_BROKERS_SOURCE = 3;
+const OWN_SOURCES: ReadonlyMap<number, number> = new Map([
+  [TOPIC, 1],
+  [BROKER, 2],
+  [CLIENT_METRICS, 7],
+  [GROUP, 8],
+]);
 
 type Resource = readonly [type: number, name: string];
 type Change = readonly [name: string, operation: number, value: string | null];
@@ -34,7 +42,18 @@ async function change(
   if (responses[0]?.errorCode !== 0 || validateOnly) return;
   for (const each of configs) {
     if (each.configOperation === SET) await settled(side, [resourceType, resourceName], each.name, each.value?.trim());
+    if (each.configOperation === DELETE) await removed(side, [resourceType, resourceName], each.name);
   }
+}
+
+async function removed(side: Side, [resourceType, resourceName]: Resource, name: string): Promise<void> {
+  const resources = [{ resourceType, resourceName, configurationKeys: [name] }];
+  const isOfAllBrokers = resourceType === BROKER && resourceName === "";
+  const ownSource = isOfAllBrokers ? ALL_BROKERS_SOURCE : OWN_SOURCES.get(resourceType);
+  await side.until(`${name} is gone`, async () => {
+    const { results } = await side.peek(describeConfigs, 4, { resources, includeSynonyms: false });
+    return results[0]?.configs[0]?.configSource !== ownSource;
+  });
 }
 
 /** Apache Kafka shows a change a moment later. */

@@ -22,7 +22,28 @@ async function alter(
     ops: Object.entries(ops).map(([key, value]) => ({ key, value: value ?? 0, remove: value === null })),
   }));
   const note = changes.map(([entity, ops]) => `${JSON.stringify(entity)} ${JSON.stringify(ops)}`).join(", ");
-  await side.ask(alterClientQuotas, version, { entries, validateOnly }, { note: note.replaceAll(side.unique(""), "") });
+  const answer = await side.ask(
+    alterClientQuotas,
+    version,
+    { entries, validateOnly },
+    { note: note.replaceAll(side.unique(""), "") },
+  );
+  if (validateOnly || answer.entries.some(({ errorCode }) => errorCode !== 0)) return;
+  for (const [entity, ops] of changes) await settled(side, entity, ops);
+}
+
+/** Apache Kafka shows a change a moment later. */
+async function settled(side: Side, entity: Entity, ops: Readonly<Record<string, number | null>>): Promise<void> {
+  const components = entity.map(([entityType, match]) => ({
+    entityType,
+    matchType: match === null ? DEFAULT : EXACT,
+    match,
+  }));
+  await side.until(`${JSON.stringify(entity)} has ${JSON.stringify(ops)}`, async () => {
+    const { entries } = await side.peek(describeClientQuotas, 1, { components, strict: true });
+    const kept = new Map((entries?.[0]?.values ?? []).map(({ key, value }) => [key, value]));
+    return Object.entries(ops).every(([key, value]) => kept.get(key) === (value ?? undefined));
+  });
 }
 
 async function describe(side: Side, components: readonly Component[], strict = true, version = 1): Promise<void> {
