@@ -4,7 +4,7 @@ export const logMutations: readonly Mutation[] = [
   {
     name: "acknowledge before the sync",
     file: "log/partition-log.ts",
-    find: "if (offset <= this.#highWatermark) callback();",
+    find: "if (offset <= this.highWatermark) callback();",
     replace: "if (offset >= 0) callback();",
   },
   {
@@ -75,21 +75,21 @@ export const logMutations: readonly Mutation[] = [
   },
   {
     name: "let the last stable offset pass open transactions",
-    file: "log/partition-log.ts",
-    find: "Math.min(highWatermark, this.#producers.firstUndecidedOffset ?? highWatermark)",
+    file: "log/watermarks.ts",
+    find: "Math.min(highWatermark, firstUndecidedOffset ?? highWatermark)",
     replace: "highWatermark",
   },
   {
     name: "move the last stable offset before the marker is durable",
-    file: "log/partition-log.ts",
+    file: "log/watermarks.ts",
     find: "for (const { firstOffset } of this.#unstable) stable = Math.min(stable, firstOffset);",
     replace: "",
   },
   {
     name: "read committed up to the high watermark",
     file: "log/partition-log.ts",
-    find: "const limitOffset = listsAborted ? this.#lastStableOffset : this.#highWatermark;",
-    replace: "const limitOffset = this.#highWatermark;",
+    find: "const limitOffset = listsAborted ? this.lastStableOffset : this.highWatermark;",
+    replace: "const limitOffset = this.highWatermark;",
   },
   {
     name: "list no aborted transactions",
@@ -117,9 +117,9 @@ export const logMutations: readonly Mutation[] = [
   },
   {
     name: "save a snapshot before what it vouches for is durable",
-    file: "log/partition-log.ts",
-    find: "this.#snapshots.push(this.#snapshot());",
-    replace: "this.#checkpoints.saveSnapshot(this.#snapshot(), this.#segments.baseOffsets);",
+    file: "log/log-sync.ts",
+    find: "this.#snapshots.push(snapshot);",
+    replace: "this.#options.checkpoints.saveSnapshot(snapshot, this.#options.segments.baseOffsets);",
   },
   {
     name: "take any leader epoch after a crash",
@@ -129,9 +129,9 @@ export const logMutations: readonly Mutation[] = [
   },
   {
     name: "show a log's start before it is durable",
-    file: "log/partition-log.ts",
-    find: "    this.#nextLogStartOffset = offset;\n    this.#checkpoints",
-    replace: "    this.#nextLogStartOffset = offset;\n    this.#moveLogStart(offset);\n    this.#checkpoints",
+    file: "log/log-start.ts",
+    find: "    this.#nextOffset = offset;\n    this.#options",
+    replace: "    this.#nextOffset = offset;\n    this.#move(offset);\n    this.#options",
   },
   {
     name: "list aborted transactions in another order",

@@ -3,7 +3,6 @@
  * unless a setting of the topic cannot be checked otherwise.
  */
 
-import type { ErrorName } from "../protocol/errors.ts";
 import { ProtocolError } from "../protocol/protocol-error.ts";
 import {
   BATCH_HEADER_BYTES,
@@ -15,6 +14,7 @@ import {
 import { compressionCodes } from "../protocol/records/compression.ts";
 import { recordsOf } from "../protocol/records/record.ts";
 import type { LogConfig } from "./log-config.ts";
+import { refuse } from "./refuse.ts";
 import type { LogRefusal } from "./types.ts";
 
 export type ValidationOutcome = { readonly ok: true; readonly batches: readonly RecordBatch[] } | LogRefusal;
@@ -41,10 +41,6 @@ export function validateBatches(records: Uint8Array, config: LogConfig, now: num
     checkTimestamps(batch, config, now) ??
     checkRecords(batch, config, now) ?? { ok: true, batches: [batch] }
   );
-}
-
-function refuse(error: ErrorName, message: string): LogRefusal {
-  return { ok: false, error, message };
 }
 
 /** Format, length, and that exactly one batch is there. */

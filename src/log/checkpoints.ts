@@ -1,7 +1,7 @@
 import type { Disk } from "../platform/disk.ts";
 import type { Logger } from "../platform/logger.ts";
 import type { LeaderEpochs } from "./leader-epochs.ts";
-import type { PendingSnapshot } from "./recovery.ts";
+import type { PendingSnapshot } from "./producer-snapshot.ts";
 import { EPOCHS_FILE, LOG_START_FILE, METADATA_FILE, segmentFileName } from "./segment-files.ts";
 import { isDiskFull, replaceFile, writeFile } from "./write-file.ts";
 

@@ -11,13 +11,24 @@ import { ProtocolError } from "../protocol/protocol-error.ts";
 import { Reader } from "../protocol/reader.ts";
 import { NO_SEQUENCE } from "../protocol/records/batch.ts";
 import { concat, Writer } from "../protocol/writer.ts";
-import type { ProducedBatch, ProducerEntry } from "./producer-state.ts";
+import type { ProducedBatch, ProducerEntry, ProducerState } from "./producer-state.ts";
 
 const VERSION = 1;
 const CRC_AT = 2;
 const ENTRIES_AT = 6;
 const EARLIER_BATCHES_VERSION = 1;
 const NO_BATCH: ProducedBatch = { lastSequence: NO_SEQUENCE, lastOffset: -1, offsetDelta: 0, timestamp: -1 };
+
+/** A producer snapshot that may be written once everything below `offset` is durable. */
+export interface PendingSnapshot {
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+}
+
+/** Of the producers of a log that ends at `offset`. */
+export function takeSnapshot(producers: ProducerState, offset: number): PendingSnapshot {
+  return { offset, bytes: encodeProducerSnapshot([...producers.entries()]) };
+}
 
 export function encodeProducerSnapshot(entries: readonly ProducerEntry[]): Uint8Array {
   const writer = new Writer(64 + entries.length * 64);

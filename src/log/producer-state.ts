@@ -5,10 +5,18 @@
  * Sources: KIP-98, KIP-360, KIP-890, KIP-1228; the order of checks and the answers are Apache Kafka 4.3's.
  */
 import { assert } from "../platform/assert.ts";
-import type { ErrorName } from "../protocol/errors.ts";
 import { addSequence, NO_PRODUCER_EPOCH, NO_SEQUENCE, type RecordBatch } from "../protocol/records/batch.ts";
 import { readMarker } from "../protocol/records/control.ts";
-import type { AppendOrigin, LogRefusal, MarkerOptions, VerificationGuard, VerificationOutcome } from "./types.ts";
+import { refuse } from "./refuse.ts";
+import type {
+  ActiveProducer,
+  AppendOrigin,
+  LogRefusal,
+  MarkerOptions,
+  OpenTransaction,
+  VerificationGuard,
+  VerificationOutcome,
+} from "./types.ts";
 
 /** So many of a producer's batches are remembered: as many as a client may have in flight. */
 export const REMEMBERED_BATCHES = 5;
@@ -91,6 +99,24 @@ export class ProducerState {
   get firstUndecidedOffset(): number | undefined {
     for (const entry of this.#open.values()) return entry.txnFirstOffset;
     return undefined;
+  }
+
+  describe(): ActiveProducer[] {
+    return Array.from(this.#producers.values(), (entry) => ({
+      producerId: entry.producerId,
+      producerEpoch: entry.producerEpoch,
+      lastSequence: entry.batches.at(-1)?.lastSequence ?? NO_SEQUENCE,
+      lastTimestamp: entry.lastTimestamp,
+      coordinatorEpoch: entry.coordinatorEpoch,
+      currentTxnStartOffset: entry.txnFirstOffset,
+    }));
+  }
+
+  openTransaction(producerId: number): OpenTransaction | undefined {
+    const entry = this.#open.get(producerId);
+    if (!entry) return undefined;
+    const { producerEpoch, txnFirstOffset: firstOffset, lastTimestamp } = entry;
+    return { producerId, producerEpoch, firstOffset, lastTimestamp };
   }
 
   /** Takes over what a snapshot held. */
@@ -313,8 +339,4 @@ function staleEpoch(producerEpoch: number, entry: ProducerEntry): LogRefusal {
     "INVALID_PRODUCER_EPOCH",
     `epoch ${producerEpoch} of producer ${entry.producerId}, last seen was ${entry.producerEpoch}`,
   );
-}
-
-function refuse(error: ErrorName, message: string): LogRefusal {
-  return { ok: false, error, message };
 }

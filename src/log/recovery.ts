@@ -13,7 +13,7 @@ import type { RecordBatch } from "../protocol/records/batch.ts";
 import { BatchWindow } from "./batch-window.ts";
 import { LeaderEpochs } from "./leader-epochs.ts";
 import { LogCorruptionError } from "./log-corruption-error.ts";
-import { decodeProducerSnapshot, encodeProducerSnapshot } from "./producer-snapshot.ts";
+import { decodeProducerSnapshot, type PendingSnapshot, takeSnapshot } from "./producer-snapshot.ts";
 import { type ProducerEntry, ProducerState } from "./producer-state.ts";
 import { Segment } from "./segment.ts";
 import { EPOCHS_FILE, parseSegmentFileName, segmentFileName } from "./segment-files.ts";
@@ -30,12 +30,6 @@ export interface RecoveryContext {
   readonly leaderEpoch: number;
   /** What lies below was deleted; it had been durable. */
   readonly logStartOffset: number;
-}
-
-/** A producer snapshot that may be written once everything below `offset` is durable. */
-export interface PendingSnapshot {
-  readonly offset: number;
-  readonly bytes: Uint8Array;
 }
 
 /** A segment that was sealed and whose files are not synced yet. */
@@ -199,7 +193,7 @@ class Recovery {
     const offset = next.baseOffset;
     segment.nextOffset = offset;
     this.#sealed.push({ segment, files: segment.seal(this.#producers.firstUndecidedOffset ?? offset) });
-    this.#snapshots.push({ offset, bytes: encodeProducerSnapshot([...this.#producers.entries()]) });
+    this.#snapshots.push(takeSnapshot(this.#producers, offset));
     next.resetIndexes();
   }
 

@@ -52,6 +52,10 @@ export class SegmentList {
   get sealed(): readonly Segment[] {
     return this.#segments.slice(0, -1);
   }
+  /** Of all segments' records. */
+  get sizeBytes(): number {
+    return this.#segments.reduce((sum, segment) => sum + segment.sizeBytes, 0);
+  }
   get baseOffsets(): ReadonlySet<number> {
     return new Set(this.#segments.map((segment) => segment.baseOffset));
   }

@@ -443,8 +443,8 @@ export const faults: readonly Fault[] = [
       {
         breaks: "read_committed reads up to the high watermark",
         file: "log/partition-log.ts",
-        find: "const limitOffset = listsAborted ? this.#lastStableOffset : this.#highWatermark;",
-        replace: "const limitOffset = this.#highWatermark;",
+        find: "const limitOffset = listsAborted ? this.lastStableOffset : this.highWatermark;",
+        replace: "const limitOffset = this.highWatermark;",
         test: {
           file: logTransactions,
           name: "ends at the last stable offset; read_uncommitted shows all and lists nothing (fault 13)",
@@ -626,8 +626,8 @@ export const faults: readonly Fault[] = [
     variants: [
       {
         breaks: "the last stable offset stays behind the log's start",
-        file: "log/partition-log.ts",
-        find: "this.#lastStableOffset = Math.max(this.#lastStableOffset, offset);",
+        file: "log/watermarks.ts",
+        find: "this.#lastStableOffset = Math.max(this.#lastStableOffset, logStartOffset);",
         replace: "",
         test: {
           file: logTransactions,

@@ -29,8 +29,6 @@ export interface CompactableLog {
   /** What lies below is about to change. Producer snapshots of before must be gone, durably: what a replay from there on finds
    * would not fit to them, such as an open transaction without the marker that ended it. */
   forgetSnapshotsBelow(offset: number): Promise<void>;
-  /** Segments were replaced, and the log is smaller by so much. */
-  shrunk(bytes: number): void;
   /** Takes the log offline. */
   fail(error: Error): void;
 }

@@ -31,7 +31,6 @@ export async function swapIn(log: CompactableLog, cleaned: Segment): Promise<voi
     }
     const replaced = segments.replace(cleaned);
     for (const segment of replaced) segment.remove();
-    log.shrunk(replaced.reduce((sum, segment) => sum + segment.sizeBytes, 0) - cleaned.sizeBytes);
     await disk.syncFolder(folder);
     cleaned.moveTo("");
     await disk.syncFolder(folder);

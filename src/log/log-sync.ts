@@ -1,0 +1,69 @@
+import type { Clock } from "../platform/clock.ts";
+import type { Disk } from "../platform/disk.ts";
+import type { Checkpoints } from "./checkpoints.ts";
+import type { PendingSnapshot } from "./producer-snapshot.ts";
+import type { SegmentList } from "./segment-list.ts";
+
+/** With durability "os", so many bytes are written before a sync is started behind the appends' back: the kernel's own
+ * write-back stalls writers when it has let more pile up. */
+const WRITE_BACK_BYTES = 64 * 1024 * 1024;
+
+interface LogSyncOptions {
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly folder: string;
+  readonly segments: SegmentList;
+  readonly checkpoints: Checkpoints;
+  /** A sync of the files has ended, after so long. */
+  readonly onSynced: (elapsedMs: number) => void;
+}
+
+/** Makes a log's files durable. */
+export class LogSync {
+  readonly #options: LogSyncOptions;
+  /** Of rolls whose data is not durable yet. */
+  #snapshots: PendingSnapshot[];
+  #isFolderDirty = true;
+  #unsyncedBytes = 0;
+
+  /** `snapshots`: of what recovery found sealed. */
+  constructor(options: LogSyncOptions, snapshots: readonly PendingSnapshot[]) {
+    this.#options = options;
+    this.#snapshots = [...snapshots];
+  }
+
+  written(sizeBytes: number): void {
+    this.#unsyncedBytes += sizeBytes;
+  }
+
+  /** Whether so much was written that a sync should begin even though nobody waits for one. */
+  get isDue(): boolean {
+    return this.#unsyncedBytes >= WRITE_BACK_BYTES;
+  }
+
+  /** A new segment was begun. `snapshot`: of the producers there. */
+  rolled(snapshot: PendingSnapshot): void {
+    this.#snapshots.push(snapshot);
+    this.#isFolderDirty = true;
+  }
+
+  /** Resolves when all that was written before the call is durable. Sealed segments are among it: they count before what
+   * comes behind them does. */
+  async run(): Promise<void> {
+    const { disk, clock, folder, segments, checkpoints, onSynced } = this.#options;
+    const startedMs = clock.monotonic();
+    const snapshots = this.#snapshots;
+    this.#snapshots = [];
+    this.#unsyncedBytes = 0;
+    const { unsynced: sealed, active } = segments;
+    const files = [...sealed.flatMap((segment) => segment.files), active.log];
+    const syncs = files.map((file) => file.sync());
+    if (this.#isFolderDirty) syncs.push(disk.syncFolder(folder));
+    this.#isFolderDirty = false;
+    await Promise.all(syncs);
+    onSynced(clock.monotonic() - startedMs);
+    segments.synced(sealed);
+    const { baseOffsets } = segments;
+    for (const snapshot of snapshots) checkpoints.saveSnapshot(snapshot, baseOffsets);
+  }
+}
