@@ -33,7 +33,7 @@ export { cooperativeStickyAssignor } from "./consumer/assignors/cooperative-stic
 export { rangeAssignor } from "./consumer/assignors/range.ts";
 export { roundRobinAssignor } from "./consumer/assignors/round-robin.ts";
 export { Consumer } from "./consumer/consumer.ts";
-export type { ConsumerCloseOptions, ConsumerOptions, RebalanceListener } from "./consumer/options.ts";
+export type { ConsumerCloseOptions, ConsumerOptions, RebalanceListener, TopicPattern } from "./consumer/options.ts";
 export {
   type ClientErrorCode,
   CommitFailedError,

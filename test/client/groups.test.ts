@@ -10,10 +10,16 @@ import {
   rangeAssignor,
   roundRobinAssignor,
   type TopicPartition,
+  type TopicPattern,
 } from "../../src/client/index.ts";
+import { consumerGroupHeartbeat } from "../../src/protocol/apis/consumer-group-heartbeat.ts";
+import { incrementalAlterConfigs } from "../../src/protocol/apis/incremental-alter-configs.ts";
 import { createTopic, startCluster, type TestCluster, text, until } from "../support/cluster.ts";
+import { RawClient } from "../support/raw-client.ts";
 
 type Protocol = "classic" | "consumer";
+
+const GROUP_RESOURCE = 32;
 
 let cluster: TestCluster;
 let client: Client;
@@ -52,7 +58,11 @@ class Member {
   #isStopped = false;
   readonly #polling: Promise<void>;
 
-  constructor(options: ConsumerOptions = {}, topics: readonly string[] = [topic], listener: RebalanceListener = {}) {
+  constructor(
+    options: ConsumerOptions = {},
+    topics: readonly string[] | TopicPattern = [topic],
+    listener: RebalanceListener = {},
+  ) {
     this.consumer = client.consumer({ groupId, ...settingsOf(options.groupProtocol ?? protocol), ...options });
     const note = (what: string) => (partitions: readonly TopicPartition[]) => {
       if (partitions.length > 0) this.events.push(`${what} ${numbers(partitions)}`);
@@ -422,6 +432,50 @@ describe("a group of the consumer protocol", () => {
     const numbered = [...Array(300).keys()].flatMap((i) => [i, i, i]).map(String);
     expect(read().sort()).toEqual(numbered.sort());
     expect(all.flatMap(({ errors }) => errors)).toEqual([]);
+  });
+
+  it("reads the topics that match a pattern, those too that are made later, and then others by name", async () => {
+    const names = (member: Member): string =>
+      [...new Set(member.consumer.assignment().map((each) => each.topic.slice(topic.length)))].sort().join();
+    // The consumer's own client has not heard of them.
+    await using maker = cluster.connect();
+    await createTopic(maker, `${topic}-a`, 2);
+    const member = new Member({}, { pattern: `${topic}-[ab]` });
+    await until(() => names(member) === "-a");
+    await createTopic(maker, `${topic}-b`, 2);
+    await createTopic(maker, `${topic}-c`, 2);
+    await until(() => names(member) === "-a,-b");
+    member.consumer.subscribe([topic]);
+    await until(() => member.share === "012345" && names(member) === "");
+    member.consumer.subscribe({ pattern: `${topic}-(` });
+    await until(() => member.errors.length > 0);
+    expect(member.errors[0]).toMatchObject({ code: "INVALID_REGULAR_EXPRESSION" });
+    const classic = client.consumer({ groupId, groupProtocol: "classic" });
+    expect(() => classic.subscribe({ pattern: ".*" })).toThrow("groupProtocol");
+  });
+
+  it("finds out by asking for offsets that it is no member any more", async () => {
+    const raw = await RawClient.connect(cluster.brokers);
+    const configs = [
+      { name: "consumer.session.timeout.ms", configOperation: 0, value: "60000" },
+      { name: "consumer.heartbeat.interval.ms", configOperation: 0, value: "15000" },
+    ];
+    const resources = [{ resourceType: GROUP_RESOURCE, resourceName: groupId, configs }];
+    const altered = await raw.send(incrementalAlterConfigs, 1, { resources, validateOnly: false });
+    expect(altered.responses[0]).toMatchObject({ errorCode: 0 });
+    const member = new Member();
+    await until(() => member.share === "012345");
+    const { memberId } = member.consumer.groupMetadata();
+    const leave = { groupId, memberId, memberEpoch: -1 };
+    expect(await raw.send(consumerGroupHeartbeat, 1, leave)).toMatchObject({ errorCode: 0 });
+    raw.close();
+    const leftAt = performance.now();
+    expect(await member.consumer.committed([{ topic, partition: 0 }])).toEqual([]);
+    await until(() => member.events.includes("lost 012345"));
+    // The next heartbeat would have come after fifteen seconds.
+    expect(performance.now() - leftAt).toBeLessThan(5_000);
+    await until(() => member.share === "012345");
+    expect(member.errors).toEqual([]);
   });
 
   it("refuses options that the broker decides about", () => {

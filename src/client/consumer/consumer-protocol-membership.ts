@@ -24,6 +24,8 @@ const JOIN_EPOCH = 0;
 const LEAVE_EPOCH = -1;
 /** Of a static member that will be back. */
 const AWAY_EPOCH = -2;
+/** The first version with regular expressions. */
+const REGEX_VERSION = 1;
 /** How often topics that are assigned and not known are asked for. */
 const UNKNOWN_TOPIC_INTERVAL_MS = 100;
 
@@ -56,6 +58,8 @@ export class ConsumerProtocolMembership implements Membership {
   /** Of this consumer, for as long as it lives. */
   readonly #memberId: string;
   #topics: readonly string[] = [];
+  /** Empty when there is none any more; null when there never was one. */
+  #pattern: string | null = null;
   #epoch = JOIN_EPOCH;
   /** The epoch with which this membership began; joinedAt <= epoch. One that was fenced begins anew at a later epoch. */
   #joinedAt = JOIN_EPOCH;
@@ -119,8 +123,9 @@ export class ConsumerProtocolMembership implements Membership {
     return isSame ? this.#current : undefined;
   }
 
-  setTopics(topics: readonly string[]): void {
+  setTopics(topics: readonly string[], pattern?: string): void {
     this.#topics = topics;
+    if (pattern !== undefined || this.#pattern !== null) this.#pattern = pattern ?? "";
     this.#saysAll = true;
     // The first one waits for a poll.
     if (this.isMember) this.#beatNow();
@@ -169,7 +174,7 @@ export class ConsumerProtocolMembership implements Membership {
     if (!this.#target) return;
     const { metadata } = this.#cluster;
     const known = this.#target.filter(({ topicId }) => metadata.nameOf(topicId) !== undefined);
-    if (known.length < this.#target.length) this.#askForUnknown();
+    if (known.length < this.#target.length) this.#askForUnknown(this.#target);
     const wanted = known.flatMap(({ topicId, partitions }): TopicPartition[] => {
       const topic = metadata.nameOf(topicId) ?? "";
       return partitions.map((partition) => ({ topic, partition }));
@@ -197,11 +202,11 @@ export class ConsumerProtocolMembership implements Membership {
     return wanted.size === owned.size && [...wanted].every((key) => owned.has(key));
   }
 
-  #askForUnknown(): void {
+  #askForUnknown(topics: readonly TopicPartitions[]): void {
     const now = this.#clock.monotonic();
     if (now < this.#askForUnknownAt) return;
     this.#askForUnknownAt = now + UNKNOWN_TOPIC_INTERVAL_MS;
-    this.#cluster.requestRefresh(this.#topics);
+    this.#cluster.requestTopics(topics.map(({ topicId }) => topicId));
   }
 
   #lose(): void {
@@ -280,7 +285,8 @@ export class ConsumerProtocolMembership implements Membership {
   async #exchange(): Promise<number | undefined> {
     const incarnation = this.#incarnation;
     const request = this.#nextRequest();
-    const response = await this.#coordinator.request(consumerGroupHeartbeat, request);
+    const options = request.subscribedTopicRegex ? { minVersion: REGEX_VERSION } : {};
+    const response = await this.#coordinator.request(consumerGroupHeartbeat, request, options);
     // A membership that ended meanwhile is of no concern.
     if (incarnation !== this.#incarnation) return 0;
     const error = errorName(response.errorCode);
@@ -316,6 +322,7 @@ export class ConsumerProtocolMembership implements Membership {
       rackId: rackId === "" ? null : rackId,
       rebalanceTimeoutMs,
       subscribedTopicNames: [...this.#topics].sort(),
+      subscribedTopicRegex: this.#pattern,
       serverAssignor: remoteAssignor,
     };
   }

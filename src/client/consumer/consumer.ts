@@ -11,7 +11,7 @@ import { type AssignedPartition, Assignment } from "./assignment.ts";
 import { ClassicMembership } from "./classic-membership.ts";
 import { ConsumerProtocolMembership } from "./consumer-protocol-membership.ts";
 import { Fetcher, type FetchLanes } from "./fetcher.ts";
-import { commitAsMember, commitFailed, fetchGroupOffsets, isStaleEpoch } from "./group-offsets.ts";
+import { commitAsMember, commitFailed, fetchGroupOffsets, isLostMember, isStaleEpoch } from "./group-offsets.ts";
 import type { Membership } from "./membership.ts";
 import {
   type ConsumerCloseOptions,
@@ -19,6 +19,7 @@ import {
   type ConsumerSettings,
   consumerSettings,
   type RebalanceListener,
+  type TopicPattern,
 } from "./options.ts";
 import { PositionFinder } from "./position-finder.ts";
 import { Rebalancer } from "./rebalancer.ts";
@@ -88,20 +89,33 @@ export class Consumer<K = Buffer, V = Buffer> implements AsyncDisposable {
     this.#nextAutoCommitAt = this.#clock.monotonic() + settings.autoCommitIntervalMs;
   }
 
-  /** Joins the group at the next `poll` and replaces what was subscribed before. An empty list throws: use `unsubscribe`. */
-  subscribe(topics: readonly string[], listener: RebalanceListener = {}): void {
+  /** Joins the group at the next `poll` and replaces what was subscribed before. An empty list throws: use `unsubscribe`. A
+   * pattern needs `groupProtocol` "consumer": the broker says which topics match, those too that are made later. One that it
+   * cannot read makes `poll` throw INVALID_REGULAR_EXPRESSION. */
+  subscribe(subscription: readonly string[] | TopicPattern, listener: RebalanceListener = {}): void {
     this.#requireOpen();
-    if (topics.length === 0) throw new OncillaError("INVALID_ARGUMENT", "subscribe: give at least one topic");
+    const { topics, pattern } = this.#parse(subscription);
+    if (topics.length === 0 && !pattern)
+      throw new OncillaError("INVALID_ARGUMENT", "subscribe: give at least one topic");
     if (!this.#membership && this.#assignment.size > 0) {
       throw new OncillaError("INVALID_STATE", "subscribe: partitions are assigned by hand: call unsubscribe() first");
     }
     const coordinator = this.#requireGroup();
     this.#assignment.isByHand = false;
-    this.#topics = [...new Set(topics)];
+    this.#topics = topics;
     this.#rebalancer.setSubscription(this.#topics, listener);
     this.#membership ??= this.#join(coordinator);
-    this.#membership.setTopics(this.#topics);
+    this.#membership.setTopics(this.#topics, pattern);
     this.#cluster.requestRefresh(this.#topics);
+  }
+
+  #parse(subscription: readonly string[] | TopicPattern): {
+    readonly topics: readonly string[];
+    readonly pattern?: string;
+  } {
+    if (!("pattern" in subscription)) return { topics: [...new Set(subscription)] };
+    if (this.#settings.groupProtocol === "consumer") return { topics: [], pattern: subscription.pattern };
+    throw new OncillaError("INVALID_ARGUMENT", 'subscribe: a pattern needs a consumer with groupProtocol "consumer"');
   }
 
   /** Leaves the group (static members stay), or drops the partitions assigned by hand. */
@@ -148,7 +162,7 @@ export class Consumer<K = Buffer, V = Buffer> implements AsyncDisposable {
     return this.#assignment.list();
   }
 
-  /** Topics subscribed to. */
+  /** Topics subscribed to by name. */
   subscription(): string[] {
     return [...this.#topics];
   }
@@ -436,9 +450,17 @@ export class Consumer<K = Buffer, V = Buffer> implements AsyncDisposable {
     return this.#undelivered.firstOf(assigned) ?? assigned.position;
   }
 
-  #fetchCommitted(partitions: readonly TopicPartition[]): Promise<TopicPartitionOffset[]> {
-    const { groupId = "", isolationLevel } = this.#settings;
-    return fetchGroupOffsets(this.#requireGroup(), groupId, partitions, isolationLevel === "read_committed");
+  async #fetchCommitted(partitions: readonly TopicPartition[]): Promise<TopicPartitionOffset[]> {
+    const { groupId = "", isolationLevel, groupProtocol } = this.#settings;
+    const membership = this.#membership?.isMember && groupProtocol === "consumer" ? this.#membership : undefined;
+    const requireStable = isolationLevel === "read_committed";
+    const group = membership?.group;
+    try {
+      return await fetchGroupOffsets(this.#requireGroup(), groupId, partitions, requireStable, group);
+    } catch (error) {
+      if (group && isLostMember(error)) membership?.noteLost(group);
+      throw error;
+    }
   }
 
   #findOffsets(queries: readonly OffsetQuery[]): Promise<ListedOffset[]> {

@@ -17,13 +17,15 @@ const staleMember: ReadonlySet<ErrorName> = new Set<ErrorName>(["UNKNOWN_MEMBER_
 
 /**
  * Asks once for the stored offsets of `partitions` (null: of all); those without one are left out. `requireStable`: throws
- * UNSTABLE_OFFSET_COMMIT, which is retriable, while an open transaction holds newer ones (KIP-447).
+ * UNSTABLE_OFFSET_COMMIT, which is retriable, while an open transaction holds newer ones (KIP-447). `member`: of the consumer
+ * protocol, who asks; when its epoch is not the present one or it is none any more, that is thrown, and is retriable (KIP-848).
  */
 export async function fetchGroupOffsets(
   coordinator: CoordinatorLink,
   groupId: string,
   partitions: readonly TopicPartition[] | null,
   requireStable: boolean,
+  member?: ConsumerGroupMetadata,
 ): Promise<TopicPartitionOffset[]> {
   const topics =
     partitions &&
@@ -31,10 +33,12 @@ export async function fetchGroupOffsets(
       name: topic,
       partitionIndexes: items.map(({ partition }) => partition),
     }));
-  const body = { groupId, topics, groups: [{ groupId, topics }], requireStable };
+  const claim = member && { memberId: member.memberId, memberEpoch: member.generationId };
+  const body = { groupId, topics, groups: [{ groupId, topics, ...claim }], requireStable };
   const response = await coordinator.request(offsetFetch, body, { maxVersion: LAST_NAMED_FETCH });
   // Before v8 the answer itself is the only group.
   const group = response.groups[0] ?? response;
+  if (member) checkMember(group.errorCode, `offsets of group ${groupId}`);
   check(coordinator, group.errorCode, `offsets of group ${groupId}`);
   const found: TopicPartitionOffset[] = [];
   for (const { name, partitions: results } of group.topics) {
@@ -113,6 +117,11 @@ export function isStaleEpoch(error: unknown): error is OncillaError {
   return error instanceof OncillaError && error.code === "STALE_MEMBER_EPOCH";
 }
 
+/** The group does not know the member any more (KIP-848). */
+export function isLostMember(error: unknown): boolean {
+  return error instanceof OncillaError && error.code === "UNKNOWN_MEMBER_ID";
+}
+
 export function commitFailed(what: string, cause?: OncillaError): CommitFailedError {
   const reason = cause ? ` (${cause.code})` : "";
   const message = `${what}: the group has moved on without this member${reason}: drop the work since the last commit, and poll`;
@@ -132,6 +141,13 @@ function staleEpoch(what: string): OncillaError {
   return wireError("STALE_MEMBER_EPOCH", what, "the group has moved on: poll, then commit what is still held", {
     retriable: true,
   });
+}
+
+/** The next heartbeat brings a member to where its group is, as a member or as a new one. */
+function checkMember(code: number, what: string): void {
+  const error = errorName(code);
+  if (error === "STALE_MEMBER_EPOCH" || error === "UNKNOWN_MEMBER_ID")
+    throw wireError(error, what, null, { retriable: true });
 }
 
 function check(coordinator: CoordinatorLink, code: number, what: string): void {

@@ -11,8 +11,8 @@ export interface Membership {
   /** The membership, or the last one when it was lost: what was consumed under it must not be committed by an outsider, whom
    * the coordinator does not check. */
   readonly group: ConsumerGroupMetadata;
-  /** Subscribes to other topics: the group rebalances. */
-  setTopics(topics: readonly string[]): void;
+  /** Subscribes to other topics: the group rebalances. A pattern is for the consumer protocol only. */
+  setTopics(topics: readonly string[], pattern?: string): void;
   /** Partitions go: asks for the rebalance in which others get them. */
   requestRejoin(reason: string): void;
   /** The coordinator does not know `group` any more, as the answer to a commit said. */

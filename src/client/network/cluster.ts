@@ -13,6 +13,8 @@ import { type BrokerDirectory, Lane, type RequestOptions } from "./lane.ts";
 import { MetadataCache, type TopicMetadata } from "./metadata-cache.ts";
 import { type RetryScope, retrying } from "./retry.ts";
 
+const METADATA_BY_ID = 12;
+
 export interface Address {
   readonly host: string;
   readonly port: number;
@@ -37,6 +39,8 @@ export class Cluster implements BrokerDirectory {
   readonly #refreshAlarm: Alarm;
   /** Topics to ask for in the next refresh, and whether brokers may create the missing ones. */
   readonly #wanted = new Map<string, boolean>();
+  /** Topics of which only the ids are known. */
+  readonly #wantedIds = new Set<string>();
   #refreshing: Promise<void> | undefined;
   #failures = 0;
   #refreshedAt = Number.NEGATIVE_INFINITY;
@@ -142,6 +146,12 @@ export class Cluster implements BrokerDirectory {
     this.#refreshAlarm.setBy(Math.max(clock.monotonic(), earliest));
   }
 
+  /** Reads metadata again soon, that of topics too of which only the ids are known (brokers since Apache Kafka 3.1). */
+  requestTopics(topicIds: Iterable<string>): void {
+    for (const topicId of topicIds) this.#wantedIds.add(topicId);
+    this.requestRefresh();
+  }
+
   /** Reads metadata again when what is known has become old. */
   refreshWhenOld(): void {
     if (this.platform.clock.monotonic() - this.#refreshedAt > this.options.metadataMaxAgeMs) this.requestRefresh();
@@ -206,6 +216,7 @@ export class Cluster implements BrokerDirectory {
       const error = errorName(response.errorCode);
       if (error !== "NONE") throw wireError(error, "metadata");
       this.metadata.update(response);
+      await this.#readTopicsById();
       this.#failures = 0;
       this.#obstacle = undefined;
     } catch (error) {
@@ -215,5 +226,15 @@ export class Cluster implements BrokerDirectory {
       throw error;
     }
     for (const listener of [...this.#listeners]) listener();
+  }
+
+  /** One request has either names or ids. */
+  async #readTopicsById(): Promise<void> {
+    const topicIds = [...this.#wantedIds].filter((topicId) => this.metadata.nameOf(topicId) === undefined);
+    this.#wantedIds.clear();
+    if (topicIds.length === 0) return;
+    const topics = topicIds.map((topicId) => ({ topicId, name: null }));
+    const body = { topics, allowAutoTopicCreation: false };
+    this.metadata.update(await this.requestAny(this.#lane, metadata, body, { minVersion: METADATA_BY_ID }));
   }
 }

@@ -111,13 +111,13 @@ export class BrokerConnection {
     if (this.#closed) callback();
   }
 
-  /** The highest version that both sides speak, `limit` at most. Throws UNSUPPORTED_VERSION when there is none. */
-  versionOf(api: Api, limit: number = Number.POSITIVE_INFINITY): number {
+  /** The highest version that both sides speak, from `floor` to `limit`. Throws UNSUPPORTED_VERSION when there is none. */
+  versionOf(api: Api, limit: number = Number.POSITIVE_INFINITY, floor: number = api.versions[0]): number {
     const [lowest, highest] = this.#versions.get(api.key) ?? [0, -1];
     const version = Math.min(highest, api.versions[1], limit);
-    if (version >= lowest && version >= api.versions[0]) return version;
+    if (version >= lowest && version >= floor) return version;
     const theirs = highest < 0 ? "does not know it" : `speaks ${lowest} to ${highest}`;
-    const ours = `${api.versions[0]} to ${Math.min(limit, api.versions[1])}`;
+    const ours = `${floor} to ${Math.min(limit, api.versions[1])}`;
     const message = `${api.name}: broker ${this.address} ${theirs}, this client needs ${ours}: upgrade the broker`;
     throw new OncillaError("UNSUPPORTED_VERSION", message, { fatal: true });
   }

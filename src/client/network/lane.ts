@@ -9,8 +9,9 @@ import { BrokerConnection, type ConnectionOptions } from "./connection.ts";
 export interface RequestOptions {
   /** Default: the client's request timeout. */
   readonly timeoutMs?: number;
-  /** The highest version to use. */
+  /** The highest and the lowest version to use. */
   readonly maxVersion?: number;
+  readonly minVersion?: number;
 }
 
 /** What a lane needs to know of the cluster. */
@@ -74,7 +75,12 @@ export class Lane {
     options: RequestOptions = {},
   ): Promise<ResponseOf<A>> {
     const connection = this.connected(nodeId) ?? (await this.connect(nodeId));
-    return connection.send(api, connection.versionOf(api, options.maxVersion), body, options.timeoutMs);
+    return connection.send(
+      api,
+      connection.versionOf(api, options.maxVersion, options.minVersion),
+      body,
+      options.timeoutMs,
+    );
   }
 
   /** Ends all connections; open requests reject with CLOSED. */

@@ -84,7 +84,7 @@ export class MetadataCache {
   }
 
   #updateTopic(response: TopicResponse): void {
-    // Null only where topics were asked for by id, which this client does not do.
+    // It was asked for by its id, and there is none.
     if (response.name === null) return;
     const error = errorName(response.errorCode);
     const old = this.#topics.get(response.name);
