@@ -171,15 +171,12 @@ export class BrokerCore {
             logger,
             topics: topicCatalog(image),
             settingsOf(groupId) {
-              return groupSettings(image.configsOf("group", groupId));
+              return groupSettings(image.configsOf("group", groupId), config);
             },
             config: {
-              consumerSessionTimeoutMs: config.groupConsumerSessionTimeoutMs,
-              consumerHeartbeatIntervalMs: config.groupConsumerHeartbeatIntervalMs,
-              streamsSessionTimeoutMs: config.groupStreamsSessionTimeoutMs,
-              streamsHeartbeatIntervalMs: config.groupStreamsHeartbeatIntervalMs,
-              streamsNumStandbyReplicas: config.groupStreamsNumStandbyReplicas,
-              streamsInitialRebalanceDelayMs: config.groupStreamsInitialRebalanceDelayMs,
+              maxGroupSize: config.groupMaxSize,
+              consumerMaxGroupSize: config.groupConsumerMaxSize,
+              streamsMaxGroupSize: config.groupStreamsMaxSize,
               consumerMigrationPolicy: config.groupConsumerMigrationPolicy,
               minSessionTimeoutMs: config.groupMinSessionTimeoutMs,
               maxSessionTimeoutMs: config.groupMaxSessionTimeoutMs,

@@ -295,6 +295,7 @@ describe("what operators see", () => {
     expect(await alterGroup(session, group, "consumer.heartbeat.interval.ms", "12000")).toBe("NONE");
     expect(await ann.beat()).toMatchObject({ intervalMs: 12_000 });
     expect(await alterGroup(session, group, "consumer.session.timeout.ms", "5")).toBe("INVALID_CONFIG");
+    expect(await alterGroup(session, group, "consumer.assignment.interval.ms", "15001")).toBe("INVALID_CONFIG");
     expect(await alterGroup(session, group, "retention.ms", "50000")).toBe("INVALID_CONFIG");
     expect(await alterGroup(session, "", "consumer.session.timeout.ms", "50000")).toBe("INVALID_REQUEST");
     const { results } = await session.client.send(describeConfigs, 4, {
@@ -304,8 +305,10 @@ describe("what operators see", () => {
     });
     const configs = results[0]?.configs.map(({ name, value, synonyms }) => [name, value, synonyms.length]);
     expect(configs).toEqual([
+      ["consumer.assignment.interval.ms", "0", 1],
       ["consumer.heartbeat.interval.ms", "12000", 2],
       ["consumer.session.timeout.ms", "45000", 1],
+      ["streams.assignment.interval.ms", "0", 1],
       ["streams.heartbeat.interval.ms", "5000", 1],
       ["streams.initial.rebalance.delay.ms", "0", 1],
       ["streams.num.standby.replicas", "0", 1],

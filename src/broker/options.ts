@@ -47,13 +47,22 @@ export interface BrokerOptions {
   /** The bounds of a member's session timeout, ms. Default 6 seconds and 30 minutes. */
   readonly groupMinSessionTimeoutMs?: number;
   readonly groupMaxSessionTimeoutMs?: number;
+  /** The most members of a classic group, of one of the consumer protocol (KIP-848) and of a streams group (KIP-1071).
+   * Default: any number. */
+  readonly groupMaxSize?: number;
+  readonly groupConsumerMaxSize?: number;
+  readonly groupStreamsMaxSize?: number;
   /** How long a member of the consumer protocol (KIP-848) may be silent, and how often it sends heartbeats, ms, where its
    * group has no setting of its own. Default 45 and 5 seconds. */
   readonly groupConsumerSessionTimeoutMs?: number;
   readonly groupConsumerHeartbeatIntervalMs?: number;
+  /** How long such a group keeps an assignment before it makes the next one, ms, where it has no setting of its own: less
+   * work where many members come and go, and a later part for each. Default 0; Apache Kafka's is 1 second. */
+  readonly groupConsumerAssignmentIntervalMs?: number;
   /** The same of streams groups (KIP-1071). */
   readonly groupStreamsSessionTimeoutMs?: number;
   readonly groupStreamsHeartbeatIntervalMs?: number;
+  readonly groupStreamsAssignmentIntervalMs?: number;
   /** Copies of a task's state beside the active one, where a streams group has no setting of its own. Default 0. */
   readonly groupStreamsNumStandbyReplicas?: number;
   /** How long the first member of an empty streams group waits for others, ms. Default 0. */
@@ -120,10 +129,15 @@ export interface BrokerConfig {
   readonly groupInitialRebalanceDelayMs: number;
   readonly groupMinSessionTimeoutMs: number;
   readonly groupMaxSessionTimeoutMs: number;
+  readonly groupMaxSize: number;
+  readonly groupConsumerMaxSize: number;
+  readonly groupStreamsMaxSize: number;
   readonly groupConsumerSessionTimeoutMs: number;
   readonly groupConsumerHeartbeatIntervalMs: number;
+  readonly groupConsumerAssignmentIntervalMs: number;
   readonly groupStreamsSessionTimeoutMs: number;
   readonly groupStreamsHeartbeatIntervalMs: number;
+  readonly groupStreamsAssignmentIntervalMs: number;
   readonly groupStreamsNumStandbyReplicas: number;
   readonly groupStreamsInitialRebalanceDelayMs: number;
   readonly groupConsumerMigrationPolicy: MigrationPolicy;
@@ -182,6 +196,9 @@ const checks: Checks<Omit<BrokerConfig, "listeners">> = {
   groupInitialRebalanceDelayMs: withDefault(0, wholeNumber(0, INT_MAX)),
   groupMinSessionTimeoutMs: withDefault(defaultGroupCoordinatorConfig.minSessionTimeoutMs, wholeNumber(1, INT_MAX)),
   groupMaxSessionTimeoutMs: withDefault(defaultGroupCoordinatorConfig.maxSessionTimeoutMs, wholeNumber(1, INT_MAX)),
+  groupMaxSize: withDefault(defaultGroupCoordinatorConfig.maxGroupSize, wholeNumber(1, INT_MAX)),
+  groupConsumerMaxSize: withDefault(defaultGroupCoordinatorConfig.consumerMaxGroupSize, wholeNumber(1, INT_MAX)),
+  groupStreamsMaxSize: withDefault(defaultGroupCoordinatorConfig.streamsMaxGroupSize, wholeNumber(1, INT_MAX)),
   groupConsumerSessionTimeoutMs: withDefault(
     defaultGroupCoordinatorConfig.consumerSessionTimeoutMs,
     wholeNumber(1, INT_MAX),
@@ -190,6 +207,7 @@ const checks: Checks<Omit<BrokerConfig, "listeners">> = {
     defaultGroupCoordinatorConfig.consumerHeartbeatIntervalMs,
     wholeNumber(1, INT_MAX),
   ),
+  groupConsumerAssignmentIntervalMs: withDefault(0, wholeNumber(0, INT_MAX)),
   groupStreamsSessionTimeoutMs: withDefault(
     defaultGroupCoordinatorConfig.streamsSessionTimeoutMs,
     wholeNumber(1, INT_MAX),
@@ -198,6 +216,7 @@ const checks: Checks<Omit<BrokerConfig, "listeners">> = {
     defaultGroupCoordinatorConfig.streamsHeartbeatIntervalMs,
     wholeNumber(1, INT_MAX),
   ),
+  groupStreamsAssignmentIntervalMs: withDefault(0, wholeNumber(0, INT_MAX)),
   groupStreamsNumStandbyReplicas: withDefault(
     defaultGroupCoordinatorConfig.streamsNumStandbyReplicas,
     wholeNumber(0, 100),

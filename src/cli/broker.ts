@@ -34,16 +34,21 @@ const numbers: readonly (readonly [flag: string, description: string])[] = [
   ["--group-initial-rebalance-delay-ms <ms>", "how long a group's first member waits for others (default: 0)"],
   ["--group-min-session-timeout-ms <ms>", "the shortest session timeout (default: 6 seconds)"],
   ["--group-max-session-timeout-ms <ms>", "the longest session timeout (default: 30 minutes)"],
+  ["--group-max-size <n>", "the most members of a classic group (default: any number)"],
+  ["--group-consumer-max-size <n>", "the most members of a group of the consumer protocol (default: any number)"],
+  ["--group-streams-max-size <n>", "the most members of a streams group (default: any number)"],
   [
     "--group-consumer-session-timeout-ms <ms>",
     "how long a member of the consumer protocol may be silent (default: 45 s)",
   ],
   ["--group-consumer-heartbeat-interval-ms <ms>", "how often such members send heartbeats (default: 5 seconds)"],
+  ["--group-consumer-assignment-interval-ms <ms>", "how long such a group keeps an assignment (default: 0)"],
   [
     "--group-streams-session-timeout-ms <ms>",
     "how long a member of a streams group may be silent (default: 45 seconds)",
   ],
   ["--group-streams-heartbeat-interval-ms <ms>", "how often such members send heartbeats (default: 5 seconds)"],
+  ["--group-streams-assignment-interval-ms <ms>", "how long such a group keeps an assignment (default: 0)"],
   ["--group-streams-num-standby-replicas <n>", "copies of a task's state beside the active one (default: 0)"],
   [
     "--group-streams-initial-rebalance-delay-ms <ms>",

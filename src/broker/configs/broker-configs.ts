@@ -2,6 +2,7 @@
 import { type Endpoint, formatAddress } from "../listeners.ts";
 import type { BrokerConfig } from "../options.ts";
 import type { ConfigDefinition } from "./definition.ts";
+import { groupConfigBounds } from "./group-configs.ts";
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -58,11 +59,24 @@ export const brokerSettings: readonly BrokerSetting[] = [
     read: () => "1",
   },
   number("fetch.max.bytes", "int", "maxFetchBytes", "The most that one fetch returns."),
+  dynamicNumber(
+    "group.consumer.assignment.interval.ms",
+    "int",
+    "groupConsumerAssignmentIntervalMs",
+    0,
+    "How long a group of the consumer protocol keeps an assignment before it makes the next one.",
+  ),
   number(
     "group.consumer.heartbeat.interval.ms",
     "int",
     "groupConsumerHeartbeatIntervalMs",
     "How often members of the consumer protocol send heartbeats.",
+  ),
+  number(
+    "group.consumer.max.size",
+    "int",
+    "groupConsumerMaxSize",
+    "The most members of a group of the consumer protocol.",
   ),
   {
     name: "group.consumer.migration.policy",
@@ -82,8 +96,16 @@ export const brokerSettings: readonly BrokerSetting[] = [
     "groupInitialRebalanceDelayMs",
     "How long the first member of a group waits for others.",
   ),
+  number("group.max.size", "int", "groupMaxSize", "The most members of a classic group."),
   number("group.max.session.timeout.ms", "int", "groupMaxSessionTimeoutMs", "The longest session timeout."),
   number("group.min.session.timeout.ms", "int", "groupMinSessionTimeoutMs", "The shortest session timeout."),
+  dynamicNumber(
+    "group.streams.assignment.interval.ms",
+    "int",
+    "groupStreamsAssignmentIntervalMs",
+    0,
+    "How long a streams group keeps an assignment before it makes the next one.",
+  ),
   number(
     "group.streams.heartbeat.interval.ms",
     "int",
@@ -96,6 +118,7 @@ export const brokerSettings: readonly BrokerSetting[] = [
     "groupStreamsInitialRebalanceDelayMs",
     "How long the first member of a streams group waits for others.",
   ),
+  number("group.streams.max.size", "int", "groupStreamsMaxSize", "The most members of a streams group."),
   number(
     "group.streams.num.standby.replicas",
     "int",
@@ -190,5 +213,13 @@ export const brokerSettings: readonly BrokerSetting[] = [
     "int",
     "transactionalIdExpirationMs",
     "How long an unused transactional id is remembered.",
+  ),
+  ...groupConfigBounds.map(
+    ({ name, read }): BrokerSetting => ({
+      name,
+      type: "int",
+      documentation: "A bound of what single groups may have.",
+      read: (config) => String(read(config)),
+    }),
   ),
 ];

@@ -6,6 +6,7 @@ import { type BrokerConfig, defaultConfig } from "../options.ts";
 import { brokerSettings } from "./broker-configs.ts";
 import { type ConfigDefinition, configTypeCodes } from "./definition.ts";
 import { dynamicBrokerDefinition } from "./dynamic-configs.ts";
+import { groupConfigDefinitions } from "./group-configs.ts";
 import { type TopicConfigDefinition, topicConfigDefinitions } from "./topic-configs.ts";
 
 export type DescribedConfig = ResponseBody<typeof describeConfigs>["results"][number]["configs"][number];
@@ -84,6 +85,20 @@ export function describeAllBrokersConfigs({ ofAll }: BrokerLayers): DescribedCon
   return [...ofAll].flatMap(([name, value]) => {
     const definition = dynamicBrokerDefinition(name);
     return definition ? [describeConfig(definition, layer(name, value, configSources.allBrokers))] : [];
+  });
+}
+
+export function describeGroupConfigs(own: ReadonlyMap<string, string>, config: BrokerConfig): DescribedConfig[] {
+  return groupConfigDefinitions.map((definition) => {
+    const { name, brokerName } = definition;
+    const ownValue = own.get(name);
+    const ownLayer = ownValue === undefined ? [] : [{ name, value: ownValue, source: configSources.group }];
+    const inherited = {
+      name: brokerName,
+      value: String(definition.optionOf(config)),
+      source: configSources.brokerStart,
+    };
+    return describeConfig(definition, [...ownLayer, inherited]);
   });
 }
 

@@ -9,9 +9,9 @@ import {
   type DescribedConfig,
   describeAllBrokersConfigs,
   describeBrokerConfigs,
+  describeGroupConfigs,
   describeTopicConfigs,
 } from "../configs/describe.ts";
-import { describeGroupConfigs } from "../configs/group-configs.ts";
 import { ALL_BROKERS } from "../metadata/config-resource.ts";
 import { type Refusal, refuse } from "../metadata/refusal.ts";
 import type { Handler } from "../router.ts";

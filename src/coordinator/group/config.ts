@@ -7,9 +7,13 @@ export interface GroupSettings {
   readonly consumerSessionTimeoutMs: number;
   /** How often a member is told to send heartbeats: `consumer.heartbeat.interval.ms`. */
   readonly consumerHeartbeatIntervalMs: number;
+  /** How long a target assignment stays before the next one: `consumer.assignment.interval.ms`. 0: not at all. Members
+   * that come and go within it are dealt with at once. */
+  readonly consumerAssignmentIntervalMs: number;
   /** The same of streams groups: `streams.session.timeout.ms`, `streams.heartbeat.interval.ms`. */
   readonly streamsSessionTimeoutMs: number;
   readonly streamsHeartbeatIntervalMs: number;
+  readonly streamsAssignmentIntervalMs: number;
   /** How many copies of a task's state are kept beside the active one: `streams.num.standby.replicas`. */
   readonly streamsNumStandbyReplicas: number;
   /** How long the first member of an empty group waits for others: `streams.initial.rebalance.delay.ms`. */
@@ -27,8 +31,11 @@ export interface GroupCoordinatorConfig extends GroupSettings {
   /** How long a JoinGroup of a new member is kept waiting. Such a member has no id to send heartbeats with, and may be
    * gone; if it is not, it tries again. */
   readonly newMemberJoinTimeoutMs: number;
-  /** Members of one group: `group.max.size`. More are turned away with GROUP_MAX_SIZE_REACHED. */
+  /** Members of one classic group: `group.max.size`. More are turned away with GROUP_MAX_SIZE_REACHED. */
   readonly maxGroupSize: number;
+  /** The same of groups of the consumer protocol, and of streams groups: `group.consumer.max.size`, `group.streams…`. */
+  readonly consumerMaxGroupSize: number;
+  readonly streamsMaxGroupSize: number;
   /** Members that were sent away to come back with their id (MEMBER_ID_REQUIRED) and are remembered, in all groups
    * of one coordinator. More are told to try again later. */
   readonly maxPendingMembers: number;
@@ -50,11 +57,15 @@ export const defaultGroupCoordinatorConfig: GroupCoordinatorConfig = {
   initialRebalanceDelayMs: 3_000,
   newMemberJoinTimeoutMs: 300_000,
   maxGroupSize: 2_147_483_647,
+  consumerMaxGroupSize: 2_147_483_647,
+  streamsMaxGroupSize: 2_147_483_647,
   maxPendingMembers: 100_000,
   consumerSessionTimeoutMs: 45_000,
   consumerHeartbeatIntervalMs: 5_000,
+  consumerAssignmentIntervalMs: 1_000,
   streamsSessionTimeoutMs: 45_000,
   streamsHeartbeatIntervalMs: 5_000,
+  streamsAssignmentIntervalMs: 1_000,
   streamsNumStandbyReplicas: 0,
   streamsInitialRebalanceDelayMs: 3_000,
   consumerMigrationPolicy: "bidirectional",

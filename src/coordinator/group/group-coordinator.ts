@@ -4,6 +4,7 @@ import type { MarkerType } from "../../protocol/records/control.ts";
 import type { CoordinatorMachine, CoordinatorRecord } from "../coordinator.ts";
 import { Deadline, DeadlineQueue } from "../deadlines.ts";
 import { applyRecord } from "./apply.ts";
+import type { ClassicGroup } from "./classic-group.ts";
 import { defaultGroupCoordinatorConfig, type GroupCoordinatorConfig, type GroupSettings } from "./config.ts";
 import { describeConsumerGroup } from "./consumer-group/describe.ts";
 import { consumerGroupHeartbeat } from "./consumer-group/heartbeat.ts";
@@ -46,6 +47,7 @@ import type {
 import { commitOffsets, commitTransactionalOffsets } from "./offset-commit.ts";
 import { fetchOffsets } from "./offset-fetch.ts";
 import { type CommittedOffset, OffsetStore } from "./offset-store.ts";
+import { rebalance } from "./rebalance.ts";
 import { deleteGroups, deleteOffsets, deleteOffsetsOfTopics, ExpiryPass } from "./removal.ts";
 import { describeStreamsGroup } from "./streams-group/describe.ts";
 import { type StreamsHeartbeatResult, streamsGroupHeartbeat } from "./streams-group/heartbeat.ts";
@@ -87,16 +89,13 @@ export class GroupCoordinator implements CoordinatorMachine<GroupStep> {
     readonly logger: Logger;
     readonly topics: TopicCatalog;
     readonly config?: Partial<GroupCoordinatorConfig>;
-    /** What a group has settings of its own for. */
-    readonly settingsOf?: (groupId: string) => Partial<GroupSettings> | undefined;
+    /** A group's own settings, or the defaults. Default: those of `config`. */
+    readonly settingsOf?: (groupId: string) => GroupSettings;
   }) {
     const config = { ...defaultGroupCoordinatorConfig, ...options.config };
     this.#core = {
       config,
-      settingsOf(groupId) {
-        const own = options.settingsOf?.(groupId);
-        return own ? { ...config, ...own } : config;
-      },
+      settingsOf: options.settingsOf ?? (() => config),
       logger: options.logger,
       topics: options.topics,
       memberTimers: new Map(),
@@ -249,9 +248,19 @@ export class GroupCoordinator implements CoordinatorMachine<GroupStep> {
     for (const group of this.#core.groups.values()) {
       if (group.kind === "streams") startStreamsTimers(this.#core, group, now);
       else if (group.kind === "consumer") startAllTimers(this.#core, group, now);
-      else for (const member of group.members.values()) touchSession(this.#core, member, now);
+      else this.#goOn(group, now);
     }
     this.#core.deadlines.set(this.#expiry, now + this.#core.config.offsetsRetentionCheckIntervalMs);
+  }
+
+  #goOn(group: ClassicGroup, now: number): void {
+    for (const member of group.members.values()) touchSession(this.#core, member, now);
+    if (group.members.size <= this.#core.config.maxGroupSize) return;
+    const shrink = new Deadline<Turn>((turn) => {
+      if (this.#core.groups.get(group.groupId) !== group || group.state !== "Stable") return;
+      rebalance(this.#core, turn, group, "it has more members than it may have now");
+    });
+    this.#core.deadlines.set(shrink, now);
   }
 
   // Time.

@@ -48,6 +48,28 @@ describe("limits", () => {
     expect(describeGroup(world, GROUP, 6)[0]?.members).toHaveLength(2);
   });
 
+  it("a group that has more members than it may, since the limit was lowered, calls them to join again", () => {
+    const world = new World({ initialRebalanceDelayMs: 0 });
+    const [first] = join(world, { groupInstanceId: "A" });
+    const second = join(world, { groupInstanceId: "B" });
+    const memberId = first?.memberId ?? "";
+    const [again] = join(world, { groupInstanceId: "A", memberId });
+    const { generationId = -1 } = again ?? {};
+    const request = { groupId: GROUP, protocolType: null, protocolName: null, assignments: [] };
+    const leader = { memberId, groupInstanceId: "A", generationId };
+    world.take(world.coordinator.syncGroup({ ...request, ...leader }, world.now, () => {}));
+    expect(describeGroup(world, GROUP, 6)[0]?.groupState).toBe("Stable");
+
+    world.config = { maxGroupSize: 1 };
+    world.restart();
+    world.later(0);
+    expect(describeGroup(world, GROUP, 6)[0]?.groupState).toBe("PreparingRebalance");
+    join(world, { groupInstanceId: "A", memberId });
+    const turnedAway = join(world, { groupInstanceId: "B", memberId: second[0]?.memberId ?? "" });
+    expect(errorsOf(turnedAway)).toEqual(["GROUP_MAX_SIZE_REACHED"]);
+    expect(describeGroup(world, GROUP, 6)[0]?.members).toHaveLength(1);
+  });
+
   it("members that are to come back with their id are remembered up to a number, in all groups together", () => {
     const world = new World({ maxPendingMembers: 2 });
     expect(errorsOf(join(world, { groupId: "a" }, 9))).toEqual(["MEMBER_ID_REQUIRED"]);

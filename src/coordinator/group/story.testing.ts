@@ -93,7 +93,8 @@ export class World {
   /** What happened since it was last looked at. */
   events: string[] = [];
   coordinator: GroupCoordinator;
-  readonly #config: Partial<GroupCoordinatorConfig>;
+  /** May be changed for the next restart. */
+  config: Partial<GroupCoordinatorConfig>;
   readonly #random = seededRandom(1);
   /** Replies that wait for the disk; undefined while it keeps up. */
   #undurable: Reply[] | undefined = undefined;
@@ -102,7 +103,8 @@ export class World {
   readonly #producerEpochs = new Map<number, number>();
 
   constructor(config: Partial<GroupCoordinatorConfig> = {}) {
-    this.#config = config;
+    // Stories are shorter where nobody waits for the next assignment.
+    this.config = { consumerAssignmentIntervalMs: 0, streamsAssignmentIntervalMs: 0, ...config };
     this.coordinator = this.load();
   }
 
@@ -112,7 +114,7 @@ export class World {
     const coordinator = new GroupCoordinator({
       random: this.#random,
       logger: silentLogger,
-      config: this.#config,
+      config: this.config,
       topics,
     });
     for (const [offset, entry] of this.log.entries()) {

@@ -3,6 +3,7 @@
 import type { GroupCore } from "../core.ts";
 import { startTimer, stopTimer } from "../member-timers.ts";
 import { NO_PARTITIONS, type PartitionSet, samePartitions, type TopicPartitions } from "../partitions.ts";
+import { mayAssignAgain } from "../target-epoch.ts";
 import type { Turn } from "../turn.ts";
 import type { Assignor } from "./assignors/assignor.ts";
 import { assignorNamed, defaultAssignor } from "./assignors/index.ts";
@@ -40,7 +41,7 @@ export interface Advance {
 export function advance(core: GroupCore, turn: Turn, step: Advance): ConsumerMember {
   const { group, before, member, owned } = step;
   if (member !== before) turn.records.push(memberRecord(group.groupId, member));
-  const target = hasNews(core, step) ? newTarget(core, turn, step) : presentTarget(step);
+  const target = hasNews(core, turn, step) ? newTarget(core, turn, step) : presentTarget(step);
   const advanced = reconcile(group, member, target, owned);
   if (advanced === member) return member;
   turn.records.push(assignmentRecord(group.groupId, advanced));
@@ -48,9 +49,9 @@ export function advance(core: GroupCore, turn: Turn, step: Advance): ConsumerMem
   return advanced;
 }
 
-function hasNews(core: GroupCore, { group, before, member }: Advance): boolean {
+function hasNews(core: GroupCore, turn: Turn, { group, before, member }: Advance): boolean {
   return (
-    group.epoch > group.assignmentEpoch ||
+    (group.epoch > group.assignmentEpoch && isDue(core, turn, group)) ||
     group.epoch === 0 ||
     group.topicsVersion !== core.topics.version ||
     !sameSubscription(before, member)
@@ -69,7 +70,7 @@ function newTarget(core: GroupCore, turn: Turn, step: Advance): Target {
   const hasChanged = !sameSubscription(before, member) || subscriptions.hash !== group.metadataHash;
   const epoch = Math.max(group.epoch, FIRST_EPOCH) + (hasChanged ? 1 : 0);
   writeSubscriptions(turn, group, epoch, subscriptions);
-  if (epoch === group.assignmentEpoch) return presentTarget(step);
+  if (epoch === group.assignmentEpoch || !isDue(core, turn, group)) return presentTarget(step);
   const targets = assign(step, members, subscriptions);
   for (const memberId of members.keys()) {
     const target = targets.get(memberId) ?? NO_PARTITIONS;
@@ -80,6 +81,12 @@ function newTarget(core: GroupCore, turn: Turn, step: Advance): Target {
   const { groupId } = group;
   core.logger.log("info", "a consumer group has a new assignment", { groupId, epoch, members: members.size });
   return { epoch, partitions: targets.get(member.memberId) ?? NO_PARTITIONS };
+}
+
+/** Whether it is time for a new assignment. Until then members keep to the present one, and somebody's heartbeat comes
+ * after it. */
+function isDue(core: GroupCore, turn: Turn, { groupId, assignedAtMs }: ConsumerGroup): boolean {
+  return mayAssignAgain(assignedAtMs, core.settingsOf(groupId).consumerAssignmentIntervalMs, turn.now);
 }
 
 /** Writes down what has changed of what the group reads. */

@@ -47,6 +47,7 @@ function applyTombstone(core: GroupCore, group: ConsumerGroup, record: ConsumerG
       return;
     case "targetEpoch":
       group.assignmentEpoch = 0;
+      group.assignedAtMs = 0;
   }
 }
 
@@ -58,6 +59,7 @@ function applyValue(group: ConsumerGroup, record: ConsumerGroupRecord): void {
       return;
     case "targetEpoch":
       group.assignmentEpoch = record.value?.assignmentEpoch ?? 0;
+      group.assignedAtMs = record.value?.assignmentTimestamp ?? 0;
       return;
     case "member":
     case "assignment": {

@@ -63,7 +63,7 @@ export function joinConsumerGroup(
 function checkJoin(core: GroupCore, group: ConsumerGroup, request: JoinGroupRequest): ErrorName {
   const { memberId, groupInstanceId, protocolType, protocols } = request;
   const isMember = group.members.has(memberId) || (groupInstanceId !== null && group.staticMember(groupInstanceId));
-  if (!isMember && group.members.size >= core.config.maxGroupSize) return "GROUP_MAX_SIZE_REACHED";
+  if (!isMember && group.members.size >= core.config.consumerMaxGroupSize) return "GROUP_MAX_SIZE_REACHED";
   if (protocolType !== group.protocolType || !isSupported(group, protocols)) return "INCONSISTENT_GROUP_PROTOCOL";
   const metadata = protocols[0]?.metadata;
   return metadata && readSubscription(metadata, core.topics) ? "NONE" : "INCONSISTENT_GROUP_PROTOCOL";

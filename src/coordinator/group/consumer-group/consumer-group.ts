@@ -30,6 +30,8 @@ export class ConsumerGroup {
   metadataHash = 0;
   /** The epoch that `targets` are made for; assignmentEpoch <= epoch. */
   assignmentEpoch = 0;
+  /** When they were made, ms since 1970; 0 when that is not known. */
+  assignedAtMs = 0;
   /** The topics by which `metadataHash` was last checked (TopicCatalog.version); undefined when it never was. */
   topicsVersion: number | undefined = undefined;
   readonly #members = new Map<string, ConsumerMember>();

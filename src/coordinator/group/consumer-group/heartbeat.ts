@@ -171,8 +171,8 @@ function findMember(
   const memberId = request.memberId === "" ? core.newMemberId(clientId) : request.memberId;
   const holder = instanceId === null ? group.members.get(memberId) : group.staticMember(instanceId);
   if (holder?.memberId === memberId) return findKnown(group, request);
-  if (!holder && group.members.size >= core.config.maxGroupSize) {
-    const message = `The consumer group has reached its maximum capacity of ${core.config.maxGroupSize} members.`;
+  if (!holder && group.members.size >= core.config.consumerMaxGroupSize) {
+    const message = `The consumer group has reached its maximum capacity of ${core.config.consumerMaxGroupSize} members.`;
     return refuse("GROUP_MAX_SIZE_REACHED", message);
   }
   if (!holder) return { before: { ...NOTHING_SAID, ...NOTHING_ASSIGNED, memberId }, replaced: undefined };

@@ -44,13 +44,13 @@ export function upgradeToConsumerGroup(
     turn.records.push(groupTombstone(groupId));
     return new ConsumerGroup(groupId);
   }
-  const { consumerMigrationPolicy: policy } = core.config;
+  const { consumerMigrationPolicy: policy, consumerMaxGroupSize } = core.config;
   const isAllowed = policy === "upgrade" || policy === "bidirectional";
-  if (!isAllowed || !isConsumerGroup(classic)) return undefined;
+  if (!isAllowed || !isConsumerGroup(classic) || classic.members.size > consumerMaxGroupSize) return undefined;
   const members = Array.from(classic.members.values(), (member) => convert(core, classic, member));
   if (!members.every((member) => member !== undefined)) return undefined;
   const group = newConsumerGroup(core, classic, members);
-  turn.records.push(groupTombstone(groupId), ...everyRecord(group, turn.now));
+  turn.records.push(groupTombstone(groupId), ...everyRecord(group));
   sendBack(core, turn, classic, members);
   core.logger.log("info", "a classic group goes on with the consumer protocol", { groupId, epoch: group.epoch });
   return group;
@@ -104,14 +104,14 @@ function newConsumerGroup(
   return group;
 }
 
-function everyRecord(group: ConsumerGroup, now: number): CoordinatorRecord[] {
-  const { groupId, epoch, metadataHash, assignmentEpoch } = group;
+function everyRecord(group: ConsumerGroup): CoordinatorRecord[] {
+  const { groupId, epoch, metadataHash, assignmentEpoch, assignedAtMs } = group;
   const members = [...group.members.values()];
   return [
     ...members.map((member) => memberRecord(groupId, member)),
     epochRecord(groupId, epoch, metadataHash),
     ...members.map(({ memberId }) => targetRecord(groupId, memberId, group.target(memberId))),
-    targetEpochRecord(groupId, assignmentEpoch, now),
+    targetEpochRecord(groupId, assignmentEpoch, assignedAtMs),
     ...members.map((member) => assignmentRecord(groupId, member)),
   ];
 }

@@ -4,6 +4,7 @@ import * as schemas from "../../../protocol/internal/consumer-group-records.ts";
 import type { Decoded } from "../../../protocol/schema.ts";
 import type { CoordinatorRecord } from "../../coordinator.ts";
 import { ascending, type HeldPartitions, type PartitionSet, partitionSet, toTopicPartitions } from "../partitions.ts";
+import type { TargetEpoch } from "../target-epoch.ts";
 import type { ConsumerGroup, ResolvedRegex } from "./consumer-group.ts";
 import type { ConsumerMember, MemberAssignment, MemberMetadata, MemberState } from "./consumer-member.ts";
 
@@ -103,7 +104,7 @@ function regexKey(groupId: string, regularExpression: string): Uint8Array {
 export type ConsumerGroupRecord = { readonly groupId: string } & (
   | { readonly kind: "epoch"; readonly value: { readonly epoch: number; readonly metadataHash: number } | null }
   | { readonly kind: "member"; readonly memberId: string; readonly value: MemberMetadata | null }
-  | { readonly kind: "targetEpoch"; readonly value: { readonly assignmentEpoch: number } | null }
+  | { readonly kind: "targetEpoch"; readonly value: TargetEpoch | null }
   | { readonly kind: "target"; readonly memberId: string; readonly value: PartitionSet | null }
   | { readonly kind: "assignment"; readonly memberId: string; readonly value: MemberAssignment | null }
   | { readonly kind: "regex"; readonly regex: string; readonly value: ResolvedRegex | null }

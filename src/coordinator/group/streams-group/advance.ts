@@ -2,6 +2,7 @@
  * for it, and the member's next step on its way there. */
 import type { GroupCore } from "../core.ts";
 import { startTimer, stopTimer } from "../member-timers.ts";
+import { mayAssignAgain } from "../target-epoch.ts";
 import { topicsHash } from "../topic-catalog.ts";
 import type { Turn } from "../turn.ts";
 import { assignTasks } from "./assignor.ts";
@@ -125,6 +126,11 @@ function targetFor(
     const statusDetail = "Assignment delayed due to the configured initial rebalance delay.";
     statuses.push({ statusCode: statusCodes.assignmentDelayed, statusDetail });
     return { epoch: Math.max(WAITING_EPOCH, group.assignmentEpoch), tasks: NO_TASKS };
+  }
+  if (!mayAssignAgain(group.assignedAtMs, core.settingsOf(group.groupId).streamsAssignmentIntervalMs, turn.now)) {
+    const statusDetail = "Assignment delayed due to the configured assignment interval.";
+    statuses.push({ statusCode: statusCodes.assignmentDelayed, statusDetail });
+    return { epoch: group.assignmentEpoch, tasks: group.target(member.memberId) };
   }
   const members = new Map(group.members).set(member.memberId, member);
   const targets = assign(core, step, members, configured);

@@ -48,6 +48,7 @@ function applyTombstone(core: GroupCore, group: StreamsGroup, record: StreamsGro
       return;
     case "targetEpoch":
       group.assignmentEpoch = 0;
+      group.assignedAtMs = 0;
   }
 }
 
@@ -61,6 +62,7 @@ function applyValue(group: StreamsGroup, record: StreamsGroupRecord): void {
       return;
     case "targetEpoch":
       group.assignmentEpoch = record.value?.assignmentEpoch ?? 0;
+      group.assignedAtMs = record.value?.assignmentTimestamp ?? 0;
       return;
     case "member":
     case "assignment": {

@@ -181,8 +181,8 @@ function findMember(
   if (memberEpoch !== JOIN_EPOCH) {
     return refuse("UNKNOWN_MEMBER_ID", `Member ${memberId} is not a member of group ${groupId}.`);
   }
-  if (group.members.size >= core.config.maxGroupSize) {
-    const message = `The streams group has reached its maximum capacity of ${core.config.maxGroupSize} members.`;
+  if (group.members.size >= core.config.streamsMaxGroupSize) {
+    const message = `The streams group has reached its maximum capacity of ${core.config.streamsMaxGroupSize} members.`;
     return refuse("GROUP_MAX_SIZE_REACHED", message);
   }
   return { ...UNKNOWN_MEMBER, ...NO_TASKS_ASSIGNED, memberId };

@@ -5,6 +5,7 @@ import type { Decoded } from "../../../protocol/schema.ts";
 import type { CoordinatorRecord } from "../../coordinator.ts";
 import type { MemberState } from "../consumer-group/consumer-member.ts";
 import { ascending, type HeldPartitions } from "../partitions.ts";
+import type { TargetEpoch } from "../target-epoch.ts";
 import type { StreamsGroup } from "./streams-group.ts";
 import type { StreamsMember, StreamsMemberAssignment, StreamsMemberMetadata } from "./streams-member.ts";
 import { type Tasks, taskSet, toTaskIds } from "./tasks.ts";
@@ -110,7 +111,7 @@ export type StreamsGroupRecord = { readonly groupId: string } & (
   | { readonly kind: "epoch"; readonly value: StreamsEpoch | null }
   | { readonly kind: "topology"; readonly value: Topology | null }
   | { readonly kind: "member"; readonly memberId: string; readonly value: StreamsMemberMetadata | null }
-  | { readonly kind: "targetEpoch"; readonly value: { readonly assignmentEpoch: number } | null }
+  | { readonly kind: "targetEpoch"; readonly value: TargetEpoch | null }
   | { readonly kind: "target"; readonly memberId: string; readonly value: Tasks | null }
   | { readonly kind: "assignment"; readonly memberId: string; readonly value: StreamsMemberAssignment | null }
 );

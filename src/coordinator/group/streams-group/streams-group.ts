@@ -35,6 +35,8 @@ export class StreamsGroup {
   assignmentConfigs: ReadonlyMap<string, string> = new Map();
   /** The epoch that `targets` are made for; assignmentEpoch <= epoch. */
   assignmentEpoch = 0;
+  /** When they were made, ms since 1970; 0 when that is not known. */
+  assignedAtMs = 0;
   topology: Topology | undefined = undefined;
   readonly members: Map<string, StreamsMember> = new Map();
   readonly targets: Map<string, Tasks> = new Map();

@@ -1,0 +1,137 @@
+import { describe, expect, it } from "vitest";
+import type { GroupCoordinatorConfig } from "../config.ts";
+import { playConsumerStory } from "./story.testing.ts";
+
+/** Tells a story and checks that it comes out as it is written. */
+function tell(story: string, config: Partial<GroupCoordinatorConfig>): void {
+  const text = story.trim();
+  expect(playConsumerStory(text, config)).toBe(text);
+}
+
+describe("limits of consumer groups", () => {
+  it("an assignment stays for its interval, and members that come meanwhile have nothing", () => {
+    tell(
+      `
+topic t 4
+enter ann
+  log: ann reads t
+  log: epoch 2
+  log: target of ann: t 0 1 2 3
+  log: targets are of epoch 2
+  log: ann at 2 has t 0 1 2 3
+  ann: epoch 2, has t 0 1 2 3
+enter bob
+  log: bob reads t
+  log: epoch 3
+  log: bob at 2 has nothing
+  bob: epoch 2, has nothing
+pulse ann has=t0,t1,t2,t3
+  ann: epoch 2
+later 999
+pulse ann has=t0,t1,t2,t3
+  ann: epoch 2
+later 1
+pulse bob
+  log: target of ann: t 0 1
+  log: target of bob: t 2 3
+  log: targets are of epoch 3
+  log: bob at 3 has nothing
+  bob: epoch 3
+pulse ann has=t0,t1,t2,t3
+  log: ann at 2 has t 0 1, gives up t 2 3
+  ann: epoch 2, has t 0 1
+# the log tells when the last assignment was made
+restart
+enter cem
+  log: cem reads t
+  log: epoch 4
+  log: cem at 3 has nothing
+  cem: epoch 3, has nothing
+later 1000
+pulse cem
+  log: target of ann: t 0
+  log: target of cem: t 1
+  log: targets are of epoch 4
+  log: cem at 4 has nothing
+  cem: epoch 4
+`,
+      { consumerAssignmentIntervalMs: 1000 },
+    );
+  });
+
+  it("a group takes no more members than it may, whichever protocol they speak", () => {
+    tell(
+      `
+topic t 4
+enter ann
+  log: ann reads t
+  log: epoch 2
+  log: target of ann: t 0 1 2 3
+  log: targets are of epoch 2
+  log: ann at 2 has t 0 1 2 3
+  ann: epoch 2, has t 0 1 2 3
+enter bob static=B
+  log: bob reads t as B
+  log: epoch 3
+  log: target of ann: t 0 1
+  log: target of bob: t 2 3
+  log: targets are of epoch 3
+  log: bob at 3 has nothing
+  bob: epoch 3, has nothing
+enter cem
+  cem: GROUP_MAX_SIZE_REACHED
+# nor one that speaks the classic protocol
+join dan
+  dan: GROUP_MAX_SIZE_REACHED
+# a static member's next life takes its place
+exit bob away
+  log: bob at -2 has nothing
+  bob: bye
+enter ben static=B
+  log: bob has nothing
+  log: target of bob: deleted
+  log: bob is gone
+  log: ben reads t as B
+  log: target of ben: t 2 3
+  log: ben at 0 has nothing
+  log: ben reads t as B
+  log: ben at 3 has nothing
+  ben: epoch 3, has nothing
+exit ann
+  log: ann has nothing
+  log: target of ann: deleted
+  log: ann is gone
+  log: epoch 4
+  ann: bye
+enter cem
+  log: cem reads t
+  log: epoch 5
+  log: target of cem: t 0 1
+  log: targets are of epoch 5
+  log: cem at 5 has t 0 1
+  cem: epoch 5, has t 0 1
+`,
+      { consumerMaxGroupSize: 2, maxGroupSize: 1 },
+    );
+  });
+
+  it("a classic group with more members than a consumer group may have does not go over", () => {
+    tell(
+      `
+topic t 4
+join ann v3
+  ann: ann#1 in generation 1, range, leads ann#1
+join bob v3
+join ann
+  ann: ann#1 in generation 2, range, leads ann#1 bob#1
+  bob: bob#1 in generation 2, range, follows ann#1
+sync ann ann#1=t0 bob#1=t1
+  log: generation 2: ann#1=t0 bob#1=t1
+  ann: gets t0
+enter cem
+  cem: GROUP_ID_NOT_FOUND
+`,
+      { consumerMaxGroupSize: 1, initialRebalanceDelayMs: 0 },
+    );
+  });
+});
