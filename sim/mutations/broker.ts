@@ -12,9 +12,9 @@ export const brokerMutations: readonly Mutation[] = [
   {
     name: "complete a transaction before its markers are written",
     file: "broker/marker-writer.ts",
-    find: "      this.#writeUntilDone(partition, request, () => {\n        missing--;\n        if (missing === 0) onWritten();\n      });",
+    find: "      this.#writeUntilDone(partition, request, isWanted, () => {\n        missing--;\n        if (missing === 0) onWritten();\n      });",
     replace:
-      "      this.#clock.setTimer(20, () => this.#writeUntilDone(partition, request, () => {}));\n" +
+      "      this.#clock.setTimer(20, () => this.#writeUntilDone(partition, request, isWanted, () => {}));\n" +
       "      missing--;\n      if (missing === 0) this.#clock.setImmediate(onWritten);",
   },
   {

@@ -11,6 +11,7 @@ export const rareEvents: readonly string[] = [
   "appends refused",
   "log compacted",
   "partition offline",
+  "coordinator begins anew",
   "coordinator stopped",
   "aborting a transaction that is open for longer than its timeout",
   "transaction marker not written, trying again",

@@ -220,8 +220,10 @@ export class BrokerCore {
             // The reply to EndTxn leaves first: many markers take longer than all else that a commit waits for.
             clock.setImmediate(() => {
               for (const request of step.markers) {
-                this.markers.writeAll(request, () =>
-                  shard.notify((machine, now) => machine.markersWritten(request, request.partitions, now)),
+                this.markers.writeAll(
+                  request,
+                  () => this.transactions.isCurrent(shard),
+                  () => shard.notify((machine, now) => machine.markersWritten(request, request.partitions, now)),
                 );
               }
             });

@@ -1,12 +1,16 @@
 /** The coordinators of one kind: one shard for each partition of their internal topic. */
 import type { CoordinatorMachine } from "../coordinator/coordinator.ts";
 import { coordinatorPartitionFor } from "../coordinator/partition-for.ts";
-import type { Clock } from "../platform/clock.ts";
+import type { Clock, Timer } from "../platform/clock.ts";
 import type { Logger } from "../platform/logger.ts";
 import type { ErrorName } from "../protocol/errors.ts";
 import { CoordinatorShard, type RefusableStep, type ShardHooks } from "./coordinator-shard.ts";
 import type { MetadataImage, Topic } from "./metadata/image.ts";
+import type { Partition } from "./partition.ts";
 import type { Partitions } from "./partitions.ts";
+
+/** Between a record that the log refused and the next attempt. */
+const RESTART_MS = 1000;
 
 export interface CoordinatorKind<M extends CoordinatorMachine<S>, S extends RefusableStep> {
   /** The internal topic. */
@@ -22,6 +26,7 @@ export class CoordinatorRuntime<M extends CoordinatorMachine<S>, S extends Refus
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #shards: (CoordinatorShard<M, S> | undefined)[] = [];
+  readonly #restarts = new Set<Timer>();
 
   constructor(
     kind: CoordinatorKind<M, S>,
@@ -38,17 +43,33 @@ export class CoordinatorRuntime<M extends CoordinatorMachine<S>, S extends Refus
   start(topic: Topic, partitions: Partitions): void {
     for (let index = this.#shards.length; index < topic.partitionCount; index++) {
       const partition = partitions.findById(topic.id, index);
-      this.#shards[index] =
-        typeof partition === "string"
-          ? undefined
-          : new CoordinatorShard({
-              machine: this.#kind.createMachine(),
-              partition,
-              hooks: this.#kind.hooks,
-              clock: this.#clock,
-              logger: this.#logger,
-            });
+      this.#shards[index] = typeof partition === "string" ? undefined : this.#newShard(index, partition);
     }
+  }
+
+  #newShard(index: number, partition: Partition): CoordinatorShard<M, S> {
+    return new CoordinatorShard({
+      machine: this.#kind.createMachine(),
+      partition,
+      hooks: this.#kind.hooks,
+      clock: this.#clock,
+      logger: this.#logger,
+      onRefused: () => this.#restartLater(index, partition),
+    });
+  }
+
+  /** As after a restart of the broker: another shard learns from the log what there is. */
+  #restartLater(index: number, partition: Partition): void {
+    const timer = this.#clock.setTimer(RESTART_MS, () => {
+      this.#restarts.delete(timer);
+      this.#shards[index] = this.#newShard(index, partition);
+    });
+    this.#restarts.add(timer);
+  }
+
+  /** False of a shard that another one has taken the place of. */
+  isCurrent(shard: CoordinatorShard<M, S>): boolean {
+    return this.#shards.includes(shard);
   }
 
   /** The partition of the internal topic that looks after `key`; undefined while there is no such topic. */
@@ -84,6 +105,7 @@ export class CoordinatorRuntime<M extends CoordinatorMachine<S>, S extends Refus
   }
 
   stop(): void {
+    for (const timer of this.#restarts) timer.cancel();
     for (const shard of this.shards()) shard.stop();
   }
 }

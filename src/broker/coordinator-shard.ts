@@ -46,27 +46,30 @@ export class CoordinatorShard<M extends CoordinatorMachine<S>, S extends Refusab
   readonly #hooks: ShardHooks<M, S>;
   readonly #clock: Clock;
   readonly #logger: Logger;
+  readonly #onRefused: () => void;
   #state: State = "loading";
   readonly #outstanding = new Set<Outstanding>();
   #timer: Timer | undefined;
   /** When `#timer` fires; Infinity without one. */
   #timerAt = Number.POSITIVE_INFINITY;
 
+  /** `onRefused`: the log did not take a record, and may take one later. The shard is of no use any more; another one may
+   * take its place. */
   constructor(options: {
     readonly machine: M;
     readonly partition: Partition;
     readonly hooks: ShardHooks<M, S>;
     readonly clock: Clock;
     readonly logger: Logger;
+    readonly onRefused?: () => void;
   }) {
     this.machine = options.machine;
     this.partition = options.partition;
     this.#hooks = options.hooks;
     this.#clock = options.clock;
     this.#logger = options.logger;
-    this.partition.onAdvance.add(() => {
-      if (this.partition.isOffline) this.#fail();
-    });
+    this.#onRefused = options.onRefused ?? (() => {});
+    this.partition.onAdvance.add(this.#advanced);
     this.#load(this.partition.log.logStartOffset);
   }
 
@@ -114,6 +117,10 @@ export class CoordinatorShard<M extends CoordinatorMachine<S>, S extends Refusab
     this.#fail();
   }
 
+  readonly #advanced = (): void => {
+    if (this.partition.isOffline) this.#fail();
+  };
+
   #take(step: S): void {
     if (step.records.length > 0) {
       const now = this.#clock.now();
@@ -150,20 +157,25 @@ export class CoordinatorShard<M extends CoordinatorMachine<S>, S extends Refusab
   }
 
   /** The log did not take the step's records: because of the producer whose transaction they belong to, which the
-   * machine has an answer for, or because it is broken. */
+   * machine has an answer for, because there is no room for them, or because it is broken. */
   #refused(step: S, error: ErrorName, message: string): void {
-    if (step.refused && !this.partition.isOffline) {
+    const { isOffline } = this.partition;
+    if (step.refused && !isOffline) {
       step.refused(error);
       return;
     }
-    this.#logger.log("error", "coordinator stopped: its log refused a record", { ...this.#place(), error, message });
+    const fields = { ...this.#place(), error, message };
+    if (isOffline) this.#logger.log("error", "coordinator stopped: its log refused a record", fields);
+    else this.#logger.log("warn", "coordinator begins anew: its log refused a record", fields);
     this.#fail();
+    if (!isOffline) this.#onRefused();
   }
 
   /** The machine is ahead of its log, without one, or told to stop, and must not be used again. */
   #fail(): void {
     this.#state = "failed";
     this.#timer?.cancel();
+    this.partition.onAdvance.delete(this.#advanced);
     const outstanding = [...this.#outstanding];
     this.#outstanding.clear();
     for (const request of outstanding) request.fail("COORDINATOR_NOT_AVAILABLE");

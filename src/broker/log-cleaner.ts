@@ -10,7 +10,7 @@ import { CompactionStopped } from "../log/compaction/compactable-log.ts";
 import { HASH_SECRET_BYTES } from "../log/compaction/key-hash.ts";
 import { Pace } from "../log/compaction/pace.ts";
 import type { PartitionLog } from "../log/partition-log.ts";
-import { isDiskFull, replaceFile } from "../log/write-file.ts";
+import { replaceFile, shortageOf } from "../log/write-file.ts";
 import type { Clock, Timer } from "../platform/clock.ts";
 import { type Disk, DiskError } from "../platform/disk.ts";
 import type { Logger } from "../platform/logger.ts";
@@ -164,8 +164,9 @@ export class LogCleaner {
   #giveUp({ topic, index, log }: Partition, error: unknown): void {
     const { logger } = this.#options;
     const topicPartition = `${topic}-${index}`;
-    if (isDiskFull(error)) {
-      logger.log("warn", "compaction put off: the disk is full", { topicPartition, error });
+    const shortage = shortageOf(error);
+    if (shortage !== undefined) {
+      logger.log("warn", `compaction put off: ${shortage}`, { topicPartition, error });
       return;
     }
     this.#uncleanable.add(log);

@@ -41,11 +41,12 @@ export class MarkerWriter {
   }
 
   /** Calls `onWritten` once a marker is durable in every partition of the request that still exists. Tries for ever:
-   * a partition without its marker would hold its readers back for ever. */
-  writeAll(request: MarkerRequest, onWritten: () => void): void {
+   * a partition without its marker would hold its readers back for ever; unless `isWanted` says that another coordinator
+   * looks after the transaction. A marker of ours that comes behind its own could end a later transaction. */
+  writeAll(request: MarkerRequest, isWanted: () => boolean, onWritten: () => void): void {
     let missing = request.partitions.length;
     for (const partition of request.partitions) {
-      this.#writeUntilDone(partition, request, () => {
+      this.#writeUntilDone(partition, request, isWanted, () => {
         missing--;
         if (missing === 0) onWritten();
       });
@@ -72,9 +73,9 @@ export class MarkerWriter {
     this.#isStopped = true;
   }
 
-  #writeUntilDone(partition: TopicPartition, marker: Marker, done: () => void): void {
-    // The next start asks for it again.
-    if (this.#isStopped) return;
+  #writeUntilDone(partition: TopicPartition, marker: Marker, isWanted: () => boolean, done: () => void): void {
+    // The next start, or the other coordinator, asks for it again.
+    if (this.#isStopped || !isWanted()) return;
     this.write(partition, marker, (error) => {
       // A deleted partition needs no marker, and one that knows a newer producer has had it.
       if (error === "NONE" || error === "UNKNOWN_TOPIC_OR_PARTITION" || error === "INVALID_PRODUCER_EPOCH") {
@@ -82,7 +83,7 @@ export class MarkerWriter {
         return;
       }
       this.#logger.log("warn", "transaction marker not written, trying again", { ...partition, ...marker, error });
-      this.#clock.setTimer(RETRY_MS, () => this.#writeUntilDone(partition, marker, done));
+      this.#clock.setTimer(RETRY_MS, () => this.#writeUntilDone(partition, marker, isWanted, done));
     });
   }
 }

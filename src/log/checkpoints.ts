@@ -3,7 +3,7 @@ import type { Logger } from "../platform/logger.ts";
 import type { LeaderEpochs } from "./leader-epochs.ts";
 import type { PendingSnapshot } from "./producer-snapshot.ts";
 import { EPOCHS_FILE, LOG_START_FILE, METADATA_FILE, segmentFileName } from "./segment-files.ts";
-import { isDiskFull, replaceFile, writeFile } from "./write-file.ts";
+import { replaceFile, shortageOf, writeFile } from "./write-file.ts";
 
 interface CheckpointOptions {
   readonly disk: Disk;
@@ -66,8 +66,9 @@ export class Checkpoints {
       await writeFile(disk, path, bytes);
       return true;
     } catch (error) {
-      if (!isDiskFull(error)) throw error;
-      logger.log("warn", "producer snapshot left out: the disk is full", { path });
+      const shortage = shortageOf(error);
+      if (shortage === undefined) throw error;
+      logger.log("warn", `producer snapshot left out: ${shortage}`, { path });
       disk.remove(path);
       return false;
     }
@@ -83,7 +84,7 @@ export class Checkpoints {
         isSaved = await this.#writeLogStart(offset);
       }
       const { logger, folder } = this.#options;
-      if (!isSaved) logger.log("warn", "log start offset not saved: the disk is full", { folder, offset });
+      if (!isSaved) logger.log("warn", "log start offset not saved: there is no room for it", { folder, offset });
       onDone(isSaved);
     });
   }
@@ -95,7 +96,7 @@ export class Checkpoints {
     try {
       await this.#replace(LOG_START_FILE, `0\n1\n${topic} ${partition} ${offset}\n`);
     } catch (error) {
-      if (isDiskFull(error)) return false;
+      if (shortageOf(error) !== undefined) return false;
       throw error;
     }
     this.#savedLogStartOffset = offset;
@@ -118,8 +119,20 @@ export class Checkpoints {
     await this.settled();
   }
 
+  /** On a full disk there will be no such file: the next start reads the epochs from all batches. */
   saveEpochs(epochs: LeaderEpochs): void {
-    this.#queue(() => this.#replace(EPOCHS_FILE, epochs.encode()));
+    this.#queue(async () => {
+      try {
+        await this.#replace(EPOCHS_FILE, epochs.encode());
+      } catch (error) {
+        const shortage = shortageOf(error);
+        if (shortage === undefined) throw error;
+        const { disk, folder, logger } = this.#options;
+        logger.log("warn", `leader epochs not saved: ${shortage}`, { folder });
+        for (const name of [`${EPOCHS_FILE}.tmp`, EPOCHS_FILE]) disk.remove(`${folder}/${name}`);
+        await disk.syncFolder(folder);
+      }
+    });
   }
 
   saveMetadata(topicId: string): void {

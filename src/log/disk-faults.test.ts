@@ -17,7 +17,7 @@ import {
 import type { LogConfig } from "./log-config.ts";
 import type { PartitionLog } from "./partition-log.ts";
 
-type Operation = "write" | "sync" | "syncFolder" | "read" | "create";
+type Operation = "write" | "sync" | "syncFolder" | "read" | "create" | "open";
 
 /** Fails with `code` at the operations on paths that `fails` names. A failed write may have written a part. */
 class FaultyDisk extends MemoryDisk {
@@ -25,7 +25,7 @@ class FaultyDisk extends MemoryDisk {
   fails: (operation: Operation, path: string) => boolean = () => false;
 
   override open(path: string, options?: { readonly create?: boolean }): DiskFile {
-    if (options?.create && !this.exists(path)) this.check("create", path);
+    this.check(options?.create && !this.exists(path) ? "create" : "open", path);
     const file = super.open(path, options);
     return {
       path,
@@ -208,7 +208,7 @@ describe("a read that fails in maintenance", () => {
   });
 });
 
-describe.each(["ENOSPC", "SHORT_WRITE"])("a full disk (%s)", (code) => {
+describe.each(["ENOSPC", "SHORT_WRITE", "EDQUOT", "EFBIG"])("a full disk (%s)", (code) => {
   const isFull = (operation: Operation): boolean => operation === "write" || operation === "create";
 
   beforeEach(async () => {
@@ -240,7 +240,7 @@ describe.each(["ENOSPC", "SHORT_WRITE"])("a full disk (%s)", (code) => {
     append(log);
     disk.fails = isFull;
     for (let i = 0; i < 3; i++) tryAppend();
-    expect(fixture.lines.filter(({ message }) => message.includes("full"))).toHaveLength(2);
+    expect(fixture.lines.filter(({ message }) => message.startsWith("appends refused: "))).toHaveLength(2);
   });
 
   it.each<[string, (operation: Operation, path: string) => boolean]>([
@@ -303,6 +303,20 @@ describe.each(["ENOSPC", "SHORT_WRITE"])("a full disk (%s)", (code) => {
     expect(log.activeProducers()[0]?.lastSequence).toBe(6);
   });
 
+  it("leaves a log that is closed to the next start, which scans it", async () => {
+    append(log, { values: ["a"] });
+    disk.fails = isFull;
+    await log.close();
+    expect(fixture.lines.map(({ level }) => level)).not.toContain("error");
+    expect(fixture.lines.map(({ message }) => message)).toContainEqual(
+      expect.stringMatching(/^the next start will scan/),
+    );
+    disk.fails = () => false;
+    log = await fixture.open();
+    expect(log.scannedBytes).toBeGreaterThan(0);
+    expect(valuesOf(consume(log, "read_uncommitted"))).toEqual(["a"]);
+  });
+
   it("does not keep retention from making room, and the log's start is saved then", async () => {
     for (let i = 0; i < 7; i++) append(log);
     await durable(log);
@@ -313,6 +327,36 @@ describe.each(["ENOSPC", "SHORT_WRITE"])("a full disk (%s)", (code) => {
     expect(fixture.files("log").map(Number.parseFloat)).toEqual([6]);
     expect(fixture.bytesOf("log-start-offset-checkpoint").toString()).toBe("0\n1\ntopic 0 6\n");
     expect(log.offlineReason).toBeUndefined();
+  });
+
+  it("does not keep retention from what is older when the segment that is written to is due as well", async () => {
+    for (let i = 0; i < 7; i++) append(log);
+    await durable(log);
+    fixture.clock.timeMs += 2000;
+    log.updateConfig({ ...fixture.config, retentionMs: 1000 });
+    disk.fails = (operation, path) => isFull(operation) && path.endsWith("7.log");
+    log.maintain();
+    await log.flush();
+    expect(fixture.files("log").map(Number.parseFloat)).toEqual([6]);
+    expect([log.logStartOffset, log.offlineReason]).toEqual([6, undefined]);
+  });
+
+  it("leaves the leader epochs out: the next start reads them from the batches", async () => {
+    append(log);
+    await durable(log);
+    await log.close();
+    fixture.leaderEpoch = 1;
+    disk.fails = (operation, path) => isFull(operation) && path.includes("leader-epoch");
+    log = await fixture.open();
+    expect(fixture.lines.map(({ message }) => message)).toContainEqual(
+      expect.stringMatching(/^leader epochs not saved/),
+    );
+    disk.fails = () => false;
+    append(log);
+    await log.close();
+    fixture.leaderEpoch = 2;
+    log = await fixture.open();
+    expect([0, 1].map((epoch) => log.offsetForLeaderEpoch(epoch)?.endOffset)).toEqual([1, 2]);
   });
 
   it("keeps DeleteRecords from moving the log's start, which would come back after a crash (simulator, seed 11019)", async () => {
@@ -328,5 +372,49 @@ describe.each(["ENOSPC", "SHORT_WRITE"])("a full disk (%s)", (code) => {
     await log.flush();
     expect(log.logStartOffset).toBe(2);
     expect(fixture.bytesOf("log-start-offset-checkpoint").toString()).toBe("0\n1\ntopic 0 2\n");
+  });
+});
+
+describe.each(["EMFILE", "ENFILE"])("too many open files (%s)", (code) => {
+  beforeEach(async () => {
+    await openLog({ segmentBytes: batchOf().sizeBytes });
+    disk.code = code;
+    for (const value of ["a", "b", "c", "d"]) append(log, { values: [value] });
+    await durable(log);
+  });
+
+  it.each<[string, (operation: Operation, path: string) => boolean]>([
+    ["a new segment", (operation, path) => operation === "create" && path.endsWith(".log")],
+    ["an index", (operation, path) => operation === "create" && path.endsWith(".timeindex")],
+  ])("refuse an append that needs %s, and take it once files can be opened", async (_what, fails) => {
+    disk.fails = fails;
+    for (let i = 0; i < 2; i++) expect(tryAppend()).toBe("KAFKA_STORAGE_ERROR");
+    expect([log.logEndOffset, log.offlineReason]).toEqual([4, undefined]);
+    expect(fixture.lines.filter(({ message }) => message.includes("too many files open"))).toHaveLength(1);
+    disk.fails = () => false;
+    append(log, { values: ["e"] });
+    await durable(log);
+    await log.close();
+    log = await fixture.open();
+    expect(valuesOf(consume(log, "read_uncommitted"))).toEqual(["a", "b", "c", "d", "e"]);
+  });
+
+  it("refuse a read that needs a file", () => {
+    disk.fails = (operation) => operation === "open";
+    const options = { offset: 0, maxBytes: 1000, isolation: "read_uncommitted", minOneBatch: true } as const;
+    expect(log.read(options)).toMatchObject({ error: "KAFKA_STORAGE_ERROR" });
+    disk.fails = () => false;
+    expect(valuesOf(consume(log, "read_uncommitted"))).toEqual(["a", "b", "c", "d"]);
+  });
+});
+
+describe.each(["EIO", "EROFS", "EACCES", "ENODEV"])("any other failure (%s)", (code) => {
+  it.each<Operation>(["create", "write"])("to %s takes the log offline", async (failing) => {
+    await openLog({ segmentBytes: batchOf().sizeBytes });
+    append(log);
+    disk.code = code;
+    disk.fails = (operation) => operation === failing;
+    expect(tryAppend()).toBe("KAFKA_STORAGE_ERROR");
+    expectOffline();
   });
 });

@@ -3,7 +3,7 @@ import type { Logger } from "../platform/logger.ts";
 import { LogCorruptionError } from "./log-corruption-error.ts";
 import { refuse } from "./refuse.ts";
 import type { LogRefusal } from "./types.ts";
-import { isDiskFull } from "./write-file.ts";
+import { shortageOf } from "./write-file.ts";
 
 /** Whether a log takes calls, and what becomes of it when the disk does not do what it should. */
 export class LogHealth {
@@ -13,7 +13,8 @@ export class LogHealth {
   readonly #onEnd: (error: Error) => void;
   #offlineReason: Error | undefined;
   #isClosed = false;
-  #isDiskFull = false;
+  /** Why appends are refused for the time being. */
+  #shortage: string | undefined;
   #lastReadProblem = "";
 
   /** `onEnd`: from now on nothing is taken and nothing given; whoever waits is to be told. */
@@ -54,23 +55,24 @@ export class LogHealth {
   }
 
   written(): void {
-    this.#isDiskFull = false;
+    this.#shortage = undefined;
   }
 
-  /** A full disk refuses the one append, and the log stays as it was once `cutBack` has removed what was written of it; any
-   * other failure takes the log offline. */
+  /** A full disk and the like refuse the one append, and the log stays as it was once `cutBack` has removed what was written
+   * of it; any other failure takes the log offline. */
   notWritten(error: Error, cutBack: () => void): LogRefusal {
     if (!(error instanceof DiskError)) throw error;
-    const failure = isDiskFull(error) ? failureOf(cutBack) : error;
-    if (failure) this.goOffline(error);
-    else this.#refuseAppends();
+    const shortage = shortageOf(error);
+    if (shortage !== undefined && succeeds(cutBack)) this.#refuseAppends(shortage, error);
+    else this.goOffline(error);
     return refuse("KAFKA_STORAGE_ERROR", error.message);
   }
 
-  #refuseAppends(): void {
-    if (!this.#isDiskFull)
-      this.#logger.log("warn", "appends refused: the disk is full", { topicPartition: this.#name });
-    this.#isDiskFull = true;
+  #refuseAppends(shortage: string, { message }: DiskError): void {
+    if (this.#shortage !== shortage) {
+      this.#logger.log("warn", `appends refused: ${shortage}`, { topicPartition: this.#name, error: message });
+    }
+    this.#shortage = shortage;
   }
 
   /** The one read is refused: the next one may find what is asked for elsewhere, or a disk that answers. */
@@ -85,12 +87,12 @@ export class LogHealth {
   }
 }
 
-function failureOf(operation: () => void): DiskError | undefined {
+function succeeds(operation: () => void): boolean {
   try {
     operation();
-    return undefined;
+    return true;
   } catch (error) {
-    if (error instanceof DiskError) return error;
+    if (error instanceof DiskError) return false;
     throw error;
   }
 }

@@ -46,6 +46,7 @@ import type {
   VerificationOutcome,
 } from "./types.ts";
 import { Watermarks } from "./watermarks.ts";
+import { shortageOf } from "./write-file.ts";
 
 /**
  * The log of one partition: batches in segments, what is known of their producers, and how far all of it is durable,
@@ -401,8 +402,8 @@ export class PartitionLog {
     if (this.offlineReason) throw this.offlineReason;
   }
 
-  /** Stops cleanly: what is written becomes durable, and opening again scans nothing. A log that is offline only lets go
-   * of its files. */
+  /** Stops cleanly: what is written becomes durable, and opening again scans nothing, unless the disk is too full for that. A
+   * log that is offline only lets go of its files. */
   async close(): Promise<void> {
     if (this.#health.isClosed) return;
     this.#health.close();
@@ -410,7 +411,7 @@ export class PartitionLog {
     try {
       if (!this.offlineReason) await this.#leaveSnapshot();
     } catch (error) {
-      this.#health.goOffline(error as Error);
+      this.#notLeft(error as Error);
     }
     await this.#letGo();
   }
@@ -461,6 +462,12 @@ export class PartitionLog {
     if (isEmpty || this.logEndOffset === soundSnapshotOffset) return;
     await Promise.all(active.saveIndexes().map((file) => file.sync()));
     this.#checkpoints.saveSnapshot(takeSnapshot(this.#producers, this.logEndOffset), baseOffsets);
+  }
+
+  #notLeft(error: Error): void {
+    const shortage = shortageOf(error);
+    if (shortage === undefined) this.#health.goOffline(error);
+    else this.#logger.log("warn", `the next start will scan a log: ${shortage}`, { topicPartition: this.#name });
   }
 
   #ended(error: Error): void {

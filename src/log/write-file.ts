@@ -20,7 +20,17 @@ export async function writeFile(disk: Disk, path: string, bytes: Uint8Array): Pr
   }
 }
 
-/** Whether there was no room for a write. The file is then as it was once it is cut back. */
-export function isDiskFull(error: unknown): boolean {
-  return error instanceof DiskError && (error.code === "ENOSPC" || error.code === "SHORT_WRITE");
+const shortages: Readonly<Record<string, string>> = {
+  ENOSPC: "the disk is full",
+  SHORT_WRITE: "the disk is full",
+  EDQUOT: "the disk quota is used up",
+  EFBIG: "the file may not grow",
+  EMFILE: "the process has too many files open",
+  ENFILE: "the system has too many files open",
+};
+
+/** What there was not enough of for a write, or to open a file; undefined when it failed for another reason. There may be
+ * enough later: nothing is broken, and the file is as it was once it is cut back. */
+export function shortageOf(error: unknown): string | undefined {
+  return error instanceof DiskError ? shortages[error.code] : undefined;
 }

@@ -166,11 +166,21 @@ export const faults: readonly Fault[] = [
       {
         breaks: "a marker that could not be written is given up",
         file: "broker/marker-writer.ts",
-        find: "this.#clock.setTimer(RETRY_MS, () => this.#writeUntilDone(partition, marker, done));",
+        find: "this.#clock.setTimer(RETRY_MS, () => this.#writeUntilDone(partition, marker, isWanted, done));",
         replace: "",
         test: {
           file: "src/broker/durability.test.ts",
           name: "a marker that cannot be written is tried again; the transaction ends elsewhere",
+        },
+      },
+      {
+        breaks: "a coordinator that another one has taken the place of goes on writing its markers",
+        file: "broker/broker-core.ts",
+        find: "() => this.transactions.isCurrent(shard),",
+        replace: "() => true,",
+        test: {
+          file: "src/broker/full-disk.test.ts",
+          name: "a marker that was waiting for room does not end the producer's next transaction",
         },
       },
     ],

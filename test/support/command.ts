@@ -22,7 +22,17 @@ export interface RunningCommand {
 }
 
 export function oncilla(...args: string[]): RunningCommand {
-  const child = spawn(process.execPath, [main, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  return run(process.execPath, main, ...args);
+}
+
+/** With the file systems that another process sees. Linux only. */
+export function oncillaBeside(pid: number, ...args: string[]): RunningCommand {
+  const inNamespaces = ["--target", String(pid), "--user", "--mount", "--preserve-credentials", "--"];
+  return run("nsenter", ...inNamespaces, process.execPath, main, ...args);
+}
+
+function run(command: string, ...args: string[]): RunningCommand {
+  const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] });
   let stdout = "";
   let stderr = "";
   child.stdout.on("data", (chunk: Buffer) => {

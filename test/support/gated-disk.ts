@@ -1,10 +1,11 @@
-/** A disk in memory whose syncs wait or fail when a test says so. */
+/** A disk in memory whose syncs wait or fail, and that is full, when a test says so. */
 import { type Disk, DiskError, type DiskFile, type FolderLock } from "../../src/platform/disk.ts";
 import { MemoryDisk } from "../../src/platform/memory-disk.ts";
 
 export class GatedDisk implements Disk {
   readonly #inner = new MemoryDisk();
   readonly #failing = new Set<string>();
+  readonly #full = new Set<string>();
   #held: string | undefined;
   #waiting: (() => void)[] = [];
 
@@ -26,6 +27,15 @@ export class GatedDisk implements Disk {
   /** Syncs in folders whose name begins with `folder` fail from now on. */
   fail(folder: string): void {
     this.#failing.add(folder);
+  }
+
+  /** There is no room for writes in folders whose name begins with `folder`, until `empty`. */
+  fill(folder: string): void {
+    this.#full.add(folder);
+  }
+
+  empty(): void {
+    this.#full.clear();
   }
 
   sizeOf(path: string): number {
@@ -70,7 +80,12 @@ export class GatedDisk implements Disk {
       path: file.path,
       size: () => file.size(),
       read: (target, targetOffset, length, position) => file.read(target, targetOffset, length, position),
-      write: (chunks, position) => file.write(chunks, position),
+      write: (chunks, position) => {
+        for (const folder of this.#full) {
+          if (file.path.includes(`/${folder}`)) throw new DiskError("ENOSPC", file.path, `${file.path}: ENOSPC`);
+        }
+        file.write(chunks, position);
+      },
       sync: async () => {
         await this.#pass(file.path);
         await file.sync();

@@ -9,7 +9,7 @@ export function endTxnHandler({ producerIds, transactions }: BrokerServices): Ha
     api: endTxn,
     handle(request, { apiVersion }, reply) {
       // The end may use up the producer's epochs, and then takes a new id.
-      if (!producerIds.isReady) {
+      if (!producerIds.isReady()) {
         reply(endTxnResponse(apiVersion, "COORDINATOR_LOAD_IN_PROGRESS"));
         return;
       }

@@ -9,7 +9,7 @@ export function initProducerIdHandler({ producerIds, transactions }: BrokerServi
     api: initProducerId,
     handle(request, { apiVersion }, reply) {
       const { transactionalId } = request;
-      if (!producerIds.isReady) {
+      if (!producerIds.isReady()) {
         reply(initProducerIdResponse(apiVersion, "COORDINATOR_LOAD_IN_PROGRESS"));
       } else if (transactionalId === null) {
         reply(initProducerIdResponse(apiVersion, "NONE", { producerId: producerIds.take(), producerEpoch: 0 }));

@@ -16,6 +16,11 @@ export interface MetadataDecision<T> {
   readonly result: T;
 }
 
+/** The log did not take a change, and nothing has changed. It may take the next one. */
+class ChangeRefused extends Error {
+  override readonly name = "ChangeRefused";
+}
+
 const READ_BYTES = 1024 * 1024;
 
 export class MetadataLog {
@@ -77,8 +82,9 @@ export class MetadataLog {
       });
     } catch (error) {
       // The log has said why.
-      if (!this.isOffline) throw error;
-      return requests.map(() => refuse("KAFKA_STORAGE_ERROR", "The metadata log of the broker is offline."));
+      if (this.isOffline) return refuseAll(requests, "The metadata log of the broker is offline.");
+      if (error instanceof ChangeRefused) return refuseAll(requests, error.message);
+      throw error;
     }
   }
 
@@ -107,11 +113,15 @@ export class MetadataLog {
     const [batch] = batchesIn(builder.build());
     assert(batch);
     const outcome = this.#log.append([batch], "coordinator");
-    if (!outcome.ok) throw new Error(`the metadata log refused a record: ${outcome.error}`);
+    if (!outcome.ok) throw new ChangeRefused(`the metadata log refused a record: ${outcome.error}: ${outcome.message}`);
     return new Promise((resolve, reject) => {
       this.#log.whenDurable(outcome.lastOffset + 1, (error) => (error ? reject(error) : resolve()));
     });
   }
+}
+
+function refuseAll(requests: readonly unknown[], message: string): Refusal[] {
+  return requests.map(() => refuse("KAFKA_STORAGE_ERROR", message));
 }
 
 function isAccepted<O extends { readonly ok: boolean }>(outcome: O): outcome is O & { readonly ok: true } {

@@ -27,17 +27,23 @@ export class ProducerIdAllocator {
     return allocator;
   }
 
-  /** Whether a request may take an id. When not, one can be had in a moment. */
-  get isReady(): boolean {
+  /** Whether a request may take an id. When not, one can be had in a moment, or when the disk has room again. */
+  isReady(): boolean {
+    this.#refill();
     return this.#end - this.#next > HELD_BACK;
   }
 
   take(): number {
     assert(this.#next < this.#end, "requests leave the ids that are held back");
     const id = this.#next++;
-    // A block that cannot be reserved takes the metadata log offline, which says so itself; ids run out then.
-    if (this.#end - this.#next < LOW_LEVEL && !this.#isReserving) this.#reserve().catch(() => {});
+    this.#refill();
     return id;
+  }
+
+  #refill(): void {
+    if (this.#end - this.#next >= LOW_LEVEL || this.#isReserving) return;
+    // The metadata log has said why it could not be written; the next request tries again.
+    this.#reserve().catch(() => {});
   }
 
   async #reserve(): Promise<void> {

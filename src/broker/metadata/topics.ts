@@ -70,9 +70,13 @@ export class Topics {
     return outcomes;
   }
 
-  /** Drops the records of deleted topics whose files are gone. */
+  /** Drops the records of deleted topics whose files are gone. Those that the log does not take go with the next start. */
   async forget(topics: readonly Topic[]): Promise<void> {
-    await this.#metadata.change(() => ({ records: topics.map(({ id }) => topicGoneRecord(id)), result: undefined }));
+    await this.#metadata.changeEach(topics, {
+      validateOnly: false,
+      decide: (_image, { id }) => ({ ok: true, id }) as const,
+      recordOf: ({ id }) => topicGoneRecord(id),
+    });
   }
 
   /** The topic; made with the broker's defaults when it is missing. */

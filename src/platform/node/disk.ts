@@ -22,6 +22,8 @@ import { dirname } from "node:path";
 import { type Disk, DiskError, type DiskFile, type FolderLock } from "../disk.ts";
 import { lockFolder } from "./folder-lock.ts";
 
+const DESCRIPTOR_WAIT_MS = 20;
+
 class NodeFile implements DiskFile {
   readonly path: string;
   readonly #fd: number;
@@ -102,6 +104,15 @@ function translated<T>(path: string, operation: () => T): T {
   }
 }
 
+/** Waits while too many files are open: whoever asked for the sync would take the failure for one of the disk. */
+function openFolder(path: string, done: (error: NodeJS.ErrnoException | null, fd: number) => void): void {
+  openFile(path, "r", (error, fd) => {
+    const isShort = error?.code === "EMFILE" || error?.code === "ENFILE";
+    if (isShort) setTimeout(openFolder, DESCRIPTOR_WAIT_MS, path, done);
+    else done(error, fd);
+  });
+}
+
 /** Step by step: Node's own way to make parents as well never returns in places like /proc, where there can be no folder. */
 function makeFolder(path: string): void {
   if (isFolder(path)) return;
@@ -150,7 +161,7 @@ export const nodeDisk: Disk = {
   rename: (from: string, to: string) => translated(from, () => renameSync(from, to)),
   syncFolder(path: string): Promise<void> {
     return new Promise((resolve, reject) => {
-      openFile(path, "r", (openError, fd) => {
+      openFolder(path, (openError, fd) => {
         if (openError) {
           reject(toDiskError(openError, path));
           return;

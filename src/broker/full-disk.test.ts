@@ -1,0 +1,92 @@
+// A disk without room, as clients see it: what is refused, what goes on, and that all of it comes back.
+
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { GatedDisk } from "../../test/support/gated-disk.ts";
+import { type RawProducer, RawSession } from "../../test/support/raw-session.ts";
+import { SteppedClock } from "../../test/support/stepped-clock.ts";
+import { until } from "../../test/support/until.ts";
+import { nodePlatform } from "../platform/node/index.ts";
+import { Broker } from "./broker.ts";
+
+/** A coordinator whose log refused a record begins anew after that time; markers are tried again as often. */
+const RETRY_MS = 1000;
+
+let disk: GatedDisk;
+let clock: SteppedClock;
+let broker: Broker;
+let session: RawSession;
+
+beforeEach(async () => {
+  disk = new GatedDisk();
+  clock = new SteppedClock();
+  const platform = { ...nodePlatform, disk, clock };
+  const partitions = { offsetsTopicPartitions: 1, transactionTopicPartitions: 1 };
+  broker = await Broker.start({ dataDir: "data", platform, ...partitions });
+  session = await RawSession.open(broker.address);
+});
+
+afterEach(async () => {
+  disk.empty();
+  session.close();
+  const stopped = broker.stop();
+  // Whoever is waited for in the end.
+  clock.advance(60_000);
+  await stopped;
+});
+
+describe("a full disk", () => {
+  it("refuses what must be written, serves reads, and takes all again once there is room", async () => {
+    const topic = await session.createTopic("topic");
+    await session.produce(topic, ["a"]);
+    await session.findCoordinator("group", "group");
+    await until(async () => (await session.commitOffset("group", topic, 1)) === "NONE");
+    const producer = await session.newTransactional("id");
+
+    disk.fill("");
+    for (let i = 0; i < 2; i++) expect((await session.produce(topic, ["b"])).error).toBe("KAFKA_STORAGE_ERROR");
+    expect((await session.fetch(topic)).records).toEqual(["0:a"]);
+    await expect(session.createTopic("other")).rejects.toThrow("KAFKA_STORAGE_ERROR");
+    expect(await session.deleteTopic(topic)).toBe("KAFKA_STORAGE_ERROR");
+    expect(await session.commitOffset("group", topic, 2)).toBe("COORDINATOR_NOT_AVAILABLE");
+    expect((await session.initProducer("id")).error).toBe("COORDINATOR_NOT_AVAILABLE");
+    expect((await session.initProducer(null)).error).toBe("NONE");
+
+    disk.empty();
+    expect(await session.produce(topic, ["b"])).toEqual({ error: "NONE", baseOffset: 1 });
+    await session.createTopic("other");
+    clock.advance(RETRY_MS);
+    await until(async () => (await session.committedOffset("group", topic)) === 1);
+    expect(await session.commitOffset("group", topic, 2)).toBe("NONE");
+    expect(await session.initProducer("id")).toMatchObject({ error: "NONE", producerId: producer.producerId });
+  });
+
+  it("a marker that was waiting for room does not end the producer's next transaction", async () => {
+    const topic = await session.createTopic("topic");
+    const id = "id";
+    const producer = await session.newTransactional(id);
+    const begin = (): Promise<string[]> => session.addPartitions(id, producer, [{ name: topic.name, partitions: [0] }]);
+    const write = (value: string, sequence: number, as: RawProducer = producer): Promise<unknown> =>
+      session.produce(topic, [value], { producer: as, transactionalId: id, sequence, version: 11 });
+    await begin();
+    expect(await write("a", 0)).toMatchObject({ error: "NONE" });
+    disk.fill("topic-0");
+    // The classic protocol: the next transaction has the same epoch.
+    expect((await session.endTransaction(id, producer, "commit", 3)).error).toBe("NONE");
+    clock.advance(RETRY_MS / 2);
+    disk.fill("__transaction_state-0");
+    expect((await session.initProducer("other")).error).toBe("COORDINATOR_NOT_AVAILABLE");
+    clock.advance(RETRY_MS / 2);
+    disk.empty();
+    // The new coordinator ends the transaction, before the old one's marker is due again.
+    clock.advance(RETRY_MS / 2);
+    await until(async () => (await begin())[0] === "NONE");
+    expect(await session.endOffset(topic, "read_committed")).toBe(2);
+    expect(await write("b", 1)).toMatchObject({ error: "NONE" });
+    clock.advance(RETRY_MS);
+    expect(await write("c", 2)).toMatchObject({ error: "NONE" });
+    expect(await session.endOffset(topic, "read_committed")).toBe(2);
+    expect((await session.endTransaction(id, producer, "abort", 3)).error).toBe("NONE");
+    await until(async () => (await session.endOffset(topic, "read_committed")) === 5);
+    expect((await session.fetch(topic)).records).toEqual(["0:a", "1:commit", "2:b", "3:c", "4:abort"]);
+  });
+});
