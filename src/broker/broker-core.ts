@@ -7,6 +7,7 @@ import { TransactionCoordinator } from "../coordinator/transaction/transaction-c
 import type { TransactionStep } from "../coordinator/transaction/turn.ts";
 import { defaultLogConfig } from "../log/log-config.ts";
 import { PartitionLog } from "../log/partition-log.ts";
+import { METADATA_FILE } from "../log/segment-files.ts";
 import { defined } from "../platform/assert.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Disk } from "../platform/disk.ts";
@@ -21,7 +22,7 @@ import { ALL_BROKERS } from "./metadata/config-resource.ts";
 import type { MetadataImage, Topic } from "./metadata/image.ts";
 import { MetadataLog } from "./metadata/metadata-log.ts";
 import { ProducerIdAllocator } from "./metadata/producer-ids.ts";
-import { clusterRecord, epochRecord, type MetadataRow } from "./metadata/records.ts";
+import { clusterRecord, epochRecord, type MetadataRecord, type MetadataRow, topicRecord } from "./metadata/records.ts";
 import { METADATA_TOPIC, OFFSETS_TOPIC, TRANSACTIONS_TOPIC } from "./metadata/topic-name.ts";
 import { Topics } from "./metadata/topics.ts";
 import type { BrokerMetrics } from "./metrics/broker-metrics.ts";
@@ -122,6 +123,10 @@ export class BrokerCore {
       const topic = this.image.topic(runtime.topic);
       if (topic) runtime.start(topic, this.partitions);
     }
+    // A crash may have come before it was remembered what was opened.
+    await this.metadata.change((image) => {
+      return { records: image.topics().flatMap((topic) => this.#openedRecords(topic)), result: undefined };
+    });
   }
 
   /** A crash may have come between the record of a deletion and the removal of the files. */
@@ -132,12 +137,13 @@ export class BrokerCore {
     await this.topics.forget(deleted);
   }
 
-  async #carryOut(row: MetadataRow): Promise<void> {
-    if (row.kind === "topic") await this.#carryOutTopic(row.topic);
-    else if (row.kind === "configs" && row.resource.kind === "broker") {
+  async #carryOut(row: MetadataRow): Promise<MetadataRecord[]> {
+    if (row.kind === "topic") return this.#carryOutTopic(row.topic);
+    if (row.kind === "configs" && row.resource.kind === "broker") {
       this.#updateConfigs({ name: row.resource.name, configs: row.configs });
       for (const topic of this.image.topics()) this.partitions.updateConfig(topic);
     }
+    return [];
   }
 
   /** `change`: what the image does not show yet. */
@@ -147,17 +153,24 @@ export class BrokerCore {
     this.configs.update(configsOf(ALL_BROKERS), configsOf(String(this.configs.start.nodeId)));
   }
 
-  async #carryOutTopic(topic: Topic): Promise<void> {
+  async #carryOutTopic(topic: Topic): Promise<MetadataRecord[]> {
     if (topic.isDeleted) {
       await this.#cleaner.forget(topic.name);
       await this.partitions.delete(topic);
-      return;
+      return [];
     }
     await this.partitions.open(topic);
     this.partitions.updateConfig(topic);
     for (const runtime of [this.groups, this.transactions]) {
       if (runtime.topic === topic.name) runtime.start(topic, this.partitions);
     }
+    return this.#openedRecords(topic);
+  }
+
+  /** What to remember of the partitions that could be opened. */
+  #openedRecords(topic: Topic): MetadataRecord[] {
+    const openedCount = this.partitions.openedCount(topic.id);
+    return openedCount > topic.openedCount ? [topicRecord({ ...topic, openedCount })] : [];
   }
 
   #createGroups(image: MetadataImage): CoordinatorRuntime<GroupCoordinator, GroupStep> {
@@ -254,6 +267,7 @@ function openMetadataLog({ disk, clock, logger, folder }: CoreOptions): Promise<
     folder: `${folder}/${METADATA_TOPIC}-0`,
     topicPartition: { topic: METADATA_TOPIC, partition: 0 },
     topicId: METADATA_TOPIC_ID,
+    isKnown: holdsPartitions(disk, folder),
     // Nothing of it is ever deleted, and nothing is ever lost: neither producer ids nor leader epochs may come again.
     config: {
       ...defaultLogConfig,
@@ -263,4 +277,11 @@ function openMetadataLog({ disk, clock, logger, folder }: CoreOptions): Promise<
     },
     leaderEpoch: 0,
   });
+}
+
+/** The metadata log is made before any topic: where a partition is, it was. Without it the cluster would be another one, and
+ * what the partitions hold would be nobody's. */
+function holdsPartitions(disk: Disk, folder: string): boolean {
+  const others = disk.list(folder).filter((name) => name !== `${METADATA_TOPIC}-0/`);
+  return others.some((name) => disk.exists(`${folder}/${name}${METADATA_FILE}`));
 }

@@ -25,6 +25,9 @@ export interface BrokerOptions {
   readonly listeners?: readonly ListenerOptions[];
   /** Default "fsync". */
   readonly durability?: Durability;
+  /** What to do with a partition whose folder, or every segment in it, was there and is gone. false (default): it is offline,
+   * and answers KAFKA_STORAGE_ERROR, until the folder is back or the topic is deleted. true: it begins anew, empty. */
+  readonly recreateLostLogs?: boolean;
   /** The broker's id in the protocol. Default 1. */
   readonly nodeId?: number;
   /** Whether a topic is created when a producer or consumer first asks for it. Default true. */
@@ -117,6 +120,7 @@ export interface BrokerConfig {
   /** One at least. */
   readonly listeners: readonly ListenerConfig[];
   readonly durability: Durability;
+  readonly recreateLostLogs: boolean;
   readonly nodeId: number;
   readonly autoCreateTopics: boolean;
   readonly defaultPartitions: number;
@@ -178,6 +182,7 @@ const addressChecks: Checks<Omit<ListenerConfig, "name">> = {
 const checks: Checks<Omit<BrokerConfig, "listeners">> = {
   dataDir: optional(text),
   durability: withDefault("fsync", oneOf<Durability>("fsync", "os")),
+  recreateLostLogs: withDefault(false, flag),
   nodeId: withDefault(1, wholeNumber(0, INT_MAX)),
   autoCreateTopics: withDefault(true, flag),
   defaultPartitions: withDefault(1, wholeNumber(1, 100_000)),

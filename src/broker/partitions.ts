@@ -1,6 +1,8 @@
 /** The partitions that this broker serves: all there are. */
 
+import { LogLostError } from "../log/log-lost-error.ts";
 import { PartitionLog } from "../log/partition-log.ts";
+import type { PartitionLogOptions } from "../log/types.ts";
 import { assert } from "../platform/assert.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Disk } from "../platform/disk.ts";
@@ -63,6 +65,13 @@ export class Partitions {
     if (!partitions || index < 0 || index >= partitions.length) return "UNKNOWN_TOPIC_OR_PARTITION";
     const partition = partitions[index];
     return !partition || partition.isOffline ? "KAFKA_STORAGE_ERROR" : partition;
+  }
+
+  /** How many of a topic's partitions, from 0 on, could be opened. */
+  openedCount(topicId: string): number {
+    const partitions = this.#byTopicId.get(topicId) ?? [];
+    const failed = partitions.indexOf(undefined);
+    return failed < 0 ? partitions.length : failed;
   }
 
   /** Opens the partitions of a topic that are not open yet. */
@@ -130,20 +139,21 @@ export class Partitions {
     const { disk, clock, logger, metrics, config } = this.#options;
     assert(this.#image.leaderEpoch >= 0);
     const partition: { current: Partition | undefined } = { current: undefined };
+    const options: PartitionLogOptions = {
+      disk,
+      clock,
+      logger,
+      folder: this.#folderOf(topic, index),
+      topicPartition: { topic: topic.name, partition: index },
+      topicId: topic.id,
+      config: logConfigOf(topic.configs, config),
+      leaderEpoch: this.#image.leaderEpoch,
+      isKnown: index < topic.openedCount,
+      onAdvance: () => partition.current?.advanced(),
+      onSynced: (elapsedMs) => metrics.flushTime.observe(elapsedMs),
+    };
     try {
-      const log = await PartitionLog.open({
-        disk,
-        clock,
-        logger,
-        folder: this.#folderOf(topic, index),
-        topicPartition: { topic: topic.name, partition: index },
-        topicId: topic.id,
-        config: logConfigOf(topic.configs, config),
-        leaderEpoch: this.#image.leaderEpoch,
-        onAdvance: () => partition.current?.advanced(),
-        onSynced: (elapsedMs) => metrics.flushTime.observe(elapsedMs),
-      });
-      partition.current = new Partition(topic.name, index, log);
+      partition.current = new Partition(topic.name, index, await this.#openLog(options));
     } catch (error) {
       // The other partitions can do without it.
       logger.log("error", "partition offline: its log cannot be opened", {
@@ -153,6 +163,18 @@ export class Partitions {
       });
     }
     return partition.current;
+  }
+
+  async #openLog(options: PartitionLogOptions): Promise<PartitionLog> {
+    try {
+      return await PartitionLog.open(options);
+    } catch (error) {
+      if (!(error instanceof LogLostError && this.#options.config.recreateLostLogs)) throw error;
+      const { topicPartition, disk, folder } = options;
+      this.#options.logger.log("error", "partition begins anew, empty: its log is lost", { ...topicPartition, error });
+      disk.remove(folder);
+      return PartitionLog.open({ ...options, isKnown: false });
+    }
   }
 }
 

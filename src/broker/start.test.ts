@@ -1,10 +1,11 @@
 import { spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type RawProducer, RawSession } from "../../test/support/raw-session.ts";
+import { type RawProducer, RawSession, type RawTopic } from "../../test/support/raw-session.ts";
+import { DiskError } from "../platform/disk.ts";
 import { MemoryDisk } from "../platform/memory-disk.ts";
 import { nodePlatform } from "../platform/node/index.ts";
 import { Broker } from "./broker.ts";
@@ -135,6 +136,118 @@ describe("start and stop", () => {
     expect((await again.produce(topic, ["a"], { partition: 0 })).error).toBe("NONE");
     again.close();
     await second.stop();
+  });
+
+  describe("a partition that was there and is gone", () => {
+    const lines: { readonly message: string; readonly fields: unknown }[] = [];
+    const logger = { log: (_level: string, message: string, fields: unknown) => void lines.push({ message, fields }) };
+
+    /** Topics with one record in each of two partitions. */
+    async function fill(names: readonly string[]): Promise<RawTopic[]> {
+      const broker = await Broker.start({ dataDir: folder });
+      const session = await RawSession.open(broker.address);
+      const topics = await Promise.all(names.map((name) => session.createTopic(name, 2)));
+      for (const topic of topics) {
+        for (const partition of [0, 1]) await session.produce(topic, ["a"], { partition });
+      }
+      session.close();
+      await broker.stop();
+      return topics;
+    }
+
+    async function answers(topic: RawTopic, options: BrokerOptions = {}): Promise<string[]> {
+      lines.length = 0;
+      await using broker = await Broker.start({ dataDir: folder, logger, ...options });
+      const session = await RawSession.open(broker.address);
+      const answered: string[] = [];
+      for (const partition of [0, 1]) {
+        const { error, records } = await session.fetch(topic, { partition });
+        answered.push(error === "NONE" ? records.join() : error);
+      }
+      session.close();
+      return answered;
+    }
+
+    it.each<[string, (partition: string) => void]>([
+      ["with its folder", (partition) => rmSync(partition, { recursive: true })],
+      [
+        "with every segment in it",
+        (partition) => {
+          for (const name of readdirSync(partition)) {
+            if (name !== "partition.metadata") rmSync(join(partition, name));
+          }
+        },
+      ],
+    ])("%s is offline, which the log says, until it is back", async (_what, lose) => {
+      const [topic] = await fill(["topic"]);
+      if (!topic) throw new Error("no topic");
+      const partition = join(folder, "topic-1");
+      cpSync(partition, join(folder, "kept"), { recursive: true });
+      lose(partition);
+      for (let start = 0; start < 2; start++) {
+        expect(await answers(topic)).toEqual(["0:a", "KAFKA_STORAGE_ERROR"]);
+        expect(lines).toContainEqual({
+          message: "partition offline: its log cannot be opened",
+          fields: expect.objectContaining({
+            topic: "topic",
+            partition: 1,
+            error: expect.objectContaining({ message: expect.stringContaining(`${partition} is lost`) }),
+          }),
+        });
+      }
+      rmSync(partition, { recursive: true, force: true });
+      renameSync(join(folder, "kept"), partition);
+      expect(await answers(topic)).toEqual(["0:a", "0:a"]);
+    });
+
+    it("begins anew when the broker is told so; and its topic can be deleted and made anew", async () => {
+      const [told, deleted] = await fill(["told", "deleted"]);
+      if (!told || !deleted) throw new Error("no topics");
+      for (const { name } of [told, deleted]) rmSync(join(folder, `${name}-1`), { recursive: true });
+      const broker = await Broker.start({ dataDir: folder });
+      const session = await RawSession.open(broker.address);
+      expect(await session.deleteTopic(deleted)).toBe("NONE");
+      const anew = await session.createTopic(deleted.name, 2);
+      expect((await session.produce(anew, ["b"], { partition: 1 })).error).toBe("NONE");
+      session.close();
+      await broker.stop();
+      expect(await answers(told, { recreateLostLogs: true })).toEqual(["0:a", ""]);
+      expect(lines.map(({ message }) => message)).toContain("partition begins anew, empty: its log is lost");
+      expect(await answers(told)).toEqual(["0:a", ""]);
+      expect(await answers(anew)).toEqual(["", "0:b"]);
+    });
+
+    it("is not one that never came to be: that one is made", async () => {
+      class Failing extends MemoryDisk {
+        isBroken = true;
+        override makeFolder(path: string): void {
+          if (this.isBroken && path.endsWith("topic-1")) throw new DiskError("EIO", path, "EIO");
+          super.makeFolder(path);
+        }
+      }
+      const disk = new Failing();
+      const options = { dataDir: "data", platform: { ...nodePlatform, disk } };
+      for (const expected of ["KAFKA_STORAGE_ERROR", "NONE", "NONE"]) {
+        const broker = await Broker.start(options);
+        const session = await RawSession.open(broker.address);
+        if (disk.isBroken) await session.createTopic("topic", 2);
+        const { error } = await session.produce({ name: "topic", id: "" }, ["a"], { partition: 1, version: 9 });
+        expect(error).toBe(expected);
+        session.close();
+        await broker.stop();
+        disk.isBroken = false;
+      }
+    });
+
+    it("of the metadata is refused: the cluster would be another one", async () => {
+      await fill(["topic"]);
+      rmSync(join(folder, "__cluster_metadata-0"), { recursive: true });
+      for (let start = 0; start < 2; start++) {
+        const problem = await problemOf({ dataDir: folder, recreateLostLogs: true });
+        expect(problem.code).toBe("DATA_DIR_UNUSABLE");
+        expect(problem.message).toContain("__cluster_metadata-0 is lost: there is no such folder");
+      }
+    });
   });
 
   it("what is no metadata log is refused with its place", async () => {

@@ -108,6 +108,10 @@ export function addBrokerCommand(program: Command): void {
         "whether groups with members may change between the classic and the consumer protocol (default: bidirectional)",
       ).choices(["disabled", "upgrade", "downgrade", "bidirectional"]),
     )
+    .option(
+      "--recreate-lost-logs",
+      "begin partitions anew, empty, whose folder was there and is gone (default: offline)",
+    )
     .option("--no-auto-create-topics", "do not create a topic because a client asks for it")
     .option("--no-cleaner-enabled", "do not compact topics with cleanup.policy=compact")
     .option(

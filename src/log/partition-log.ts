@@ -12,6 +12,7 @@ import { GroupCommit } from "./group-commit.ts";
 import type { LeaderEpochs } from "./leader-epochs.ts";
 import type { LogConfig } from "./log-config.ts";
 import { LogHealth } from "./log-health.ts";
+import { LogLostError } from "./log-lost-error.ts";
 import { findLatestRecord, findRecordByTime, readBatches } from "./log-reader.ts";
 import { LogStart } from "./log-start.ts";
 import { LogSync } from "./log-sync.ts";
@@ -79,11 +80,12 @@ export class PartitionLog {
 
   /**
    * Opens, or makes, the log in `folder`, repairs what a crash left behind, and resolves when everything in it is durable
-   * (with durability "os": at once). Rejects with a DiskError, or with a LogCorruptionError that says where, when bytes
-   * that had been durable are damaged or gone.
+   * (with durability "os": the log itself, not what is in it). Rejects with a DiskError, with a LogCorruptionError that says
+   * where, when bytes that had been durable are damaged or gone, or with a LogLostError.
    */
   static async open(options: PartitionLogOptions): Promise<PartitionLog> {
     const { disk, folder, topicId } = options;
+    if (options.isKnown && !disk.exists(folder)) throw new LogLostError(folder, "there is no such folder");
     disk.makeFolder(folder);
     const foundTopicId = readTopicId(disk, folder);
     if (foundTopicId !== undefined && foundTopicId !== topicId) {
@@ -185,6 +187,7 @@ export class PartitionLog {
     if (hasNewEpoch || !areEpochsSaved) this.#checkpoints.saveEpochs(this.#epochs);
     this.#commit.request();
     if (this.#config.durability === "fsync") await this.flush();
+    else if (isNew) await this.#checkpoints.settled();
     this.#advance();
   }
 
@@ -480,9 +483,9 @@ export class PartitionLog {
 const NOTHING: Buffer = Buffer.alloc(0);
 
 function recoveryContext(options: PartitionLogOptions, logStartOffset: number): RecoveryContext {
-  const { disk, logger, folder, clock, leaderEpoch } = options;
+  const { disk, logger, folder, clock, leaderEpoch, isKnown = false } = options;
   const { indexIntervalBytes } = options.config;
-  return { disk, logger, folder, now: clock.now(), indexIntervalBytes, leaderEpoch, logStartOffset };
+  return { disk, logger, folder, now: clock.now(), indexIntervalBytes, leaderEpoch, logStartOffset, isKnown };
 }
 
 function parentOf(folder: string): string {

@@ -13,6 +13,7 @@ import type { RecordBatch } from "../protocol/records/batch.ts";
 import { BatchWindow } from "./batch-window.ts";
 import { LeaderEpochs } from "./leader-epochs.ts";
 import { LogCorruptionError } from "./log-corruption-error.ts";
+import { LogLostError } from "./log-lost-error.ts";
 import { decodeProducerSnapshot, type PendingSnapshot, takeSnapshot } from "./producer-snapshot.ts";
 import { type ProducerEntry, ProducerState } from "./producer-state.ts";
 import { Segment } from "./segment.ts";
@@ -30,6 +31,8 @@ export interface RecoveryContext {
   readonly leaderEpoch: number;
   /** What lies below was deleted; it had been durable. */
   readonly logStartOffset: number;
+  /** The first segment had a durable name. */
+  readonly isKnown: boolean;
 }
 
 /** A segment that was sealed and whose files are not synced yet. */
@@ -76,10 +79,11 @@ export function recoverLog(context: RecoveryContext): RecoveredLog {
   }
 }
 
-function emptyLog({ disk, folder }: RecoveryContext, durableOffset: number): RecoveredLog {
+function emptyLog({ disk, folder, isKnown }: RecoveryContext, durableOffset: number): RecoveredLog {
   if (durableOffset > 0) {
-    throw new LogCorruptionError(folder, 0, `no segment is left of a log that was durable up to ${durableOffset}`);
+    throw new LogLostError(folder, `no segment is left of a log that was durable up to ${durableOffset}`);
   }
+  if (isKnown) throw new LogLostError(folder, "there is no segment in it");
   return {
     segments: [Segment.create(disk, folder, 0)],
     producers: new ProducerState(),

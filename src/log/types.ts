@@ -16,6 +16,8 @@ export interface PartitionLogOptions {
   /** Written into `partition.metadata`; opening a folder of another topic id throws. */
   readonly topicId: string;
   readonly config: LogConfig;
+  /** The log was opened before, and that was durable: opening throws a LogLostError when it is gone. Default false. */
+  readonly isKnown?: boolean;
   /** Stamped on every batch appended from now on. */
   readonly leaderEpoch: number;
   /** The high watermark, last stable offset or log start offset moved, or the log went offline: whoever waits for

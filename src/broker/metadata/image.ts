@@ -13,6 +13,9 @@ export interface Topic {
   readonly configs: ReadonlyMap<string, string>;
   /** No longer part of the cluster; the record stays until its files are gone. */
   readonly isDeleted: boolean;
+  /** The logs of so many partitions, from 0 on, were opened, and that is durable: when one is gone, so is what was
+   * acknowledged. Those behind may never have been made. */
+  readonly openedCount: number;
 }
 
 const NO_CONFIGS: ReadonlyMap<string, string> = new Map();

@@ -27,16 +27,16 @@ export class MetadataLog {
   readonly image: MetadataImage = new MetadataImage();
   readonly #log: PartitionLog;
   readonly #clock: Clock;
-  readonly #carryOut: (row: MetadataRow) => Promise<void>;
+  readonly #carryOut: (row: MetadataRow) => Promise<MetadataRecord[]>;
   /** The change that is being made. The next one is decided on what it left. */
   #tail: Promise<unknown> = Promise.resolve();
 
   /** Replays `log`. Later changes go to `carryOut` as well, once they are durable and before the image shows them: it
-   * opens and deletes partitions. */
+   * opens and deletes partitions, and tells what came of it, in records that the log may refuse. */
   constructor(options: {
     readonly log: PartitionLog;
     readonly clock: Clock;
-    readonly carryOut: (row: MetadataRow) => Promise<void>;
+    readonly carryOut: (row: MetadataRow) => Promise<MetadataRecord[]>;
   }) {
     this.#log = options.log;
     this.#clock = options.clock;
@@ -98,12 +98,25 @@ export class MetadataLog {
     const { records, result } = decide(this.image);
     if (records.length === 0) return result;
     await this.#append(records);
+    const outcomes: MetadataRecord[] = [];
     for (const record of records) {
       const row = readMetadataRecord(record);
-      await this.#carryOut(row);
+      outcomes.push(...(await this.#carryOut(row)));
       this.image.apply(row);
     }
+    await this.#note(outcomes);
     return result;
+  }
+
+  async #note(outcomes: readonly MetadataRecord[]): Promise<void> {
+    if (outcomes.length === 0) return;
+    try {
+      await this.#append(outcomes);
+    } catch (error) {
+      if (error instanceof ChangeRefused) return;
+      throw error;
+    }
+    for (const record of outcomes) this.image.apply(readMetadataRecord(record));
   }
 
   #append(records: readonly MetadataRecord[]): Promise<void> {

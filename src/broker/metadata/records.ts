@@ -37,13 +37,14 @@ const producerIdsValue = {
 
 const topicValue = {
   name: "TopicValue",
-  versions: [0, 0],
+  versions: [0, 1],
   flexible: 0,
   fields: {
     name: "string",
     partitionCount: "int32",
     configs: { array: { name: "string", value: "string" } },
     isDeleted: "bool",
+    openedCount: { type: "int32", versions: "1+" },
   },
 } as const;
 
@@ -93,11 +94,11 @@ export function featuresRecord({ epoch, levels }: FeatureLevels): MetadataRecord
 }
 
 export function topicRecord(topic: Topic): MetadataRecord {
-  const { id, name, partitionCount, isDeleted } = topic;
+  const { id, name, partitionCount, isDeleted, openedCount } = topic;
   const configs = [...topic.configs].map(([config, value]) => ({ name: config, value }));
   return {
     key: TOPIC_KEY_PREFIX + id,
-    value: encodeVersioned(topicValue, 0, { name, partitionCount, configs, isDeleted }),
+    value: encodeVersioned(topicValue, 1, { name, partitionCount, configs, isDeleted, openedCount }),
   };
 }
 

@@ -36,7 +36,10 @@ export function decideCreate(
   if (typeof partitionCount !== "number") return partitionCount;
   const checked = checkTopicConfigs(request.configs.map(({ name: config, value }) => [config, value]));
   if (!checked.ok) return checked;
-  return { ok: true, topic: { id: newId(), name, partitionCount, configs: checked.configs, isDeleted: false } };
+  return {
+    ok: true,
+    topic: { id: newId(), name, partitionCount, configs: checked.configs, isDeleted: false, openedCount: 0 },
+  };
 }
 
 function newPartitionCount(request: CreatableTopic, limits: TopicLimits): number | Refusal {
