@@ -122,6 +122,11 @@ describe("creating topics", () => {
       { configs: [{ name: "remote.storage.enable", value: "true" }] },
       /^INVALID_CONFIG: .*remote.storage.enable.*tiered storage/,
     ],
+    [
+      "a delay before the files of deleted segments go",
+      { configs: [{ name: "file.delete.delay.ms", value: "1000" }] },
+      /^INVALID_CONFIG: .*file.delete.delay.ms: only 60000 is supported, since files go at once/,
+    ],
   ])("%s is refused", async (_what, topic, expected) => {
     expect(await create(topic)).toMatch(expected);
   });

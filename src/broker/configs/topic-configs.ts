@@ -68,7 +68,7 @@ export const topicConfigDefinitions: readonly TopicConfigDefinition[] = [
     name: "file.delete.delay.ms",
     type: "long",
     defaultValue: "60000",
-    min: 0,
+    fixed: "files go at once: a fetch has read what it returns before anything else happens",
     brokerName: "log.segment.delete.delay.ms",
     documentation: "How long the files of a deleted segment stay.",
   },

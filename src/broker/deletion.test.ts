@@ -1,0 +1,147 @@
+// Topics that are deleted, and made anew under the same name, while consumers read them.
+
+import { mkdtempSync, readdirSync, readlinkSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { type Fetched, RawSession, type RawTopic } from "../../test/support/raw-session.ts";
+import { Broker } from "./broker.ts";
+
+const PARTITIONS = 3;
+const LIVES = 8;
+/** The last version of Fetch that asks by name. */
+const BY_NAME = 12;
+
+let folder: string;
+let broker: Broker;
+let session: RawSession;
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), "oncilla-deletion-"));
+  broker = await Broker.start({ dataDir: folder, topicDefaults: { "segment.bytes": 1024 * 1024 } });
+  session = await RawSession.open(broker.address);
+});
+
+afterEach(async () => {
+  session.close();
+  await broker.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** Asks one partition again and again, from its start, until `isDone`. */
+async function keepFetching(
+  topic: () => RawTopic,
+  options: { readonly partition: number; readonly maxWaitMs: number; readonly version?: number },
+  isDone: () => boolean,
+  check: (fetched: Fetched, asked: RawTopic) => void,
+): Promise<void> {
+  const consumer = await RawSession.open(broker.address);
+  let offset = 0;
+  let last = topic();
+  while (!isDone()) {
+    const asked = topic();
+    if (asked !== last) offset = 0;
+    last = asked;
+    const fetched = await consumer.fetch(asked, { ...options, offset });
+    check(fetched, asked);
+    offset = fetched.error === "NONE" ? offset + fetched.records.length : 0;
+  }
+  consumer.close();
+}
+
+/** What this process has open below the broker's folder, or had when it was removed. */
+function openFiles(name: string): string[] {
+  const targets = readdirSync("/proc/self/fd").flatMap((fd) => {
+    try {
+      return [readlinkSync(`/proc/self/fd/${fd}`)];
+    } catch {
+      // It was the listing's own.
+      return [];
+    }
+  });
+  return targets.filter((target) => target.startsWith(`${folder}/${name}`));
+}
+
+async function write(topic: RawTopic, value: string): Promise<void> {
+  for (let partition = 0; partition < PARTITIONS; partition++) {
+    for (let i = 0; i < 4; i++) {
+      expect((await session.produce(topic, [`${value} ${"x".repeat(300_000)}`], { partition })).error).toBe("NONE");
+    }
+  }
+}
+
+describe("a topic that is deleted while consumers read it", () => {
+  it("is unknown to them at once, and its files are gone", async () => {
+    const topic = await session.createTopic("topic", PARTITIONS);
+    await write(topic, "a");
+    let isDone = false;
+    const seen = new Set<string>();
+    const consumers = [0, 1, 2, 0, 1, 2].map((partition, i) =>
+      keepFetching(
+        () => topic,
+        // Some wait for records that never come, and are told.
+        { partition, maxWaitMs: i < PARTITIONS ? 0 : 60_000, ...(i % 2 === 0 ? {} : { version: BY_NAME }) },
+        () => isDone,
+        ({ error, records }) => {
+          seen.add(error);
+          for (const record of records) expect(record).toMatch(/^\d+:a /);
+          if (error !== "NONE") isDone ||= i >= PARTITIONS;
+        },
+      ),
+    );
+    while (!seen.has("NONE")) await session.fetch(topic);
+    expect(await session.deleteTopic(topic)).toBe("NONE");
+    await Promise.all(consumers);
+    expect(readdirSync(folder).filter((name) => name.startsWith("topic"))).toEqual([]);
+    if (process.platform === "linux") expect(openFiles("topic")).toEqual([]);
+    for (const error of seen) expect(error).toMatch(/^(NONE|UNKNOWN_TOPIC_OR_PARTITION|UNKNOWN_TOPIC_ID)$/);
+    expect((await session.fetch(topic)).error).toBe("UNKNOWN_TOPIC_ID");
+    expect((await session.fetch(topic, { version: BY_NAME })).error).toBe("UNKNOWN_TOPIC_OR_PARTITION");
+  });
+
+  it("and made anew under its name, shows nobody records of another life", async () => {
+    const other = await session.createTopic("other", PARTITIONS);
+    await write(other, "other");
+    const lives: RawTopic[] = [await session.createTopic("topic", PARTITIONS)];
+    const current = (): RawTopic => lives.at(-1) as RawTopic;
+    let isDone = false;
+    let fetches = 0;
+    const errors = new Set<string>();
+    const consumers = [0, 1, 2, 0, 1, 2].map((partition, i) => {
+      const isByName = i >= PARTITIONS;
+      return keepFetching(
+        current,
+        { partition, maxWaitMs: i % 2 === 0 ? 0 : 20, ...(isByName ? { version: BY_NAME } : {}) },
+        () => isDone,
+        ({ error, records }, { id }) => {
+          fetches++;
+          errors.add(error);
+          const life = lives.findIndex((each) => each.id === id);
+          for (const record of records) {
+            const written = Number(/^\d+:life (\d+) /.exec(record)?.[1]);
+            if (isByName) expect(written).toBeGreaterThanOrEqual(life);
+            else expect(written).toBe(life);
+          }
+        },
+      );
+    });
+    for (let life = 0; life < LIVES; life++) {
+      await write(current(), `life ${life}`);
+      const before = fetches;
+      while (fetches < before + 20) await session.fetch(current());
+      const deleting = session.deleteTopic(current());
+      expect(await deleting).toBe("NONE");
+      if (life < LIVES - 1) lives.push(await session.createTopic("topic", PARTITIONS));
+    }
+    isDone = true;
+    await Promise.all(consumers);
+    for (const error of errors) {
+      expect(error).toMatch(/^(NONE|UNKNOWN_TOPIC_OR_PARTITION|UNKNOWN_TOPIC_ID|OFFSET_OUT_OF_RANGE)$/);
+    }
+    expect(errors).toContain("UNKNOWN_TOPIC_ID");
+    expect(readdirSync(folder).filter((name) => name.startsWith("topic"))).toEqual([]);
+    if (process.platform === "linux") expect(openFiles("topic")).toEqual([]);
+    for (const old of lives) expect((await session.fetch(old)).error).toBe("UNKNOWN_TOPIC_ID");
+    expect((await session.fetch(other)).records[0]).toMatch(/^0:other /);
+  });
+});
