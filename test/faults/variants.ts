@@ -743,6 +743,16 @@ export const faults: readonly Fault[] = [
         test: { file: migration, name: "a group goes over while its members wait for each other" },
       },
       {
+        breaks: "a static member that takes a classic group over leaves with nobody what is nobody's",
+        file: "coordinator/group/consumer-group/advance.ts",
+        find: "subscriptions.hash !== group.metadataHash;",
+        replace: "(group.metadataHash !== 0 && subscriptions.hash !== group.metadataHash);",
+        test: {
+          file: migration,
+          name: "a static member's new life finds what a cooperative rebalance had taken away and not given on",
+        },
+      },
+      {
         breaks: "a task is active at its next owner at once",
         file: "coordinator/group/streams-group/reconcile.ts",
         find: "if (active.has(key) || inProcess.has(key)) isComplete = false;",

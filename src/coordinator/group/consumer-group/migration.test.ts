@@ -503,12 +503,46 @@ enter cat static=A
   log: target of cat: t 0 1
   log: cat at 0 has t 0 1
   log: cat reads t as A
-  log: cat at 2 has t 0 1
-  cat: epoch 2, has t 0 1
+  log: epoch 3
+  log: targets are of epoch 3
+  log: cat at 3 has t 0 1
+  cat: epoch 3, has t 0 1
 show
-  Stable at 2; cat at 2 has t 0 1
+  Stable at 3; cat at 3 has t 0 1
 resync bob
   bob: FENCED_INSTANCE_ID
+`);
+  });
+
+  it("a static member's new life finds what a cooperative rebalance had taken away and not given on", () => {
+    tell(`
+topic t 2
+rejoin ann static=A
+later 3000
+  ann: A#1 in generation 1, range, leads A#1
+# t-1 was taken from whoever had it, and is to be given on in the next generation
+resync ann A#1=t0
+  log: generation 1: A#1=t0
+  ann: gets t 0
+enter bob static=A
+  log: the group is deleted
+  log: A#1 reads t as A, classic range
+  log: epoch 1
+  log: target of A#1: t 0
+  log: targets are of epoch 1
+  log: A#1 at 1 has t 0
+  log: A#1 has nothing
+  log: target of A#1: deleted
+  log: A#1 is gone
+  log: bob reads t as A, classic range
+  log: target of bob: t 0
+  log: bob at 0 has t 0
+  log: bob reads t as A
+  log: epoch 2
+  log: target of bob: t 0 1
+  log: targets are of epoch 2
+  log: bob at 2 has t 0 1
+  bob: epoch 2, has t 0 1
 `);
   });
 });

@@ -29,7 +29,6 @@ import {
   targetEpochRecord,
   targetRecord,
 } from "./records.ts";
-import { Subscriptions } from "./subscriptions.ts";
 
 /** A group of the new protocol in the place of a classic one, or of none. Until the records are applied the coordinator
  * knows the former. Undefined when it cannot be: its members are no consumers, or upgrades are not allowed. */
@@ -49,7 +48,7 @@ export function upgradeToConsumerGroup(
   if (!isAllowed || !isConsumerGroup(classic) || classic.members.size > consumerMaxGroupSize) return undefined;
   const members = Array.from(classic.members.values(), (member) => convert(core, classic, member));
   if (!members.every((member) => member !== undefined)) return undefined;
-  const group = newConsumerGroup(core, classic, members);
+  const group = newConsumerGroup(classic, members);
   turn.records.push(groupTombstone(groupId), ...everyRecord(group));
   sendBack(core, turn, classic, members);
   core.logger.log("info", "a classic group goes on with the consumer protocol", { groupId, epoch: group.epoch });
@@ -86,15 +85,12 @@ function convert(core: GroupCore, group: ClassicGroup, member: ClassicMember): C
   };
 }
 
-/** The last generation becomes the first epoch: every member has what it has. */
-function newConsumerGroup(
-  core: GroupCore,
-  { groupId, generationId }: ClassicGroup,
-  members: readonly ConsumerMember[],
-): ConsumerGroup {
+/** The last generation becomes the first epoch: every member has what it has. The hash of what they read stays open, so that the
+ * first member of the new protocol makes an epoch, even one that only takes a static member's place: a cooperative rebalance
+ * that was under way may have left partitions with nobody. */
+function newConsumerGroup({ groupId, generationId }: ClassicGroup, members: readonly ConsumerMember[]): ConsumerGroup {
   const group = new ConsumerGroup(groupId);
   group.epoch = generationId;
-  group.metadataHash = new Subscriptions(members, group.regexes, core.topics).hash;
   group.assignmentEpoch = generationId;
   for (const member of members) {
     group.putMember(member);
