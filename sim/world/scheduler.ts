@@ -8,10 +8,9 @@ interface Event {
   run: (() => void) | undefined;
 }
 
-/** Lets every promise that can go on without a further event go on: Node empties that queue before its next turn. */
-function settle(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
-}
+/** So many turns are asked for at once: between two of them Node lets every promise go on that can, and tells of rejections that
+ * nobody handled, without a look at the operating system's events. */
+const TURNS = 256;
 
 export class Scheduler {
   /** A binary heap, the earliest event first. */
@@ -40,24 +39,47 @@ export class Scheduler {
     };
   }
 
-  /** Runs events until `isDone` says so, or nothing is left, or `limitMs` is reached; true when it was `isDone`. */
-  async runUntil(isDone: () => boolean, limitMs: number): Promise<boolean> {
-    await settle();
-    while (!isDone()) {
-      const event = pop(this.#heap);
-      if (!event) return false;
-      if (!event.run) continue;
-      if (event.atMs > limitMs) {
-        push(this.#heap, event);
-        this.#nowMs = limitMs;
-        return false;
-      }
-      this.#nowMs = event.atMs;
-      this.#eventsRun++;
-      event.run();
-      await settle();
+  /** Runs events, each in a turn of its own, until `isDone` says so, or nothing is left, or `limitMs` is reached; true when it
+   * was `isDone`. */
+  runUntil(isDone: () => boolean, limitMs: number): Promise<boolean> {
+    return new Promise((resolve, reject) => {
+      let isOver = false;
+      let left = 0;
+      const turn = (): void => {
+        if (isOver) return;
+        try {
+          const outcome = this.#step(isDone, limitMs);
+          isOver = outcome !== undefined;
+          if (outcome !== undefined) resolve(outcome);
+          else if (--left === 0) askForTurns();
+        } catch (error) {
+          isOver = true;
+          reject(error);
+        }
+      };
+      const askForTurns = (): void => {
+        left = TURNS;
+        for (let count = 0; count < TURNS; count++) setImmediate(turn);
+      };
+      askForTurns();
+    });
+  }
+
+  /** Runs the next event; undefined when the run goes on. */
+  #step(isDone: () => boolean, limitMs: number): boolean | undefined {
+    if (isDone()) return true;
+    let event = pop(this.#heap);
+    while (event && !event.run) event = pop(this.#heap);
+    if (!event?.run) return false;
+    if (event.atMs > limitMs) {
+      push(this.#heap, event);
+      this.#nowMs = limitMs;
+      return false;
     }
-    return true;
+    this.#nowMs = event.atMs;
+    this.#eventsRun++;
+    event.run();
+    return undefined;
   }
 }
 
