@@ -1,22 +1,27 @@
 /** Looks at the answers to fetches as they come over the wire: what the client could put right by itself, another may not. The
  * class that asks is wrapped from outside. */
 import { Lane } from "../src/client/network/lane.ts";
+import { PartitionLog } from "../src/log/partition-log.ts";
 import { fetch } from "../src/protocol/apis/fetch.ts";
 import { batchesIn } from "../src/protocol/records/batch.ts";
 import type { RequestOf, ResponseOf } from "../src/protocol/schema.ts";
+import { ShownOffsets } from "./shown-offsets.ts";
 
 type Answer = ResponseOf<typeof fetch>["responses"][number]["partitions"][number];
 
 const READ_COMMITTED: RequestOf<typeof fetch>["isolationLevel"] = 1;
 
 let report: (problem: string) => void = () => {};
+let shown = new ShownOffsets(report);
 let isInstalled = false;
 
 /** Reports to `listener` from now on. */
 export function checkAnswers(listener: (problem: string) => void): void {
   report = listener;
+  shown = new ShownOffsets(listener);
   if (isInstalled) return;
   isInstalled = true;
+  watchStarts();
   const original = Lane.prototype.request;
   Lane.prototype.request = async function (nodeId, api, body, options): Promise<never> {
     const response = await original.call(this, nodeId, api, body, options);
@@ -28,10 +33,23 @@ export function checkAnswers(listener: (problem: string) => void): void {
 }
 
 function check(isolationLevel: number, { responses }: ResponseOf<typeof fetch>): void {
-  for (const answer of responses.flatMap(({ partitions }) => partitions)) {
-    const problem = answer.errorCode === 0 ? problemWith(answer, isolationLevel === READ_COMMITTED) : undefined;
-    if (problem) report(`a fetch's answer contradicts itself: ${problem}`);
+  for (const { topicId, partitions } of responses) {
+    for (const answer of partitions) {
+      if (answer.errorCode !== 0) continue;
+      const problem = problemWith(answer, isolationLevel === READ_COMMITTED);
+      if (problem) report(`a fetch's answer contradicts itself: ${problem}`);
+      shown.note(topicId, answer.partitionIndex, answer);
+    }
   }
+}
+
+function watchStarts(): void {
+  const original = PartitionLog.open;
+  PartitionLog.open = async (options) => {
+    const log = await original.call(PartitionLog, options);
+    shown.check(options, log);
+    return log;
+  };
 }
 
 function problemWith(answer: Answer, isCommitted: boolean): string | undefined {

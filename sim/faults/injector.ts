@@ -8,6 +8,9 @@ import type { Fault, FaultKind } from "./schedule.ts";
 
 /** A machine that was told to stop and does not is killed. */
 const STOP_PATIENCE_MS = 20_000;
+const MAX_HANG_MS = 2_000;
+/** Longer than any client waits for an answer. */
+const MAX_DETOUR_MS = 10_000;
 
 export class FaultInjector {
   readonly #world: World;
@@ -87,6 +90,7 @@ const actions: Readonly<Record<FaultKind, (fault: Fault, scene: Scene) => Ending
       conditions.syncMsMax = calmDisk.syncMsMax;
     };
   },
+  "hung disk": (fault, scene) => hung(fault, scene),
   "sync error": ({ strength }, { broker }) => {
     broker.disk.conditions.failingSyncs = 1 + Math.floor(strength * 3);
     return undefined;
@@ -100,9 +104,12 @@ const actions: Readonly<Record<FaultKind, (fault: Fault, scene: Scene) => Ending
     return undefined;
   },
   "disk full": ({ strength }, { broker }) => {
-    broker.disk.conditions.roomBytes = Math.floor(Math.max(0, strength - 0.5) * 1_000);
+    const { conditions } = broker.disk;
+    conditions.roomBytes = Math.floor(Math.max(0, strength - 0.5) * 1_000);
+    conditions.fullProbability = strength < 0.75 ? 1 : 0.5;
     return () => {
-      broker.disk.conditions.roomBytes = calmDisk.roomBytes;
+      conditions.roomBytes = calmDisk.roomBytes;
+      conditions.fullProbability = calmDisk.fullProbability;
     };
   },
   "client kill": (fault, { client }) => killed(client, fault, fault.strength < 0.5),
@@ -120,9 +127,19 @@ const actions: Readonly<Record<FaultKind, (fault: Fault, scene: Scene) => Ending
     world.network.cut(broker.host, client.host);
     return () => world.network.heal(broker.host, client.host);
   },
+  "cut one way"({ strength }, { world, broker, client }) {
+    const ends = [broker.host, client.host] as const;
+    const [from, to] = strength < 0.7 ? ends : ends.toReversed();
+    world.network.cutOneWay(from as string, to as string);
+    return () => world.network.heal(broker.host, client.host);
+  },
   "cut from the table"(_fault, { world, client }) {
     world.network.cut(TABLE_HOST, client.host);
     return () => world.network.heal(TABLE_HOST, client.host);
+  },
+  detour({ strength }, { world, broker, client }) {
+    world.network.detour(broker.host, client.host, strength * MAX_DETOUR_MS);
+    return () => world.network.detour(broker.host, client.host, 0);
   },
   reset(_fault, { world, broker, client }) {
     world.network.reset(broker.host, client.host);
@@ -149,6 +166,26 @@ const actions: Readonly<Record<FaultKind, (fault: Fault, scene: Scene) => Ending
     };
   },
 };
+
+/** The disk hangs, connections are given up meanwhile, and in the end the machine is: what was written in between has been seen by
+ * nobody but the broker. */
+function hung(fault: Fault, { world, broker }: Scene): Ending {
+  if (!broker.isRunning) return "nothing";
+  const { scheduler, network } = world;
+  const hangMs = 50 + fault.strength * MAX_HANG_MS;
+  broker.disk.conditions.hangsUntilMs = world.nowMs + hangMs;
+  scheduler.schedule(hangMs * 0.2, () => {
+    if (!world.isQuiet) network.resetAll(broker.host);
+  });
+  // The last digits of the strength are as good as another draw.
+  const way = (fault.strength * 1_000) % 1;
+  scheduler.schedule(hangMs * 0.9, () => {
+    if (world.isQuiet) return;
+    if (way < 0.3) stopped(broker, fault, world);
+    else if (way < 0.8) killed(broker, fault, way < 0.7);
+  });
+  return undefined;
+}
 
 function killed(machine: Machine, { durationMs }: Fault, losesPower: boolean): Ending {
   if (!machine.isRunning) return "nothing";

@@ -12,6 +12,7 @@ export const brokerFaults = [
   "stall",
   "clock jump",
   "slow sync",
+  "hung disk",
   "sync error",
   "write error",
   "read error",
@@ -31,7 +32,9 @@ export const clientFaults = [
 /** What can be done to the network between a client and the broker or the sinks' table, or to all of it. */
 export const networkFaults = [
   "cut",
+  "cut one way",
   "cut from the table",
+  "detour",
   "reset",
   "lossy network",
   "slow network",

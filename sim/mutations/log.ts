@@ -70,8 +70,10 @@ export const logMutations: readonly Mutation[] = [
   {
     name: "take a batch of an old epoch",
     file: "log/producer-state.ts",
-    find: "return entry && batch.producerEpoch < entry.producerEpoch ? staleEpoch(batch.producerEpoch, entry) : undefined;",
-    replace: "return undefined as LogRefusal | undefined;",
+    find: "    const refusal =\n      this.#checkEpoch(batch, entry) ??",
+    replace:
+      "    if (entry && batch.producerEpoch < entry.producerEpoch) return APPEND;\n" +
+      "    const refusal =\n      this.#checkEpoch(batch, entry) ??",
   },
   {
     name: "let the last stable offset pass open transactions",

@@ -11,8 +11,12 @@ import type { Trace } from "./trace.ts";
 export interface DiskConditions {
   syncMsMin: number;
   syncMsMax: number;
+  /** No sync that begins ends before this simulated time. */
+  hangsUntilMs: number;
   /** Larger writes fail with ENOSPC, or halfway: a disk that is nearly full has room for small ones for some time. */
   roomBytes: number;
+  /** How likely they do: others on the disk write and remove, too. */
+  fullProbability: number;
   /** So many of the next syncs, writes and reads fail with EIO. */
   failingSyncs: number;
   failingWrites: number;
@@ -24,7 +28,9 @@ export interface DiskConditions {
 export const calmDisk: Readonly<DiskConditions> = {
   syncMsMin: 0.2,
   syncMsMax: 4,
+  hangsUntilMs: 0,
   roomBytes: Number.POSITIVE_INFINITY,
+  fullProbability: 1,
   failingSyncs: 0,
   failingWrites: 0,
   failingReads: 0,
@@ -74,7 +80,8 @@ export class SimulatedDisk {
 
   #whileSyncing(): Promise<void> {
     const { conditions } = this;
-    const durationMs = this.#dice.between(conditions.syncMsMin, conditions.syncMsMax);
+    const hangMs = conditions.hangsUntilMs - this.#scheduler.nowMs;
+    const durationMs = Math.max(this.#dice.between(conditions.syncMsMin, conditions.syncMsMax), hangMs);
     const isFailing = conditions.failingSyncs > 0;
     if (isFailing) {
       conditions.failingSyncs--;
@@ -207,7 +214,7 @@ class FilePort implements DiskFile {
       throw failure("EIO", this.path, "write failed");
     }
     const sizeBytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
-    if (sizeBytes > conditions.roomBytes) {
+    if (sizeBytes > conditions.roomBytes && dice.chance(conditions.fullProbability)) {
       const written = dice.chance(0.5) ? this.#writeSome(chunks, position) : 0;
       note(`disk write ${this.path} at ${position}: full after ${written} bytes`);
       throw failure(written > 0 && dice.chance(0.5) ? "SHORT_WRITE" : "ENOSPC", this.path, "no space left");

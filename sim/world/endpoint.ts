@@ -15,7 +15,7 @@ export interface Wire {
   readonly scheduler: Scheduler;
   readonly trace: Trace | undefined;
   delayMs(): number;
-  isCut(hostA: string, hostB: string): boolean;
+  isCut(from: string, to: string): boolean;
   /** Whether the host's machine is without power: its kernel answers nothing. */
   isDark(host: string): boolean;
   ended(endpoint: Endpoint): void;
@@ -36,8 +36,11 @@ export class Endpoint implements Connection {
   #handler: ConnectionHandler | undefined;
   /** Arrived and not delivered: before `open`, while paused or stalled. */
   #arrived: Uint8Array[] = [];
-  /** Written while the network was cut. */
+  /** Written while the network was cut. It gets there when the network is whole again, also when the connection was closed or
+   * its process was killed meanwhile. */
   #held: Uint8Array[] = [];
+  /** How much longer than others' its way is. */
+  #detourMs = 0;
   /** Sent and not delivered to the peer's owner. */
   #outstandingBytes = 0;
   #isDrainWanted = false;
@@ -97,12 +100,11 @@ export class Endpoint implements Connection {
     this.destroy();
   }
 
-  /** What was written is on its way already, and arrives before the end does. */
   destroy(): void {
     if (this.#state !== "open" || !this.life.isAlive) return;
     this.#arrived = [];
-    this.#close(undefined);
-    if (!this.#isCut) this.#arriveLater(() => this.#other.#close(undefined));
+    this.#close();
+    this.#leave();
   }
 
   /** The connection is lost: what is under way does not arrive, and both sides notice, or one of them only later. */
@@ -113,15 +115,35 @@ export class Endpoint implements Connection {
     if (!dice.chance(conditions.halfOpenProbability)) second.#lose();
   }
 
-  /** The network is whole again. */
+  /** The network may be whole again. */
   sendHeld(): void {
+    if (this.#held.length === 0 || this.#isCut) return;
     const held = this.#held;
     this.#held = [];
     for (const bytes of held) this.#send(bytes);
+    if (this.#state !== "open") this.#leave();
+  }
+
+  detour(delayMs: number): void {
+    this.#detourMs = delayMs;
+  }
+
+  /** What was written is on its way, and arrives before the end does. */
+  #leave(): void {
+    if (this.#held.length > 0) return;
+    this.#wire.ended(this);
+    if (!this.#isCut && !this.#wire.isDark(this.life.host)) this.#arriveLater(() => this.#other.#over());
   }
 
   #lose(): void {
-    this.#close(new NetworkError("ECONNRESET", `${this.remoteAddress}: ECONNRESET`));
+    this.#over(new NetworkError("ECONNRESET", `${this.remoteAddress}: ECONNRESET`));
+  }
+
+  /** The other side is not there any more. */
+  #over(error?: NetworkError): void {
+    this.#held = [];
+    this.#wire.ended(this);
+    this.#close(error);
   }
 
   #send(bytes: Uint8Array): void {
@@ -144,7 +166,8 @@ export class Endpoint implements Connection {
   /** Once everything sent before is there, and some time has passed. */
   #arriveLater(run: () => void): void {
     const { scheduler } = this.#wire;
-    this.#lastArrivalMs = Math.max(this.#lastArrivalMs, scheduler.nowMs + this.#wire.delayMs());
+    const arrivalMs = scheduler.nowMs + this.#wire.delayMs() + this.#detourMs;
+    this.#lastArrivalMs = Math.max(this.#lastArrivalMs, arrivalMs);
     scheduler.schedule(this.#lastArrivalMs - scheduler.nowMs, run);
   }
 
@@ -198,14 +221,12 @@ export class Endpoint implements Connection {
     });
   }
 
-  #close(error: NetworkError | undefined): void {
+  #close(error?: NetworkError): void {
     if (this.#state !== "open" || !this.life.isAlive) return;
     this.#state = "closed";
     this.#closeError = error;
     if (error) this.#arrived = [];
-    this.#held = [];
     this.#forgetDeath();
-    this.#wire.ended(this);
     this.#scheduleDelivery();
   }
 
@@ -213,7 +234,8 @@ export class Endpoint implements Connection {
   #die(): void {
     if (this.#state !== "open") return;
     this.#state = "closed";
-    this.#held = [];
+    if (this.#wire.isDark(this.life.host)) this.#held = [];
+    if (this.#held.length > 0) return;
     this.#wire.ended(this);
     if (this.#wire.dice.chance(OVERTAKING_PROBABILITY)) this.#lastArrivalMs = 0;
     this.#tellPeer();

@@ -74,16 +74,23 @@ export class SimulatedNetwork {
 
   /** Between these two hosts nothing gets through any more; connections stay, silent, until healed or given up. */
   cut(hostA: string, hostB: string): void {
-    this.#cuts.add(pair(hostA, hostB));
+    this.cutOneWay(hostA, hostB);
+    this.cutOneWay(hostB, hostA);
+  }
+
+  /** What `from` sends does not get to `to`. */
+  cutOneWay(from: string, to: string): void {
+    this.#cuts.add(way(from, to));
   }
 
   heal(hostA: string, hostB: string): void {
-    this.#cuts.delete(pair(hostA, hostB));
+    this.#cuts.delete(way(hostA, hostB));
+    this.#cuts.delete(way(hostB, hostA));
     for (const endpoint of [...this.#endpoints]) endpoint.sendHeld();
   }
 
-  isCut(hostA: string, hostB: string): boolean {
-    return this.#cuts.size > 0 && this.#cuts.has(pair(hostA, hostB));
+  isCut(from: string, to: string): boolean {
+    return this.#cuts.size > 0 && this.#cuts.has(way(from, to));
   }
 
   /** The host falls silent: its connections stay half open on the other side. */
@@ -97,9 +104,24 @@ export class SimulatedNetwork {
 
   /** Ends every connection between the two hosts. */
   reset(hostA: string, hostB: string): void {
-    for (const endpoint of [...this.#endpoints]) {
-      if (pair(endpoint.life.host, endpoint.peerHost) === pair(hostA, hostB)) endpoint.fail();
-    }
+    for (const endpoint of this.#between(hostA, hostB)) endpoint.fail();
+  }
+
+  /** Ends every connection of the host. */
+  resetAll(host: string): void {
+    for (const endpoint of [...this.#endpoints]) if (endpoint.life.host === host) endpoint.fail();
+  }
+
+  /** What is sent on the connections that there are now between the two hosts takes so much longer; what goes over new ones
+   * overtakes it. */
+  detour(hostA: string, hostB: string, delayMs: number): void {
+    for (const endpoint of this.#between(hostA, hostB)) endpoint.detour(delayMs);
+  }
+
+  #between(hostA: string, hostB: string): Endpoint[] {
+    const isBetween = ({ life, peerHost }: Endpoint): boolean =>
+      (life.host === hostA && peerHost === hostB) || (life.host === hostB && peerHost === hostA);
+    return [...this.#endpoints].filter(isBetween);
   }
 
   #delayMs(): number {
@@ -133,7 +155,7 @@ export class SimulatedNetwork {
         this.#trace?.note(life.host, `connect to ${name}: ${code}`);
         life.later(delayMs, () => reject(new NetworkError(code, `${name}: ${code}`)));
       };
-      if (this.isCut(life.host, host) || this.#dark.has(host)) {
+      if (this.isCut(life.host, host) || this.isCut(host, life.host) || this.#dark.has(host)) {
         fail("TIMEOUT", timeoutMs);
         return;
       }
@@ -165,6 +187,6 @@ export class SimulatedNetwork {
   }
 }
 
-function pair(hostA: string, hostB: string): string {
-  return hostA < hostB ? `${hostA}|${hostB}` : `${hostB}|${hostA}`;
+function way(from: string, to: string): string {
+  return `${from}>${to}`;
 }
