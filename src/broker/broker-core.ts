@@ -1,9 +1,9 @@
 /** Everything of a broker but its connections: the logs, the metadata and the coordinators on a folder. */
-import { GroupCoordinator } from "../coordinator/group/group-coordinator.ts";
+import type { GroupCoordinator } from "../coordinator/group/group-coordinator.ts";
 import type { TopicCatalog } from "../coordinator/group/topic-catalog.ts";
 import type { GroupStep } from "../coordinator/group/turn.ts";
 import { defaultTransactionCoordinatorConfig } from "../coordinator/transaction/config.ts";
-import { TransactionCoordinator } from "../coordinator/transaction/transaction-coordinator.ts";
+import type { TransactionCoordinator } from "../coordinator/transaction/transaction-coordinator.ts";
 import type { TransactionStep } from "../coordinator/transaction/turn.ts";
 import { defaultLogConfig } from "../log/log-config.ts";
 import { PartitionLog } from "../log/partition-log.ts";
@@ -121,7 +121,7 @@ export class BrokerCore {
     // The offsets first: transactions that were being completed write their markers there.
     for (const runtime of [this.groups, this.transactions]) {
       const topic = this.image.topic(runtime.topic);
-      if (topic) runtime.start(topic, this.partitions);
+      if (topic) await runtime.start(topic, this.partitions);
     }
     // A crash may have come before it was remembered what was opened.
     await this.metadata.change((image) => {
@@ -162,7 +162,7 @@ export class BrokerCore {
     await this.partitions.open(topic);
     this.partitions.updateConfig(topic);
     for (const runtime of [this.groups, this.transactions]) {
-      if (runtime.topic === topic.name) runtime.start(topic, this.partitions);
+      if (runtime.topic === topic.name) await runtime.start(topic, this.partitions);
     }
     return this.#openedRecords(topic);
   }
@@ -178,25 +178,28 @@ export class BrokerCore {
     return new CoordinatorRuntime<GroupCoordinator, GroupStep>(
       {
         topic: OFFSETS_TOPIC,
-        createMachine: () =>
-          new GroupCoordinator({
-            random,
-            logger,
-            topics: topicCatalog(image),
-            settingsOf(groupId) {
-              return groupSettings(image.configsOf("group", groupId), config);
-            },
-            config: {
-              maxGroupSize: config.groupMaxSize,
-              consumerMaxGroupSize: config.groupConsumerMaxSize,
-              streamsMaxGroupSize: config.groupStreamsMaxSize,
-              consumerMigrationPolicy: config.groupConsumerMigrationPolicy,
-              minSessionTimeoutMs: config.groupMinSessionTimeoutMs,
-              maxSessionTimeoutMs: config.groupMaxSessionTimeoutMs,
-              initialRebalanceDelayMs: config.groupInitialRebalanceDelayMs,
-              offsetsRetentionMs: config.offsetsRetentionMs,
-            },
-          }),
+        load: async () => {
+          const { GroupCoordinator } = await import("../coordinator/group/group-coordinator.ts");
+          return () =>
+            new GroupCoordinator({
+              random,
+              logger,
+              topics: topicCatalog(image),
+              settingsOf(groupId) {
+                return groupSettings(image.configsOf("group", groupId), config);
+              },
+              config: {
+                maxGroupSize: config.groupMaxSize,
+                consumerMaxGroupSize: config.groupConsumerMaxSize,
+                streamsMaxGroupSize: config.groupStreamsMaxSize,
+                consumerMigrationPolicy: config.groupConsumerMigrationPolicy,
+                minSessionTimeoutMs: config.groupMinSessionTimeoutMs,
+                maxSessionTimeoutMs: config.groupMaxSessionTimeoutMs,
+                initialRebalanceDelayMs: config.groupInitialRebalanceDelayMs,
+                offsetsRetentionMs: config.offsetsRetentionMs,
+              },
+            });
+        },
         hooks: {
           applyMarker: (machine, producerId, type) => machine.applyMarker(producerId, type),
           loaded(machine, now) {
@@ -214,18 +217,21 @@ export class BrokerCore {
     return new CoordinatorRuntime<TransactionCoordinator, TransactionStep>(
       {
         topic: TRANSACTIONS_TOPIC,
-        createMachine: () =>
-          new TransactionCoordinator({
-            coordinatorEpoch: image.leaderEpoch,
-            config: {
-              maxTransactionTimeoutMs: config.transactionMaxTimeoutMs,
-              transactionalIdExpirationMs: config.transactionalIdExpirationMs,
-              completionWaitMs: defaultTransactionCoordinatorConfig.completionWaitMs,
-            },
-            newProducerId: () => this.producerIds.take(),
-            offsetsPartitionOf: (groupId) => defined(this.groups.partitionFor(groupId)),
-            logger,
-          }),
+        load: async () => {
+          const { TransactionCoordinator } = await import("../coordinator/transaction/transaction-coordinator.ts");
+          return () =>
+            new TransactionCoordinator({
+              coordinatorEpoch: image.leaderEpoch,
+              config: {
+                maxTransactionTimeoutMs: config.transactionMaxTimeoutMs,
+                transactionalIdExpirationMs: config.transactionalIdExpirationMs,
+                completionWaitMs: defaultTransactionCoordinatorConfig.completionWaitMs,
+              },
+              newProducerId: () => this.producerIds.take(),
+              offsetsPartitionOf: (groupId) => defined(this.groups.partitionFor(groupId)),
+              logger,
+            });
+        },
         hooks: {
           loaded: (machine, now) => machine.resumeCompletions(now),
           durable: (shard, step) => {

@@ -16,7 +16,8 @@ export interface CoordinatorKind<M extends CoordinatorMachine<S>, S extends Refu
   /** The internal topic. */
   readonly topic: string;
   readonly hooks: ShardHooks<M, S>;
-  createMachine(): M;
+  /** Loads the machine's code, and resolves with what makes one: without the internal topic nothing needs it. */
+  load(): Promise<() => M>;
 }
 
 export class CoordinatorRuntime<M extends CoordinatorMachine<S>, S extends RefusableStep> {
@@ -40,29 +41,30 @@ export class CoordinatorRuntime<M extends CoordinatorMachine<S>, S extends Refus
   }
 
   /** The internal topic's partitions are open: starts a coordinator on each that has none. */
-  start(topic: Topic, partitions: Partitions): void {
+  async start(topic: Topic, partitions: Partitions): Promise<void> {
+    const createMachine = await this.#kind.load();
     for (let index = this.#shards.length; index < topic.partitionCount; index++) {
       const partition = partitions.findById(topic.id, index);
-      this.#shards[index] = typeof partition === "string" ? undefined : this.#newShard(index, partition);
+      this.#shards[index] = typeof partition === "string" ? undefined : this.#newShard(index, partition, createMachine);
     }
   }
 
-  #newShard(index: number, partition: Partition): CoordinatorShard<M, S> {
+  #newShard(index: number, partition: Partition, createMachine: () => M): CoordinatorShard<M, S> {
     return new CoordinatorShard({
-      machine: this.#kind.createMachine(),
+      machine: createMachine(),
       partition,
       hooks: this.#kind.hooks,
       clock: this.#clock,
       logger: this.#logger,
-      onRefused: () => this.#restartLater(index, partition),
+      onRefused: () => this.#restartLater(index, () => this.#newShard(index, partition, createMachine)),
     });
   }
 
   /** As after a restart of the broker: another shard learns from the log what there is. */
-  #restartLater(index: number, partition: Partition): void {
+  #restartLater(index: number, newShard: () => CoordinatorShard<M, S>): void {
     const timer = this.#clock.setTimer(RESTART_MS, () => {
       this.#restarts.delete(timer);
-      this.#shards[index] = this.#newShard(index, partition);
+      this.#shards[index] = newShard();
     });
     this.#restarts.add(timer);
   }
