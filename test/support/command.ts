@@ -31,6 +31,11 @@ export function oncillaBeside(pid: number, ...args: string[]): RunningCommand {
   return run("nsenter", ...inNamespaces, process.execPath, main, ...args);
 }
 
+/** With no more than so many files open at a time. */
+export function oncillaWithFiles(limit: number, ...args: string[]): RunningCommand {
+  return run("sh", "-c", `ulimit -n ${limit} && exec "$0" "$@"`, process.execPath, main, ...args);
+}
+
 function run(command: string, ...args: string[]): RunningCommand {
   const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] });
   let stdout = "";

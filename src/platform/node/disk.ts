@@ -22,7 +22,9 @@ import { dirname } from "node:path";
 import { type Disk, DiskError, type DiskFile, type FolderLock } from "../disk.ts";
 import { lockFolder } from "./folder-lock.ts";
 
-const DESCRIPTOR_WAIT_MS = 20;
+/** How often, and how long, a folder's sync tries to get a descriptor. */
+const DESCRIPTOR_RETRY_MS = 20;
+const DESCRIPTOR_WAIT_MS = 10_000;
 
 class NodeFile implements DiskFile {
   readonly path: string;
@@ -104,11 +106,15 @@ function translated<T>(path: string, operation: () => T): T {
   }
 }
 
-/** Waits while too many files are open: whoever asked for the sync would take the failure for one of the disk. */
-function openFolder(path: string, done: (error: NodeJS.ErrnoException | null, fd: number) => void): void {
+/** Waits for some time while too many files are open: whoever asked for the sync takes its failure for one of the disk. */
+function openFolder(
+  path: string,
+  done: (error: NodeJS.ErrnoException | null, fd: number) => void,
+  waitMs: number = DESCRIPTOR_WAIT_MS,
+): void {
   openFile(path, "r", (error, fd) => {
     const isShort = error?.code === "EMFILE" || error?.code === "ENFILE";
-    if (isShort) setTimeout(openFolder, DESCRIPTOR_WAIT_MS, path, done);
+    if (isShort && waitMs > 0) setTimeout(openFolder, DESCRIPTOR_RETRY_MS, path, done, waitMs - DESCRIPTOR_RETRY_MS);
     else done(error, fd);
   });
 }
