@@ -45,7 +45,7 @@ export interface SuiteOptions {
   readonly isOwnBroker?: boolean;
   /** Of the differential suite: an Apache Kafka that runs already, instead of one of its own. */
   readonly kafka?: string | undefined;
-  /** Of its random sequences; default: one that no run had before. */
+  /** Of its random sequences; default: 1. */
   readonly seed?: number | undefined;
   /** How many random operations, for each kind of sequence. */
   readonly steps?: number | undefined;

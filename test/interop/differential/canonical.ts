@@ -41,6 +41,11 @@ export class Canonicalizer {
     this.#epochMs = epochMs;
   }
 
+  /** Gives a topic its name before an answer has it, where its place may be another one on each side. */
+  introduceTopic(topicId: string): void {
+    this.#name("topic", topicId);
+  }
+
   canonical(value: unknown, key = ""): Canonical {
     if (value instanceof Uint8Array)
       return key === "records" ? this.#records(value) : this.#text(`${Buffer.from(value)}`);

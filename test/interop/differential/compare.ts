@@ -1,10 +1,13 @@
 /** Runs one script against both brokers, and says where their answers differ. */
+import type { BrokersKind } from "./brokers.ts";
 import type { Canonical } from "./canonical.ts";
 import { type IntendedDifference, intendedDifferences } from "./intended-differences.ts";
 import { Side, type SideName, type Step } from "./side.ts";
 
 export interface Script {
   readonly name: string;
+  /** Default: ordinary ones. */
+  readonly brokers?: BrokersKind;
   run(side: Side): Promise<void>;
 }
 

@@ -38,6 +38,16 @@ export const intendedDifferences: readonly IntendedDifference[] = [
       mentions(apache, "OUT_OF_ORDER_SEQUENCE_NUMBER"),
   },
   {
+    name: "a producer of old records is not forgotten at once",
+    reason:
+      "Apache Kafka counts a producer's silence from the time that its last records have: one that writes records of " +
+      "last week has no sequences to be checked by. Ours counts from the later of that time and of their arrival",
+    matches: ({ question, oncilla, apache }) =>
+      question.endsWith("a gap behind an hour old one") &&
+      mentions(oncilla, "OUT_OF_ORDER_SEQUENCE_NUMBER") &&
+      mentions(apache, "NONE"),
+  },
+  {
     name: "a zombie's InitProducerId aborts nothing",
     reason:
       "Apache Kafka aborts the rightful producer's open transaction first, and then finds that the one who asked is " +
@@ -66,6 +76,26 @@ export const intendedDifferences: readonly IntendedDifference[] = [
       question.endsWith("goes on, again") &&
       mentions(oncilla, "NONE") &&
       mentions(apache, "UNKNOWN_SERVER_ERROR"),
+  },
+  {
+    name: "a static member joins again under its own id",
+    reason:
+      "Where the answer to its join was lost, say. Apache Kafka takes it for another life of the same member, which has to wait " +
+      "for the end of the session. Ours knows it by its id, which no other process has, as it does members that are not static",
+    matches: ({ question, oncilla, apache }) =>
+      question.endsWith("joins again under its own id") &&
+      mentions(oncilla, "NONE") &&
+      mentions(apache, "UNRELEASED_INSTANCE_ID"),
+  },
+  {
+    name: "a static member comes back to a full group",
+    reason:
+      "Apache Kafka turns the next life of a static member away where the group has as many members as it may, though it " +
+      "takes the place of one of them. Ours lets it in, in the consumer protocol as in the classic one",
+    matches: ({ question, oncilla, apache }) =>
+      question.endsWith("comes back to a full group") &&
+      mentions(oncilla, "NONE") &&
+      mentions(apache, "GROUP_MAX_SIZE_REACHED"),
   },
   {
     name: "no list of aborted transactions with an error",

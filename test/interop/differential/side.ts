@@ -44,6 +44,7 @@ export class Side {
   readonly #prefix: string;
   readonly #canonicalizer: Canonicalizer;
   readonly #connections = new Map<string, Promise<RawClient>>();
+  #isClosed = false;
 
   /** `prefix` keeps this script's names apart from those of all others, also of earlier runs. */
   constructor(name: SideName, address: string, prefix: string, epochMs: number) {
@@ -70,6 +71,7 @@ export class Side {
   async createTopic(name: string, partitions = 1, configs: Readonly<Record<string, string>> = {}): Promise<RawTopic> {
     return this.quietly(async (session) => {
       const topic = await session.createTopic(this.unique(name), partitions, configs);
+      this.#canonicalizer.introduceTopic(topic.id);
       for (let partition = 0; partition < partitions; partition++) {
         await this.until(`${name}-${partition} has a leader`, async () => {
           const { error } = await session.listOffset(topic, -1, { partition });
@@ -161,7 +163,19 @@ export class Side {
     }
   }
 
+  /** Does something on the side again and again until the side is closed, which is no step. */
+  keepDoing(pauseMs: number, work: () => Promise<unknown>): void {
+    const go = async (): Promise<void> => {
+      while (!this.#isClosed) {
+        await work().catch(() => {});
+        await sleep(pauseMs, undefined, { ref: false });
+      }
+    };
+    void go();
+  }
+
   async close(): Promise<void> {
+    this.#isClosed = true;
     for (const connection of this.#connections.values()) (await connection).close();
   }
 

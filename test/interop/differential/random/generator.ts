@@ -9,6 +9,8 @@ export interface Subject<Operation, World> {
   /** Makes topics and coordinators. */
   prepare(side: Side): Promise<World>;
   choose(random: Random): Operation;
+  /** Whether an operation takes its time, and nothing else is done before it is over. Default: none does. */
+  isSlow?(operation: Operation): boolean;
   /** Resolves when it is answered, which may be long after others were. */
   perform(side: Side, world: World, operation: Operation): Promise<void>;
 }

@@ -1,6 +1,8 @@
-/** Members of a group that come, go and come again, some of them static. */
+/** Members of a group that come, go and come again, some of them static; in one of two subjects also without a word. */
 import type { Random } from "../../../../src/platform/random.ts";
 import { randomInt } from "../../../../src/platform/random.ts";
+import { describeGroups } from "../../../../src/protocol/apis/describe-groups.ts";
+import { heartbeat } from "../../../../src/protocol/apis/heartbeat.ts";
 import type { RawProducer, RawTopic } from "../../../support/raw-session.ts";
 import type { Side } from "../side.ts";
 import { beat, commit, committed, describeGroup, join, leave, type Member, sync } from "../verbs/groups.ts";
@@ -12,6 +14,9 @@ type Name = (typeof names)[number];
 
 /** Nobody is to be dropped for being late. */
 const NEVER_MS = 120_000;
+/** Of members that may fall silent: all others send heartbeats on the side. */
+const SESSION_MS = 2_000;
+const HEARTBEAT_MS = 250;
 
 type Operation =
   | {
@@ -25,6 +30,7 @@ type Operation =
   | { readonly kind: "beat"; readonly who: Name; readonly skew: number }
   | { readonly kind: "leave"; readonly who: Name; readonly byInstance: boolean }
   | { readonly kind: "commit"; readonly who: Name; readonly skew: number; readonly inTransaction: boolean }
+  | { readonly kind: "fallSilent"; readonly who: Name }
   | { readonly kind: "committed" }
   | { readonly kind: "describe" };
 
@@ -36,50 +42,72 @@ interface World {
   /** Who has a request that is not answered. */
   readonly parked: Set<Name>;
   requests: number;
+  readonly sessionTimeoutMs: number;
+  /** Every membership that was ever got by members that have not fallen silent since. */
+  readonly alive: { readonly who: Name; readonly member: Member }[];
 }
 
-export const groupSubject: Subject<Operation, World> = {
-  name: "groups",
-  async prepare(side) {
-    const topic = await side.createTopic("t");
-    await find(side, "group", "g");
-    await find(side, "transaction", "a");
-    return { topic, producer: await init(side, "a"), members: new Map(), parked: new Set(), requests: 0 };
-  },
-  choose(random: Random): Operation {
-    const who = pick(random, names);
-    const skew = weighted(random, [
-      [8, 0],
-      [1, -1],
-      [1, 1],
-    ]);
-    const kind = weighted(random, [
-      [8, "join"],
-      [8, "sync"],
-      [4, "beat"],
-      [2, "leave"],
-      [3, "commit"],
-      [1, "committed"],
-      [1, "describe"],
-    ] as const);
-    switch (kind) {
-      case "join": {
-        const version = random.float() < 0.7 ? 9 : 5 + randomInt(random, 4);
-        return { kind, who, isNew: random.float() < 0.2, version, userData: pick(random, ["x", "x", "x", "y"]) };
-      }
-      case "sync":
-      case "beat":
-        return { kind, who, skew };
-      case "leave":
-        return { kind, who, byInstance: random.float() < 0.5 };
-      case "commit":
-        return { kind, who, skew, inTransaction: random.float() < 0.3 };
-      default:
-        return { kind };
+/** Members that nobody misses. */
+export const groupSubject: Subject<Operation, World> = subject("groups", NEVER_MS);
+
+/** Some fall silent, and are dropped when their sessions are over. */
+export const silenceSubject: Subject<Operation, World> = subject("groups, sessions end", SESSION_MS);
+
+function subject(name: string, sessionTimeoutMs: number): Subject<Operation, World> {
+  const isMortal = sessionTimeoutMs !== NEVER_MS;
+  return {
+    name,
+    async prepare(side) {
+      const topic = await side.createTopic("t");
+      await find(side, "group", "g");
+      await find(side, "transaction", "a");
+      const producer = await init(side, "a");
+      const empty = { members: new Map(), parked: new Set<Name>(), requests: 0, alive: [] };
+      const world: World = { topic, producer, sessionTimeoutMs, ...empty };
+      if (isMortal) side.keepDoing(HEARTBEAT_MS, () => showSigns(side, world));
+      return world;
+    },
+    choose: (random) => choose(random, isMortal),
+    perform,
+    isSlow: ({ kind }) => kind === "fallSilent",
+  };
+}
+
+function choose(random: Random, isMortal: boolean): Operation {
+  const who = pick(random, names);
+  const skew = weighted(random, [
+    [8, 0],
+    [1, -1],
+    [1, 1],
+  ]);
+  const kind = weighted(random, [
+    [8, "join"],
+    [8, "sync"],
+    [4, "beat"],
+    [2, "leave"],
+    [3, "commit"],
+    [1, "committed"],
+    [1, "describe"],
+    [isMortal ? 2 : 0, "fallSilent"],
+  ] as const);
+  switch (kind) {
+    case "join": {
+      const version = random.float() < 0.7 ? 9 : 5 + randomInt(random, 4);
+      return { kind, who, isNew: random.float() < 0.2, version, userData: pick(random, ["x", "x", "x", "y"]) };
     }
-  },
-  perform,
-};
+    case "sync":
+    case "beat":
+      return { kind, who, skew };
+    case "leave":
+      return { kind, who, byInstance: random.float() < 0.5 };
+    case "fallSilent":
+      return { kind, who };
+    case "commit":
+      return { kind, who, skew, inTransaction: random.float() < 0.3 };
+    default:
+      return { kind };
+  }
+}
 
 async function perform(side: Side, world: World, operation: Operation): Promise<void> {
   if (operation.kind === "committed") {
@@ -102,9 +130,14 @@ async function perform(side: Side, world: World, operation: Operation): Promise<
   }
   const member = world.members.get(who);
   if (!member) return;
+  if (operation.kind === "fallSilent") {
+    await fallSilent(side, world, who);
+    return;
+  }
   if (operation.kind === "leave") {
     // Which of several others leads then is anybody's guess: Apache Kafka asks a hash map.
     if (new Set([...world.members.keys(), ...world.parked]).size > 2 && isLeader(world, member)) return;
+    drop(world.alive, ({ member: { memberId } }) => memberId === member.memberId);
     const instanceId = instanceOf(who);
     await leave(side, "g", [
       { memberId: operation.byInstance && instanceId ? "" : member.memberId, ...(instanceId ? { instanceId } : {}) },
@@ -138,14 +171,44 @@ async function joinAs(
     version,
     userData,
     connection,
-    sessionTimeoutMs: NEVER_MS,
+    sessionTimeoutMs: world.sessionTimeoutMs,
     rebalanceTimeoutMs: NEVER_MS,
     ...(instanceId ? { instanceId } : {}),
   };
   let joined = await join(side, "g", { ...options, memberId, note: who });
   const isGivenId = memberId === "" && joined.memberId !== "" && joined.generationId < 0;
   if (isGivenId) joined = await join(side, "g", { ...options, memberId: joined.memberId, note: `${who}, with its id` });
-  if (joined.memberId !== "" && joined.generationId >= 0) world.members.set(who, joined);
+  if (joined.memberId === "" || joined.generationId < 0) return;
+  world.members.set(who, joined);
+  drop(world.alive, ({ member: { memberId: known } }) => known === joined.memberId);
+  world.alive.push({ who, member: joined });
+}
+
+/** What all that are alive do besides. It changes nothing but their sessions. */
+async function showSigns(side: Side, { alive }: World): Promise<void> {
+  const groupId = side.unique("g");
+  await Promise.all(
+    alive.map(({ member: { memberId, generationId, instanceId } }) =>
+      side.peek(heartbeat, 4, { groupId, memberId, generationId, groupInstanceId: instanceId ?? null }),
+    ),
+  );
+}
+
+/** Waits until the group has dropped all that go by that name. */
+async function fallSilent(side: Side, { alive, parked }: World, who: Name): Promise<void> {
+  const silent = alive.filter((each) => each.who === who).map(({ member }) => member.memberId);
+  const isLed = alive.some(({ member: { leaderId } }) => leaderId !== undefined && silent.includes(leaderId));
+  // Anybody's guess, as above.
+  if (isLed && alive.length - silent.length + parked.size > 1) return;
+  drop(alive, (each) => each.who === who);
+  await side.until(`${who} is dropped`, async () => {
+    const { groups } = await side.peek(describeGroups, 6, { groups: [side.unique("g")] });
+    return groups.every(({ members }) => members.every(({ memberId }) => !silent.includes(memberId)));
+  });
+}
+
+function drop<T>(list: T[], isDropped: (element: T) => boolean): void {
+  list.splice(0, list.length, ...list.filter((element) => !isDropped(element)));
 }
 
 function isLeader({ members }: World, { memberId }: Member): boolean {

@@ -40,28 +40,40 @@ async function change(
   const resources = [{ resourceType, resourceName, configs }];
   const { responses } = await side.ask(incrementalAlterConfigs, 1, { resources, validateOnly }, { note });
   if (responses[0]?.errorCode !== 0 || validateOnly) return;
-  for (const each of configs) {
-    if (each.configOperation === SET) await settled(side, [resourceType, resourceName], each.name, each.value?.trim());
-    if (each.configOperation === DELETE) await removed(side, [resourceType, resourceName], each.name);
-  }
-}
-
-async function removed(side: Side, [resourceType, resourceName]: Resource, name: string): Promise<void> {
-  const resources = [{ resourceType, resourceName, configurationKeys: [name] }];
-  const isOfAllBrokers = resourceType === BROKER && resourceName === "";
-  const ownSource = isOfAllBrokers ? ALL_BROKERS_SOURCE : OWN_SOURCES.get(resourceType);
-  await side.until(`${name} is gone`, async () => {
-    const { results } = await side.peek(describeConfigs, 4, { resources, includeSynonyms: false });
-    return results[0]?.configs[0]?.configSource !== ownSource;
-  });
+  for (const each of changes) await untilShown(side, [resourceType, resourceName], each);
 }
 
 /** Apache Kafka shows a change a moment later. */
-async function settled(side: Side, [resourceType, resourceName]: Resource, name: string, value: string | undefined) {
-  const resources = [{ resourceType, resourceName, configurationKeys: [name] }];
-  await side.until(`${name} is ${value}`, async () => {
+async function untilShown(side: Side, resource: Resource, [changed, operation, given]: Change): Promise<void> {
+  const value = given?.trim() ?? "";
+  await untilConfigs(side, resource, `${changed} ${operation} ${value}`, (configs) => {
+    const shown = configs.find(({ name }) => name === changed);
+    if (operation === SET) return shown?.value === value;
+    if (operation === DELETE) return !shown?.isOwn;
+    return shown?.value?.split(",").includes(value) === (operation === APPEND);
+  });
+}
+
+interface ShownConfig {
+  readonly name: string;
+  readonly value: string | null;
+  /** Whether the resource has it itself. */
+  readonly isOwn: boolean;
+}
+
+async function untilConfigs(
+  side: Side,
+  [resourceType, resourceName]: Resource,
+  what: string,
+  isTrue: (configs: readonly ShownConfig[]) => boolean,
+): Promise<void> {
+  const resources = [{ resourceType, resourceName, configurationKeys: null }];
+  const isOfAllBrokers = resourceType === BROKER && resourceName === "";
+  const ownSource = isOfAllBrokers ? ALL_BROKERS_SOURCE : OWN_SOURCES.get(resourceType);
+  await side.until(what, async () => {
     const { results } = await side.peek(describeConfigs, 4, { resources, includeSynonyms: false });
-    return results[0]?.configs[0]?.value === value;
+    const configs = results[0]?.configs ?? [];
+    return isTrue(configs.map(({ name, value, configSource }) => ({ name, value, isOwn: configSource === ownSource })));
   });
 }
 
@@ -74,7 +86,12 @@ async function replace(
   const list = Object.entries(configs).map(([name, value]) => ({ name, value }));
   const note = `${resourceType} ${side.plain(resourceName)} ${JSON.stringify(configs)}`;
   const resources = [{ resourceType, resourceName, configs: list }];
-  await side.ask(alterConfigs, 2, { resources, validateOnly }, { note });
+  const { responses } = await side.ask(alterConfigs, 2, { resources, validateOnly }, { note });
+  if (responses[0]?.errorCode !== 0 || validateOnly) return;
+  for (const { name, value } of list) await untilShown(side, [resourceType, resourceName], [name, SET, value]);
+  await untilConfigs(side, [resourceType, resourceName], "nothing else", (shown) =>
+    shown.every(({ name, isOwn }) => !isOwn || name in configs),
+  );
 }
 
 async function describe(

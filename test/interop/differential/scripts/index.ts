@@ -1,7 +1,9 @@
 import type { Script } from "../compare.ts";
 import { cluster } from "./cluster.ts";
 import { configs } from "./configs.ts";
+import { consumerGroups } from "./consumer-groups.ts";
 import { exhaustion } from "./exhaustion.ts";
+import { expiration } from "./expiration.ts";
 import { fetchSessions } from "./fetch-sessions.ts";
 import { fetches } from "./fetches.ts";
 import { groups } from "./groups.ts";
@@ -27,4 +29,7 @@ export const scripts: readonly Script[] = [
   ...quotas,
   ...cluster,
   ...configs,
+  // From here on brokers of other kinds are started.
+  ...consumerGroups,
+  ...expiration,
 ];

@@ -154,6 +154,8 @@ export interface ProduceOptions extends AskOptions {
   readonly isTransactional?: boolean;
   readonly partition?: number;
   readonly acks?: number;
+  /** Of the records. Default: the script's epoch. */
+  readonly timestamp?: number;
 }
 
 /** One batch. Gives its base offset; -1 with an error. */
@@ -166,7 +168,7 @@ export async function write(
   const { version = 12, producer, sequence = 0, transactionalId, partition = 0, acks = -1 } = options;
   const isTransactional = options.isTransactional ?? transactionalId !== undefined;
   const records = batchOf(values, {
-    timestamp: side.epochMs,
+    timestamp: options.timestamp ?? side.epochMs,
     sequence,
     ...(producer ? { producer } : {}),
     ...(isTransactional ? { transactionalId: "" } : {}),

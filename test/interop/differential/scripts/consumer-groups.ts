@@ -1,0 +1,192 @@
+/** Groups of the consumer protocol (KIP-848): their settings, and what they do not take. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { describeConfigs } from "../../../../src/protocol/apis/describe-configs.ts";
+import { incrementalAlterConfigs } from "../../../../src/protocol/apis/incremental-alter-configs.ts";
+import type { Script } from "../compare.ts";
+import type { Side } from "../side.ts";
+import {
+  AWAY_EPOCH,
+  type ConsumerMember,
+  describeConsumerGroup,
+  LEAVE_EPOCH,
+  newcomer,
+  pulse,
+} from "../verbs/consumer-groups.ts";
+import { commit, committed, describeGroup, join, joinAnew, leave, sync } from "../verbs/groups.ts";
+import { find } from "../verbs/transactions.ts";
+
+const GROUP = 32;
+const SET = 0;
+const INTERVAL_MS = 2_000;
+
+const subscription = { topics: ["t"], assignor: "range" };
+
+async function setGroupConfig(side: Side, groupId: string, name: string, value: string): Promise<void> {
+  const resource = { resourceType: GROUP, resourceName: side.unique(groupId) };
+  const configs = [{ name, configOperation: SET, value }];
+  const { responses } = await side.ask(
+    incrementalAlterConfigs,
+    1,
+    { resources: [{ ...resource, configs }], validateOnly: false },
+    { note: `${name}=${value}` },
+  );
+  if (responses[0]?.errorCode !== 0) return;
+  await side.until(`${name} is ${value}`, async () => {
+    const resources = [{ ...resource, configurationKeys: [name] }];
+    const { results } = await side.peek(describeConfigs, 4, { resources, includeSynonyms: false });
+    return results[0]?.configs[0]?.value === value;
+  });
+}
+
+/** A heartbeat that says what it has. */
+function goOn(side: Side, member: ConsumerMember): Promise<ConsumerMember> {
+  return pulse(side, "g", member, { owned: member.owned });
+}
+
+export const consumerGroups: readonly Script[] = [
+  {
+    name: "consumer groups: settings of single groups",
+    async run(side) {
+      const settings: readonly (readonly [name: string, value: string])[] = [
+        ["consumer.session.timeout.ms", "60001"],
+        ["consumer.session.timeout.ms", "2999"],
+        ["consumer.session.timeout.ms", "60000"],
+        ["consumer.session.timeout.ms", "x"],
+        ["consumer.heartbeat.interval.ms", "15001"],
+        ["consumer.heartbeat.interval.ms", "499"],
+        ["consumer.heartbeat.interval.ms", "15000"],
+        ["consumer.assignment.interval.ms", "15001"],
+        ["consumer.assignment.interval.ms", "-1"],
+        ["consumer.assignment.interval.ms", "15000"],
+        ["consumer.max.size", "5"],
+        ["streams.num.standby.replicas", "3"],
+        ["streams.assignment.interval.ms", "15001"],
+        ["streams.assignment.interval.ms", "5"],
+      ];
+      for (const [name, value] of settings) await setGroupConfig(side, "g", name, value);
+    },
+  },
+  {
+    name: "consumer groups: an assignment stays for its interval",
+    async run(side) {
+      await side.createTopic("t", 4);
+      await find(side, "group", "g");
+      await setGroupConfig(side, "g", "consumer.assignment.interval.ms", String(INTERVAL_MS));
+      let m = await pulse(side, "g", newcomer("m"), subscription);
+      let n = await pulse(side, "g", newcomer("n"), subscription);
+      m = await goOn(side, m);
+      n = await goOn(side, n);
+      await describeConsumerGroup(side, "g", { note: "the second member has nothing yet" });
+      await sleep(INTERVAL_MS);
+      for (let round = 0; round < 3; round++) {
+        m = await goOn(side, m);
+        n = await goOn(side, n);
+      }
+      await describeConsumerGroup(side, "g", { note: "both have something" });
+      await pulse(side, "g", { ...n, epoch: LEAVE_EPOCH });
+      m = await goOn(side, m);
+      await describeConsumerGroup(side, "g", { note: "one has left, its share is nobody's yet" });
+      await setGroupConfig(side, "g", "consumer.assignment.interval.ms", "0");
+      m = await goOn(side, m);
+      await describeConsumerGroup(side, "g", { note: "the rest is the other's" });
+    },
+  },
+  {
+    name: "consumer groups: static members",
+    async run(side) {
+      await side.createTopic("t", 4);
+      await find(side, "group", "g");
+      const instance = side.unique("p");
+      const p = await pulse(side, "g", newcomer("p1", instance), subscription);
+      await pulse(side, "g", newcomer("p2", instance), subscription, { note: "another life, too early" });
+      await pulse(side, "g", { ...p, name: "p2" }, {}, { note: "another's heartbeat under its instance id" });
+      await pulse(side, "g", { ...p, epoch: AWAY_EPOCH }, {}, { note: "goes away" });
+      await describeConsumerGroup(side, "g", { note: "away" });
+      await goOn(side, p);
+      const back = await pulse(side, "g", newcomer("p1", instance), subscription, { note: "comes back under its id" });
+      await pulse(side, "g", { ...back, epoch: AWAY_EPOCH }, {}, { note: "goes away again" });
+      const next = await pulse(side, "g", newcomer("p2", instance), subscription, { note: "another life" });
+      await goOn(side, back);
+      await goOn(side, next);
+      await pulse(side, "g", { ...next, epoch: LEAVE_EPOCH }, {}, { note: "leaves for good" });
+      await describeConsumerGroup(side, "g", { note: "nobody" });
+      await pulse(side, "g", newcomer("p1", instance), subscription, { note: "yet another life" });
+      await pulse(side, "g", newcomer("p1", instance), subscription, { note: "joins again under its own id" });
+    },
+  },
+  {
+    name: "consumer groups: epochs of members in commits and fetches of offsets",
+    async run(side) {
+      const topic = await side.createTopic("t", 4);
+      await find(side, "group", "g");
+      const m = await pulse(side, "g", newcomer("m"), subscription);
+      const n = await pulse(side, "g", newcomer("n"), subscription);
+      const { epoch } = await goOn(side, { ...m, owned: m.owned.map((each) => ({ ...each, partitions: [0, 1] })) });
+      await goOn(side, n);
+      for (const skew of [-2, -1, 0, 1]) {
+        const note = `epoch ${skew}`;
+        const memberId = side.unique("m");
+        await commit(side, "g", { memberId, generationId: epoch + skew }, topic, 5, { note });
+        await commit(side, "g", { memberId, generationId: epoch + skew }, topic, 5, { note, partition: 3 });
+        await committed(side, "g", topic, { version: 9, member: { memberId, memberEpoch: epoch + skew }, note });
+      }
+      const stranger = { memberId: side.unique("who"), memberEpoch: epoch };
+      await committed(side, "g", topic, { version: 9, member: stranger, note: "nobody" });
+      await committed(side, "g", topic, { version: 9, member: { ...stranger, memberEpoch: -1 }, note: "nobody, -1" });
+      await committed(side, "g", topic, { version: 9, note: "an outsider" });
+      await committed(side, "g", undefined, { version: 9, member: stranger, note: "nobody, all topics" });
+    },
+  },
+  {
+    name: "consumer groups: no more members than may be, whichever protocol they speak",
+    brokers: "with small groups",
+    async run(side) {
+      await side.createTopic("t", 4);
+      await find(side, "group", "g");
+      let m = await pulse(side, "g", newcomer("m"), subscription);
+      const p = await pulse(side, "g", newcomer("p1", side.unique("p")), subscription);
+      await pulse(side, "g", newcomer("n"), subscription, { note: "a third" });
+      for (const version of [3, 9]) await join(side, "g", { version, note: "a classic third" });
+      m = await goOn(side, m);
+      await pulse(side, "g", newcomer("m"), subscription, { note: "one of the two, again" });
+      await pulse(side, "g", { ...p, epoch: AWAY_EPOCH }, {}, { note: "goes away" });
+      await pulse(side, "g", newcomer("n"), subscription, { note: "a third, while one is away" });
+      await pulse(side, "g", newcomer("p1", side.unique("p")), subscription, { note: "comes back, under its id" });
+      await pulse(side, "g", { ...p, epoch: LEAVE_EPOCH }, {}, { note: "leaves" });
+      await pulse(side, "g", newcomer("n"), subscription, { note: "instead of it" });
+      await describeConsumerGroup(side, "g");
+    },
+  },
+  {
+    name: "consumer groups: a static member's next life in a full group",
+    brokers: "with small groups",
+    async run(side) {
+      await side.createTopic("t", 4);
+      await find(side, "group", "g");
+      await pulse(side, "g", newcomer("m"), subscription);
+      const p = await pulse(side, "g", newcomer("p1", side.unique("p")), subscription);
+      await pulse(side, "g", { ...p, epoch: AWAY_EPOCH }, {}, { note: "goes away" });
+      await pulse(side, "g", newcomer("p2", side.unique("p")), subscription, { note: "comes back to a full group" });
+    },
+  },
+  {
+    name: "groups: no more members than may be",
+    brokers: "with small groups",
+    async run(side) {
+      await find(side, "group", "g");
+      const first = await joinAnew(side, "g");
+      await sync(side, "g", first, [[first, "all"]]);
+      const other = join(side, "g", { version: 3, connection: "other", note: "a second" });
+      await side.untilGroup(side.unique("g"), "PreparingRebalance", 2);
+      await joinAnew(side, "g", { connection: "third", note: "a third, early" });
+      const again = await join(side, "g", { memberId: first.memberId, note: "the first again" });
+      const second = await other;
+      await join(side, "g", { version: 3, connection: "third", note: "a third, late" });
+      await joinAnew(side, "g", { connection: "third", note: "a third, late" });
+      await sync(side, "g", again, [[again, "all"]]);
+      await join(side, "g", { version: 3, connection: "third", note: "a third, later" });
+      await leave(side, "g", [second]);
+      await describeGroup(side, ["g"]);
+    },
+  },
+];
