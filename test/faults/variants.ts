@@ -722,6 +722,16 @@ export const faults: readonly Fault[] = [
         },
       },
       {
+        breaks: "a late heartbeat says that what its member got since is given up",
+        file: "coordinator/group/consumer-group/reconcile.ts",
+        find: "return { memberEpoch: reached, previousMemberEpoch: memberEpoch };",
+        replace: "return { memberEpoch: reached, previousMemberEpoch: memberEpoch - 1 };",
+        test: {
+          file: "src/coordinator/group/consumer-group/stories.test.ts",
+          name: "a late heartbeat of an epoch before does not give up what was got since",
+        },
+      },
+      {
         breaks: "a silent member keeps what others wait for",
         file: "coordinator/group/consumer-group/sessions.ts",
         find: 'startTimer(core, group.groupId, member.memberId, "session", now + timeoutMs);',

@@ -132,6 +132,7 @@ pulse ann
 # ann is told to give up t 1, and dies before she does
 later 30000
 pulse bob
+  log: bob at 3 has nothing
   bob: epoch 3
 later 14999
 pulse bob

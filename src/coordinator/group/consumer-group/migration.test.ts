@@ -50,6 +50,7 @@ rejoin ann owns=t0,t1
 resync ann
   ann: gets t 0
 pulse bob
+  log: bob at 2 has nothing
   bob: epoch 2
 beat ann
   ann: REBALANCE_IN_PROGRESS

@@ -36,6 +36,7 @@ export function reconcile(
 function isSame(a: ConsumerMember, b: ConsumerMember): boolean {
   return (
     a.memberEpoch === b.memberEpoch &&
+    a.previousMemberEpoch === b.previousMemberEpoch &&
     a.state === b.state &&
     samePartitions(a.assigned, b.assigned) &&
     samePartitions(a.pendingRevocation, b.pendingRevocation)
@@ -75,13 +76,13 @@ function next(
   };
 }
 
-/** The epoch before is kept until the next one: answers may be lost several times. */
+/** The epoch before is good for one step, though the next one be at the same epoch: a late heartbeat of it might else seem
+ * to say that what was held meanwhile is given up. */
 function epochs(
-  { memberEpoch, previousMemberEpoch }: ConsumerMember,
+  { memberEpoch }: ConsumerMember,
   reached: number,
 ): Pick<ConsumerMember, "memberEpoch" | "previousMemberEpoch"> {
-  const isSameEpoch = reached === memberEpoch;
-  return { memberEpoch: reached, previousMemberEpoch: isSameEpoch ? previousMemberEpoch : memberEpoch };
+  return { memberEpoch: reached, previousMemberEpoch: memberEpoch };
 }
 
 function split(

@@ -28,6 +28,7 @@ enter bob
   bob: epoch 3, has nothing
 # bob has to wait: ann learns at her next heartbeat what she has to give up
 pulse bob
+  log: bob at 3 has nothing
   bob: epoch 3
 pulse ann
   log: ann at 2 has t 0 1, gives up t 2 3
@@ -147,6 +148,53 @@ tell ann
 `);
   });
 
+  it("a late heartbeat of an epoch before does not give up what was got since", () => {
+    tell(`
+topic t 2
+enter ann assignor=range
+  log: ann reads t
+  log: epoch 2
+  log: target of ann: t 0 1
+  log: targets are of epoch 2
+  log: ann at 2 has t 0 1
+  ann: epoch 2, has t 0 1
+enter bob
+  log: bob reads t
+  log: epoch 3
+  log: target of ann: t 0
+  log: target of bob: t 1
+  log: targets are of epoch 3
+  log: bob at 3 has nothing
+  bob: epoch 3, has nothing
+pulse ann has=t0
+  log: ann at 3 has t 0
+  ann: epoch 3, has t 0
+exit bob
+  log: bob has nothing
+  log: target of bob: deleted
+  log: bob is gone
+  log: epoch 4
+  bob: bye
+enter abe
+  log: abe reads t
+  log: epoch 5
+  log: target of ann: t 1
+  log: target of abe: t 0
+  log: targets are of epoch 5
+  log: abe at 5 has nothing
+  abe: epoch 5, has nothing
+pulse ann has=t0
+  log: ann at 3 has nothing, gives up t 0
+  ann: epoch 3, has nothing
+# ann still has t 0, whatever she had at epoch 2
+pulse ann has=- as=ann/2
+  ann: FENCED_MEMBER_EPOCH
+pulse abe
+  log: abe at 5 has nothing
+  abe: epoch 5
+`);
+  });
+
   it("who is silent, or does not give up what it should, is taken out", () => {
     tell(`
 topic t 2
@@ -167,6 +215,7 @@ enter bob
   bob: epoch 3, has nothing
 later 30000
 pulse bob
+  log: bob at 3 has nothing
   bob: epoch 3
 pulse ann
   log: ann at 2 has t 0, gives up t 1

@@ -92,6 +92,7 @@ enter bob
   bob: epoch 3, has nothing
 later 40000
 pulse bob
+  log: bob at 3 has nothing
   bob: epoch 3
 later 5000
   log: ann has nothing

@@ -29,6 +29,7 @@ export function reconcileTasks(
 function isSame(a: StreamsMember, b: StreamsMember): boolean {
   return (
     a.memberEpoch === b.memberEpoch &&
+    a.previousMemberEpoch === b.previousMemberEpoch &&
     a.state === b.state &&
     sameTasks(a.assigned, b.assigned) &&
     sameTasks(a.pendingRevocation, b.pendingRevocation)
@@ -71,12 +72,12 @@ function next(
   };
 }
 
-/** The epoch before is kept until the next one: answers may be lost several times. */
+/** As in a consumer group: a late heartbeat must not seem to give up what was got since. */
 function epochs(
-  { memberEpoch, previousMemberEpoch }: StreamsMember,
+  { memberEpoch }: StreamsMember,
   reached: number,
 ): Pick<StreamsMember, "memberEpoch" | "previousMemberEpoch"> {
-  return { memberEpoch: reached, previousMemberEpoch: reached === memberEpoch ? previousMemberEpoch : memberEpoch };
+  return { memberEpoch: reached, previousMemberEpoch: memberEpoch };
 }
 
 function split(

@@ -30,6 +30,7 @@ enter bob
   bob: epoch 3, has nothing
 # bob has to wait: ann learns at her next heartbeat what she has to give up
 pulse bob
+  log: bob at 3 has nothing
   bob: epoch 3
 pulse ann has=0_0,0_1,0_2,0_3
   log: ann at 2 has 0_0 0_1, gives up 0_2 0_3
@@ -210,6 +211,7 @@ enter bob
   bob: epoch 3, has nothing
 later 10000
 pulse bob
+  log: bob at 3 has nothing
   bob: epoch 3
 pulse ann
   log: ann at 2 has 0_0, gives up 0_1
