@@ -78,6 +78,16 @@ export const intendedDifferences: readonly IntendedDifference[] = [
       mentions(apache, "UNKNOWN_SERVER_ERROR"),
   },
   {
+    name: "a member that reads nothing has nothing to read",
+    reason:
+      "Apache Kafka does not notice that a member which joins without topics reads something else than the others, and leaves " +
+      "partitions to it that nobody reads then. Ours gives them to those who read",
+    matches: ({ question, oncilla, apache }) =>
+      question.endsWith("reads all there is") &&
+      JSON.stringify(oncilla).includes('"assignment":null') &&
+      JSON.stringify(apache).includes('"partitions":[0,1]'),
+  },
+  {
     name: "a static member joins again under its own id",
     reason:
       "Where the answer to its join was lost, say. Apache Kafka takes it for another life of the same member, which has to wait " +

@@ -41,7 +41,7 @@ export interface Advance {
 export function advance(core: GroupCore, turn: Turn, step: Advance): ConsumerMember {
   const { group, before, member, owned } = step;
   if (member !== before) turn.records.push(memberRecord(group.groupId, member));
-  const target = hasNews(core, turn, step) ? newTarget(core, turn, step) : presentTarget(step);
+  const target = hasNews(core, turn, step) ? newTarget(core, turn, step) : presentTarget(core, step);
   const advanced = reconcile(group, member, target, owned);
   if (advanced === member) return member;
   turn.records.push(assignmentRecord(group.groupId, advanced));
@@ -58,8 +58,14 @@ function hasNews(core: GroupCore, turn: Turn, { group, before, member }: Advance
   );
 }
 
-function presentTarget({ group, member, replaced }: Advance): Target {
-  return { epoch: group.assignmentEpoch, partitions: group.target(replaced?.memberId ?? member.memberId) };
+/** While the next assignment is not made yet, a member does not keep what it has ceased to read. */
+function presentTarget(core: GroupCore, { group, member, replaced }: Advance): Target {
+  const epoch = group.assignmentEpoch;
+  const partitions = group.target(replaced?.memberId ?? member.memberId);
+  if (group.epoch === epoch && member === group.members.get(member.memberId)) return { epoch, partitions };
+  const read = new Subscriptions([member], group.regexes, core.topics).topicIdsOf(member);
+  const kept = new Map([...partitions].filter(([topicId]) => read.has(topicId)));
+  return kept.size === partitions.size ? { epoch, partitions } : { epoch, partitions: kept, isCut: true };
 }
 
 function newTarget(core: GroupCore, turn: Turn, step: Advance): Target {
@@ -70,7 +76,7 @@ function newTarget(core: GroupCore, turn: Turn, step: Advance): Target {
   const hasChanged = !sameSubscription(before, member) || subscriptions.hash !== group.metadataHash;
   const epoch = Math.max(group.epoch, FIRST_EPOCH) + (hasChanged ? 1 : 0);
   writeSubscriptions(turn, group, epoch, subscriptions);
-  if (epoch === group.assignmentEpoch || !isDue(core, turn, group)) return presentTarget(step);
+  if (epoch === group.assignmentEpoch || !isDue(core, turn, group)) return presentTarget(core, step);
   const targets = assign(step, members, subscriptions);
   for (const memberId of members.keys()) {
     const target = targets.get(memberId) ?? NO_PARTITIONS;

@@ -59,6 +59,47 @@ pulse cem
     );
   });
 
+  it("what a member ceases to read goes before the next assignment", () => {
+    tell(
+      `
+topic t 2
+topic u 2
+enter ann reads=t,u assignor=range
+  log: ann reads t u
+  log: epoch 2
+  log: target of ann: t 0 1, u 0 1
+  log: targets are of epoch 2
+  log: ann at 2 has t 0 1, u 0 1
+  ann: epoch 2, has t 0 1, u 0 1
+enter bob reads=u assignor=range
+  log: bob reads u
+  log: epoch 3
+  log: bob at 2 has nothing
+  bob: epoch 2, has nothing
+pulse ann reads=t has=t0,t1,u0,u1
+  log: ann reads t
+  log: epoch 4
+  log: ann at 2 has t 0 1, gives up u 0 1
+  ann: epoch 2, has t 0 1
+pulse bob
+  bob: epoch 2
+pulse ann has=t0,t1
+  log: ann at 2 has t 0 1
+  ann: epoch 2
+pulse ann has=t0,t1
+  ann: epoch 2
+later 1000
+pulse bob
+  log: target of ann: t 0 1
+  log: target of bob: u 0 1
+  log: targets are of epoch 4
+  log: bob at 4 has u 0 1
+  bob: epoch 4, has u 0 1
+`,
+      { consumerAssignmentIntervalMs: 1000 },
+    );
+  });
+
   it("a group takes no more members than it may, whichever protocol they speak", () => {
     tell(
       `

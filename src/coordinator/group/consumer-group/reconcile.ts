@@ -16,6 +16,8 @@ import { type ConsumerMember, isReconciled } from "./consumer-member.ts";
 export interface Target {
   readonly epoch: number;
   readonly partitions: PartitionSet;
+  /** Whether the member does not read all that was assigned to it at that epoch, and so may have to give something up. */
+  readonly isCut?: boolean;
 }
 
 /** The member's next state. `owned` is what it says it has: null when it does not say. */
@@ -25,11 +27,10 @@ export function reconcile(
   target: Target,
   owned: readonly TopicPartitions[] | null,
 ): ConsumerMember {
-  if (isReconciled(member, target.epoch)) return member;
+  if (isReconciled(member, target.epoch) && !target.isCut) return member;
   const isRevoking = member.state === "UnrevokedPartitions";
   if (isRevoking && stillOwns(owned, member.pendingRevocation)) return member;
-  // Whoever has revoked what it was told to has left its epoch behind.
-  const advanced = next(group, member, member.memberEpoch + (isRevoking ? 1 : 0), target, owned);
+  const advanced = next(group, member, target, owned);
   return isSame(advanced, member) ? member : advanced;
 }
 
@@ -48,11 +49,9 @@ function stillOwns(owned: readonly TopicPartitions[] | null, pending: HeldPartit
   return owned === null || overlaps(owned, pending);
 }
 
-/** `reachedEpoch` is where the member is once what was to be revoked before is. */
 function next(
   group: ConsumerGroup,
   member: ConsumerMember,
-  reachedEpoch: number,
   target: Target,
   owned: readonly TopicPartitions[] | null,
 ): ConsumerMember {
@@ -60,7 +59,7 @@ function next(
   if (revoked.size > 0 && stillOwns(owned, revoked)) {
     return {
       ...member,
-      ...epochs(member, reachedEpoch),
+      ...epochs(member, member.memberEpoch),
       state: "UnrevokedPartitions",
       assigned: kept,
       pendingRevocation: revoked,

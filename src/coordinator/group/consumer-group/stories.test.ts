@@ -148,6 +148,45 @@ tell ann
 `);
   });
 
+  it("a member that gives up what it was told to is told of more", () => {
+    tell(`
+topic t 2
+topic u 2
+enter ann reads=t,u assignor=range
+  log: ann reads t u
+  log: epoch 2
+  log: target of ann: t 0 1, u 0 1
+  log: targets are of epoch 2
+  log: ann at 2 has t 0 1, u 0 1
+  ann: epoch 2, has t 0 1, u 0 1
+enter bob reads=t assignor=range
+  log: bob reads t
+  log: epoch 3
+  log: target of ann: t 0, u 0 1
+  log: target of bob: t 1
+  log: targets are of epoch 3
+  log: bob at 3 has nothing
+  bob: epoch 3, has nothing
+pulse ann has=t0,t1,u0,u1
+  log: ann at 2 has t 0, u 0 1, gives up t 1
+  ann: epoch 2, has t 0, u 0 1
+pulse bob reads=u has=-
+  log: bob reads u
+  log: epoch 4
+  log: target of ann: t 0 1, u 0
+  log: target of bob: u 1
+  log: targets are of epoch 4
+  log: bob at 4 has nothing
+  bob: epoch 4
+pulse ann has=t0,u0,u1
+  log: ann at 2 has t 0, u 0, gives up u 1
+  ann: epoch 2, has t 0, u 0
+pulse ann has=t0,u0
+  log: ann at 4 has t 0 1, u 0
+  ann: epoch 4, has t 0 1, u 0
+`);
+  });
+
   it("a late heartbeat of an epoch before does not give up what was got since", () => {
     tell(`
 topic t 2

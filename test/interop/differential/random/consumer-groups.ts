@@ -31,7 +31,7 @@ const ROUNDS = 4;
 const ASSIGNOR = "range";
 
 /** No regular expressions: Apache Kafka looks a moment later what they stand for. */
-const subscriptions: readonly Said[] = [["t"], ["t"], ["t", "u"], ["u"], ["missing"], []].map((topics) => ({ topics }));
+const subscriptions: readonly Said[] = [["t"], ["t"], ["t", "u"], ["u"], ["missing"]].map((topics) => ({ topics }));
 
 type Operation =
   | { readonly kind: "join"; readonly who: Name; readonly said: Said }

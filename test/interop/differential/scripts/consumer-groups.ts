@@ -92,6 +92,63 @@ export const consumerGroups: readonly Script[] = [
     },
   },
   {
+    name: "consumer groups: what a member ceases to read goes before the next assignment",
+    async run(side) {
+      await side.createTopic("t", 4);
+      await side.createTopic("u", 2);
+      await find(side, "group", "g");
+      await setGroupConfig(side, "g", "consumer.assignment.interval.ms", String(INTERVAL_MS));
+      let m = await pulse(side, "g", newcomer("m"), { topics: ["t", "u"], assignor: "range" });
+      const n = await pulse(side, "g", newcomer("n"), { topics: ["u"], assignor: "range" });
+      const had = m.owned;
+      m = await pulse(side, "g", m, { topics: ["t"], owned: m.owned }, { note: "reads t only" });
+      await describeConsumerGroup(side, "g", { note: "gives up u" });
+      await pulse(side, "g", m, { owned: had }, { note: "has not given up u yet" });
+      m = await goOn(side, m);
+      await describeConsumerGroup(side, "g", { note: "has given up u" });
+      m = await goOn(side, m);
+      await sleep(INTERVAL_MS);
+      await goOn(side, n);
+      await goOn(side, m);
+      await describeConsumerGroup(side, "g", { note: "u is the other's" });
+    },
+  },
+  {
+    name: "consumer groups: what is to be given up becomes more meanwhile",
+    async run(side) {
+      await side.createTopic("t", 4);
+      await side.createTopic("u", 3);
+      await find(side, "group", "g");
+      let m = await pulse(side, "g", newcomer("m"), { topics: ["t", "u"], assignor: "range" });
+      let n = await pulse(side, "g", newcomer("n"), subscription);
+      m = await goOn(side, m);
+      n = await pulse(side, "g", n, { topics: ["u"], owned: n.owned });
+      m = await goOn(side, m);
+      await describeConsumerGroup(side, "g", { note: "something else to be given up" });
+      m = await goOn(side, m);
+      n = await goOn(side, n);
+      await describeConsumerGroup(side, "g", { note: "given up" });
+    },
+  },
+  {
+    name: "consumer groups: a member that reads nothing",
+    async run(side) {
+      await side.createTopic("t", 4);
+      await find(side, "group", "g");
+      const m = await pulse(side, "g", newcomer("m"), subscription);
+      const n = await pulse(side, "g", newcomer("n"), subscription);
+      await pulse(side, "g", { ...n, epoch: LEAVE_EPOCH });
+      await pulse(
+        side,
+        "g",
+        newcomer("n"),
+        { topics: [], assignor: "range" },
+        { note: "comes back, and reads nothing" },
+      );
+      await pulse(side, "g", m, { owned: m.owned }, { note: "reads all there is" });
+    },
+  },
+  {
     name: "consumer groups: static members",
     async run(side) {
       await side.createTopic("t", 4);
