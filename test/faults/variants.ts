@@ -753,6 +753,13 @@ export const faults: readonly Fault[] = [
         test: { file: migration, name: "a group goes over while its members wait for each other" },
       },
       {
+        breaks: "a static member that was to give something up is let in again in silence",
+        file: "coordinator/group/join.ts",
+        find: " && !isOwing",
+        replace: "",
+        test: { file: migration, name: "that was to give something up is not let in again in silence" },
+      },
+      {
         breaks: "a static member that takes a classic group over leaves with nobody what is nobody's",
         file: "coordinator/group/consumer-group/advance.ts",
         find: "subscriptions.hash !== group.metadataHash;",

@@ -4,15 +4,18 @@ import type { ErrorName } from "../../protocol/errors.ts";
 import type { ClassicGroup } from "./classic-group.ts";
 import type { ClassicMember, MemberDescription } from "./classic-member.ts";
 import { joinConsumerGroup } from "./consumer-group/classic-member-requests.ts";
+import { readAssignment, readSubscription } from "./consumer-group/classic-subscription.ts";
 import { consumerGroupTombstones } from "./consumer-group/records.ts";
 import type { GroupCore } from "./core.ts";
 import { stableGroupRecord } from "./group-records.ts";
 import { dropMember, forgetPending, joinError } from "./members.ts";
 import type { GroupRequestContext, JoinGroupRequest, JoinGroupResponse } from "./messages.ts";
+import { isSubset, partitionSet } from "./partitions.ts";
 import { keepProtocols, sameProtocols } from "./protocol-tally.ts";
 import { completeIfEveryoneJoined, currentGeneration, newClassicGroup, rebalanceOrProceed } from "./rebalance.ts";
 import { addMember, expectMember, replaceMember } from "./sessions.ts";
 import { streamsGroupTombstones } from "./streams-group/records.ts";
+import { isConsumerGroup } from "./subscriptions.ts";
 import type { Respond, Turn } from "./turn.ts";
 
 /** From this version on a new member must first get its id: a join whose reply is lost leaves no ghost (KIP-394). */
@@ -146,7 +149,8 @@ function enter(core: GroupCore, turn: Turn, group: ClassicGroup, memberId: strin
   rebalanceOrProceed(core, turn, group, reasonOf(`member ${memberId} is new`, attempt));
 }
 
-/** A static member that has been restarted. Others need not notice, unless the choice of protocol hangs on it. */
+/** A static member that has been restarted. Others need not notice, unless the choice of protocol hangs on it, or it was to give
+ * something up: its last life can no longer ask for the generation that gives that to another. */
 function takeOver(
   core: GroupCore,
   turn: Turn,
@@ -156,8 +160,9 @@ function takeOver(
   attempt: Attempt,
 ): void {
   const formerLeader = defined(group.leaderId);
+  const isOwing = hasToGiveUp(core, group, predecessor);
   const member = replaceMember(core, turn, group, predecessor, describe(memberId, attempt));
-  if (group.state === "Stable" && group.selectProtocol() === group.protocolName) {
+  if (group.state === "Stable" && group.selectProtocol() === group.protocolName && !isOwing) {
     turn.records.push(stableGroupRecord(group, group.stateSinceMs ?? turn.now, (each) => each.assignment));
     turn.answer(attempt.respond, returnOf(group, member, formerLeader, attempt.context.apiVersion));
     return;
@@ -166,6 +171,14 @@ function takeOver(
   // In CompletingRebalance the leader may be assigning work to the former id at this moment.
   const { groupInstanceId } = attempt.request;
   rebalanceOrProceed(core, turn, group, reasonOf(`static member ${groupInstanceId} was restarted`, attempt));
+}
+
+/** Whether the member, in a cooperative rebalance, has been assigned less than it had. */
+function hasToGiveUp({ topics }: GroupCore, group: ClassicGroup, member: ClassicMember): boolean {
+  const metadata = isConsumerGroup(group) ? member.metadata(group.protocolName) : undefined;
+  const owned = metadata && readSubscription(metadata, topics)?.owned;
+  const assigned = readAssignment(member.assignment, topics);
+  return owned !== undefined && assigned !== undefined && !isSubset(owned, partitionSet(assigned));
 }
 
 /** The answer to a static member that keeps its place. A leader must not divide the work anew: from version 9 on it is

@@ -547,3 +547,33 @@ enter bob static=A
 `);
   });
 });
+
+describe("A static member of the classic protocol", () => {
+  it("that was to give something up is not let in again in silence", () => {
+    tell(`
+topic t 2
+rejoin ann static=A
+later 3000
+  ann: A#1 in generation 1, range, leads A#1
+resync ann A#1=t0,t1
+  log: generation 1: A#1=t0,t1
+  ann: gets t 0 1
+rejoin bob static=B
+rejoin ann owns=t0,t1
+  ann: A#1 in generation 2, range, leads A#1 B#1
+  bob: B#1 in generation 2, range, follows A#1
+resync ann A#1=t0 B#1=-
+  log: generation 2: A#1=t0 B#1=
+  ann: gets t 0
+resync bob
+  bob: gets nothing
+# ann goes before she has asked for the generation that gives t-1 to bob
+rejoin cat static=A
+beat bob
+  bob: REBALANCE_IN_PROGRESS
+rejoin bob
+  bob: B#1 in generation 3, range, follows A#2
+  cat: A#2 in generation 3, range, leads B#1 A#2
+`);
+  });
+});
