@@ -77,9 +77,10 @@ export class Endpoint implements Connection {
     this.#scheduleDelivery();
   }
 
-  write(chunks: readonly Uint8Array[]): boolean {
+  write(chunks: readonly Uint8Array[], onSent?: () => void): boolean {
     if (this.#state !== "open" || !this.life.step()) return true;
     const bytes = Buffer.concat(chunks);
+    onSent?.();
     this.#outstandingBytes += bytes.length;
     this.#send(bytes);
     if (this.#outstandingBytes <= this.#wire.conditions.windowBytes) return true;
@@ -205,6 +206,8 @@ export class Endpoint implements Connection {
       if (!bytes) break;
       this.#other.#taken(bytes.length);
       handler.onData(bytes);
+      // As it is with a real one: nobody may keep it.
+      bytes.fill(0xa5);
     }
     if (this.#state !== "closed" || this.#arrived.length > 0) return;
     this.#state = "told";

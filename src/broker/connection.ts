@@ -42,12 +42,12 @@ export interface Peer {
 }
 
 /** Handles one request. `frame` is valid during the call only. `reply` is called once, during the call or later, with
- * a whole response frame in pieces, or with nothing for a request that is answered by silence. A ProtocolError, thrown
- * or passed to `fail`, ends the connection. */
+ * a whole response frame in pieces, or with nothing for a request that is answered by silence; `onSent`, if it comes to
+ * that, when nobody needs the pieces any more. A ProtocolError, thrown or passed to `fail`, ends the connection. */
 export type RequestDispatcher = (
   frame: Buffer,
   peer: Peer,
-  reply: (pieces: readonly Uint8Array[]) => void,
+  reply: (pieces: readonly Uint8Array[], onSent?: () => void) => void,
   fail: (error: unknown) => void,
 ) => void;
 
@@ -55,6 +55,7 @@ export type RequestDispatcher = (
 interface Slot {
   readonly requestBytes: number;
   pieces: readonly Uint8Array[] | undefined;
+  onSent: (() => void) | undefined;
 }
 
 export class ClientConnection implements ConnectionHandler, Peer {
@@ -73,6 +74,8 @@ export class ClientConnection implements ConnectionHandler, Peer {
   #firstSlot = 0;
   /** Replies ready to be written. */
   #outgoing: Uint8Array[] = [];
+  /** Of those replies. */
+  #onSent: (() => void)[] = [];
   /** Bytes of replies that are not handed to the network yet. */
   #heldBytes = 0;
   /** Bytes that the network has and the client does not take; 0 unless `#isSocketFull`. */
@@ -173,6 +176,7 @@ export class ClientConnection implements ConnectionHandler, Peer {
     this.#slots = [];
     this.#firstSlot = 0;
     this.#outgoing = [];
+    this.#onSent = [];
     this.#giveMemoryBack();
     const listeners = [...this.onClosed];
     this.onClosed.clear();
@@ -241,21 +245,22 @@ export class ClientConnection implements ConnectionHandler, Peer {
   }
 
   #take(frame: Buffer): void {
-    const slot: Slot = { requestBytes: frame.length, pieces: undefined };
+    const slot: Slot = { requestBytes: frame.length, pieces: undefined, onSent: undefined };
     this.#limits.requestMemory.take(frame.length);
     this.#requestBytes += frame.length;
     this.#slots.push(slot);
     this.#dispatch(
       frame,
       this,
-      (pieces) => this.#reply(slot, pieces),
+      (pieces, onSent) => this.#reply(slot, pieces, onSent),
       (error) => this.#fail(error),
     );
   }
 
-  #reply(slot: Slot, pieces: readonly Uint8Array[]): void {
+  #reply(slot: Slot, pieces: readonly Uint8Array[], onSent: (() => void) | undefined): void {
     if (this.#isClosed) return;
     slot.pieces = pieces;
+    slot.onSent = onSent;
     this.#limits.requestMemory.giveBack(slot.requestBytes);
     this.#requestBytes -= slot.requestBytes;
     const replyBytes = sizeOf(pieces);
@@ -276,9 +281,10 @@ export class ClientConnection implements ConnectionHandler, Peer {
   /** Moves the replies that are next in order to `#outgoing`. */
   #collectReady(): void {
     for (;;) {
-      const pieces = this.#slots[this.#firstSlot]?.pieces;
-      if (!pieces) break;
-      for (const piece of pieces) this.#outgoing.push(piece);
+      const slot = this.#slots[this.#firstSlot];
+      if (!slot?.pieces) break;
+      for (const piece of slot.pieces) this.#outgoing.push(piece);
+      if (slot.onSent) this.#onSent.push(slot.onSent);
       this.#firstSlot++;
     }
     if (this.#firstSlot === this.#slots.length) {
@@ -293,18 +299,22 @@ export class ClientConnection implements ConnectionHandler, Peer {
   #flush(): void {
     if (this.#isClosed) return;
     if (this.#outgoing.length > 0) {
-      this.#write(this.#outgoing);
+      this.#write(this.#outgoing, this.#onSent);
       this.#outgoing = [];
+      this.#onSent = [];
     }
     this.#checkDrained();
   }
 
-  #write(pieces: readonly Uint8Array[]): void {
+  #write(pieces: readonly Uint8Array[], onSent: readonly (() => void)[]): void {
     const bytes = sizeOf(pieces);
     this.#lastActiveMs = this.#clock.monotonic();
     this.#heldBytes -= bytes;
     this.#queuedBytes += bytes;
-    if (!this.#connection.write(pieces)) this.#isSocketFull = true;
+    const callAll = (): void => {
+      for (const call of onSent) call();
+    };
+    if (!this.#connection.write(pieces, onSent.length > 0 ? callAll : undefined)) this.#isSocketFull = true;
     if (this.#isSocketFull) return;
     this.#limits.replyMemory.giveBack(this.#queuedBytes);
     this.#queuedBytes = 0;

@@ -1,4 +1,5 @@
 /** Cuts what arrives on a connection into frames: a length (int32), then that many bytes. Pure. */
+import { allocate, free } from "../platform/memory.ts";
 import { ProtocolError } from "../protocol/protocol-error.ts";
 
 const LENGTH_BYTES = 4;
@@ -17,6 +18,8 @@ export class FrameReader {
   /** The frame that is being gathered. While there is one, `#chunk` is used up or continues it. */
   #partial: Buffer | undefined;
   #partialBytes = 0;
+  /** The one that was given out in this turn. */
+  #gathered: Buffer | undefined;
 
   constructor(maxFrameBytes: number) {
     this.#maxFrameBytes = maxFrameBytes;
@@ -58,11 +61,13 @@ export class FrameReader {
     const rest = this.#chunk.subarray(this.#position);
     this.#position = 0;
     this.#chunk = EMPTY;
+    if (this.#gathered) free(this.#gathered);
+    this.#gathered = undefined;
     if (rest.length === 0) return;
     if (mayGather && rest.length >= LENGTH_BYTES && !this.#partial) {
       const length = rest.readInt32BE(0);
       if (length <= this.#maxFrameBytes && length > rest.length - LENGTH_BYTES) {
-        this.#partial = Buffer.allocUnsafeSlow(length);
+        this.#partial = allocate(length);
         this.#partialBytes = rest.copy(this.#partial, 0, LENGTH_BYTES);
         return;
       }
@@ -85,6 +90,7 @@ export class FrameReader {
     this.#position += copied;
     if (this.#partialBytes < partial.length) return undefined;
     this.#partial = undefined;
+    this.#gathered = partial;
     return partial;
   }
 }

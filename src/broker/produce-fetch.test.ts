@@ -169,6 +169,24 @@ describe("idempotent produce", () => {
 });
 
 describe("fetch", () => {
+  it("gives each of many readers what it asked for, however late they take it", async () => {
+    const topic = await newTopic();
+    const values = Array.from({ length: 12 }, (_, i) => String.fromCharCode(97 + i).repeat(60_000 + i));
+    for (const value of values) await session.produce(topic, [value]);
+    const readers = await Promise.all([1, 2, 3].map(() => RawSession.open(broker.address)));
+    // More than their sockets hold, while batches come in: memory is used again as fast as it can be.
+    const fetches = readers.flatMap((reader) =>
+      [0, 3, 6, 9, 1, 4, 7, 10].map(async (offset) => ({ offset, ...(await reader.fetch(topic, { offset })) })),
+    );
+    const produced = Array.from({ length: 20 }, () => session.produce(topic, ["z".repeat(70_000)]));
+    for (const { offset, records } of await Promise.all(fetches)) {
+      const stored = records.filter((record) => !record.endsWith("z"));
+      expect(stored).toEqual(values.slice(offset).map((value, i) => `${offset + i}:${value}`));
+    }
+    expect((await Promise.all(produced)).map(({ error }) => error)).toEqual(produced.map(() => "NONE"));
+    for (const reader of readers) reader.close();
+  });
+
   it.each(versions(fetch.versions))("version %i reads", async (version) => {
     const topic = await newTopic(2);
     await session.produce(topic, ["a", "b"], { partition: 1 });

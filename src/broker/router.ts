@@ -21,8 +21,8 @@ export interface RequestContext {
 }
 
 /** Called once. Without a response nothing is sent: only Produce with acks=0 is answered so. When the response says that
- * the client is throttled, no further request of its connection is taken for that time. */
-export type Reply<A extends Api> = (response?: ResponseBody<A>) => void;
+ * the client is throttled, no further request of its connection is taken for that time. `onSent`: see RequestDispatcher. */
+export type Reply<A extends Api> = (response?: ResponseBody<A>, onSent?: () => void) => void;
 
 /** Serves one API in all its versions. */
 export interface Handler<A extends Api> {
@@ -92,11 +92,11 @@ export function createRouter(
     counts.received(header.apiVersion, frame.length);
     const context = contextOf(header, peer, frame.length);
     const work = quotas.startWork(context.clientId);
-    const answer: Reply<Api> = (response) => {
+    const answer: Reply<Api> = (response, onSent) => {
       const throttled = response && withThrottleTime(response, work?.end() ?? 0);
       const pieces = throttled ? encodeResponse(api, header.apiVersion, header.correlationId, throttled) : [];
       counts.answered(clock.monotonic() - startedMs, pieces);
-      reply(pieces);
+      reply(pieces, onSent);
       if (throttled?.throttleTimeMs) peer.mute(throttled.throttleTimeMs);
     };
     const pending = handler.handle(request as never, context, answer as never);

@@ -1,4 +1,5 @@
 import type { DiskFile } from "../platform/disk.ts";
+import { allocate, free } from "../platform/memory.ts";
 import { BATCH_HEADER_BYTES, RecordBatch } from "../protocol/records/batch.ts";
 
 const DEFAULT_WINDOW_BYTES = 16 * 1024;
@@ -16,7 +17,7 @@ export class BatchWindow {
   constructor(file: DiskFile, endPosition: number, windowBytes: number = DEFAULT_WINDOW_BYTES) {
     this.#file = file;
     this.#endPosition = endPosition;
-    this.#window = Buffer.allocUnsafe(Math.min(windowBytes, Math.max(endPosition, BATCH_HEADER_BYTES)));
+    this.#window = allocate(Math.min(windowBytes, Math.max(endPosition, BATCH_HEADER_BYTES)));
   }
 
   /** A batch of which only the header may be read. Undefined where none can begin, as at the end: see `problemAt`. */
@@ -40,9 +41,14 @@ export class BatchWindow {
     return (batch && headerProblem(batch, left)) ?? "the file is shorter than it was";
   }
 
+  /** Gives its memory back, for who opens many. It must not be used any more. */
+  close(): void {
+    free(this.#window);
+  }
+
   #view(position: number, length: number): RecordBatch | undefined {
     if (position < this.#start || position + length > this.#start + this.#length) {
-      if (length > this.#window.length) this.#window = Buffer.allocUnsafe(length);
+      if (length > this.#window.length) this.#window = allocate(length);
       this.#start = position;
       const wanted = Math.min(this.#window.length, this.#endPosition - position);
       this.#length = this.#file.read(this.#window, 0, wanted, position);

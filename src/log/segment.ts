@@ -1,5 +1,6 @@
 import { assert } from "../platform/assert.ts";
 import type { Disk, DiskFile } from "../platform/disk.ts";
+import { allocate } from "../platform/memory.ts";
 import type { RecordBatch } from "../protocol/records/batch.ts";
 import { AbortedIndex } from "./aborted-index.ts";
 import { BatchWindow } from "./batch-window.ts";
@@ -200,7 +201,10 @@ export class Segment {
       if (isMisplaced || baseOffset < lowestOffset || lastOffset >= this.nextOffset) {
         throw new LogCorruptionError(this.path("log"), position, `offsets ${baseOffset} to ${lastOffset} out of place`);
       }
-      if (isWanted(batch)) return { position, sizeBytes, baseOffset };
+      if (isWanted(batch)) {
+        window.close();
+        return { position, sizeBytes, baseOffset };
+      }
       position += sizeBytes;
       lowestOffset = lastOffset + 1;
     }
@@ -213,9 +217,9 @@ export class Segment {
     return this.#offsetIndex.positionBehind(offset) ?? this.#sizeBytes;
   }
 
-  /** Reads `length` bytes from `position` into new memory. */
+  /** Reads `length` bytes from `position` into new memory, which is the caller's, to free or not. */
   read(position: number, length: number): Buffer {
-    const buffer = Buffer.allocUnsafe(length);
+    const buffer = allocate(length);
     const count = this.log.read(buffer, 0, length, position);
     if (count < length)
       throw new LogCorruptionError(this.path("log"), position + count, "the file is shorter than it was");

@@ -14,9 +14,10 @@ export interface Connection {
   readonly remoteAddress: string;
   /** Starts delivery to `handler`; what arrives earlier is held back. Called once. */
   open(handler: ConnectionHandler): void;
-  /** Queues `chunks` in order; they must not change until sent. False when more than the high-water mark (1 MiB)
-   * is queued: wait for `onDrain` before writing much more. Writing to a closed connection does nothing. */
-  write(chunks: readonly Uint8Array[]): boolean;
+  /** Queues `chunks` in order; they must not change until sent. `onSent` is called once the operating system has all of
+   * them; never when the connection ends before. False when more than the high-water mark (1 MiB) is queued: wait for
+   * `onDrain` before writing much more. Writing to a closed connection does nothing. */
+  write(chunks: readonly Uint8Array[], onSent?: () => void): boolean;
   /** Stops and restarts delivery, so that a slow owner slows the sender down. */
   pause(): void;
   resume(): void;

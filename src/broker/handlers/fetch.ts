@@ -1,5 +1,6 @@
 /** Fetch: reads batches, at once or when there are enough of them. */
 import type { Timer } from "../../platform/clock.ts";
+import { free } from "../../platform/memory.ts";
 import { fetch } from "../../protocol/apis/fetch.ts";
 import { errorCodes } from "../../protocol/errors.ts";
 import type { BrokerServices } from "../broker-services.ts";
@@ -54,7 +55,10 @@ class FetchCall {
     const isPatient = maxWaitMs > 0 && this.#fetchContext.targets.length > 0;
     const result = this.#reader.read();
     if (!isPatient || result.isEnough) this.#finish(result);
-    else this.#wait(maxWaitMs);
+    else {
+      freeRecords(result);
+      this.#wait(maxWaitMs);
+    }
   }
 
   #wait(maxWaitMs: number): void {
@@ -75,6 +79,7 @@ class FetchCall {
       if (this.#isDone || !this.#reader.hasNews()) return;
       const result = this.#reader.read();
       if (result.isEnough) this.#finish(result);
+      else freeRecords(result);
     });
   };
 
@@ -89,16 +94,18 @@ class FetchCall {
     this.#services.waitingFetches.delete(this.#giveUp);
   };
 
-  #finish({ read, bytes }: FetchResult): void {
+  #finish(result: FetchResult): void {
+    const { read, bytes } = result;
     if (this.#timer) this.#abandon();
     this.#isDone = true;
     const throttleTimeMs = this.#services.quotas.fetched(this.#context.clientId, bytes);
     if (throttleTimeMs > 0) {
+      freeRecords(result);
       this.#reply(this.#fetchContext.throttle(throttleTimeMs));
       return;
     }
     this.#count(read);
-    this.#reply(this.#fetchContext.respond(read));
+    this.#reply(this.#fetchContext.respond(read), () => freeRecords(result));
   }
 
   #count(read: FetchResult["read"]): void {
@@ -114,4 +121,9 @@ class FetchCall {
       else if (name !== undefined && records) metrics.topics.fetched(name, records.length);
     }
   }
+}
+
+/** What was read is the request's own. */
+function freeRecords({ read }: FetchResult): void {
+  for (const partition of read) if (partition?.records) free(partition.records);
 }

@@ -1,4 +1,5 @@
 import { connect as connectSocket, createServer, type Socket } from "node:net";
+import { discard } from "../memory.ts";
 import { type Connection, type ConnectionHandler, type Listener, type Network, NetworkError } from "../network.ts";
 
 const HIGH_WATER_MARK_BYTES = 1024 * 1024;
@@ -25,23 +26,28 @@ class NodeConnection implements Connection {
       handler.onClose(this.#error);
       return;
     }
-    this.#socket.on("data", (chunk: Buffer) => handler.onData(chunk));
+    this.#socket.on("data", (chunk: Buffer) => {
+      handler.onData(chunk);
+      // Node reads each chunk into memory of its own, and is done with it.
+      if (chunk.length === chunk.buffer.byteLength) discard(chunk);
+    });
     this.#socket.on("close", () => handler.onClose(this.#error));
     this.#socket.on("drain", () => this.#drained());
   }
 
-  write(chunks: readonly Uint8Array[]): boolean {
+  write(chunks: readonly Uint8Array[], onSent?: () => void): boolean {
     const socket = this.#socket;
     if (socket.destroyed || socket.writableEnded) return true;
-    const first = chunks[0];
-    if (chunks.length === 1 && first) {
-      socket.write(first);
-    } else {
-      // Corked, so that one system call sends them all.
-      socket.cork();
-      for (const chunk of chunks) socket.write(chunk);
-      socket.uncork();
+    // Corked, so that one system call sends them all.
+    if (chunks.length > 1) socket.cork();
+    const last = chunks.length - 1;
+    for (let i = 0; i < last; i++) socket.write(chunks[i] as Uint8Array);
+    if (last >= 0) {
+      socket.write(chunks[last] as Uint8Array, (error) => {
+        if (!error) onSent?.();
+      });
     }
+    if (chunks.length > 1) socket.uncork();
     if (socket.writableLength <= HIGH_WATER_MARK_BYTES) return true;
     this.#drainWanted = true;
     return false;
