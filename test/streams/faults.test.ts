@@ -298,11 +298,11 @@ describe("fault 27: open transactions", () => {
     await first.close();
     let isRestoreHeld = true;
     const connect = tappedClient({ isRestoreHeld: () => isRestoreHeld });
-    const second = await job.start("b", { connect, commitIntervalMs: 50, transactionTimeoutMs: 300 });
+    const second = await job.start("b", { connect, commitIntervalMs: 50, transactionTimeoutMs: 1000 });
     // The tasks without stores split lines meanwhile, in many transactions.
     await until(async () => {
       await job.produce(5);
-      return second.metrics().commits > 20;
+      return second.metrics().commits > 40;
     });
     expect(second.state).toBe("rebalancing");
     isRestoreHeld = false;
