@@ -3,6 +3,7 @@ import type { CoordinatorMachine, CoordinatorRecord } from "../coordinator/coord
 import { defaultLogConfig } from "../log/log-config.ts";
 import { PartitionLog } from "../log/partition-log.ts";
 import type { Clock, Timer } from "../platform/clock.ts";
+import { DiskError, type DiskFile } from "../platform/disk.ts";
 import { silentLogger } from "../platform/logger.ts";
 import { MemoryDisk } from "../platform/memory-disk.ts";
 import type { ErrorName } from "../protocol/errors.ts";
@@ -84,16 +85,47 @@ class Diary implements CoordinatorMachine<RefusableStep> {
   }
 }
 
+/** Does not give what it holds, or something else, when the test says so. */
+class BadDisk extends MemoryDisk {
+  isFailing = false;
+
+  override open(path: string, options?: { readonly create?: boolean }): DiskFile {
+    const file = super.open(path, options);
+    const read: DiskFile["read"] = (...args) => {
+      if (this.isFailing) throw new DiskError("EIO", path, `${path}: EIO`);
+      return file.read(...args);
+    };
+    return {
+      path,
+      read,
+      size: () => file.size(),
+      write: (chunks, position) => file.write(chunks, position),
+      sync: () => file.sync(),
+      truncate: (size) => file.truncate(size),
+      close: () => file.close(),
+    };
+  }
+
+  flip(path: string, position: number): void {
+    const file = super.open(path);
+    const byte = Buffer.alloc(1);
+    file.read(byte, 0, 1, position);
+    byte[0] = (byte[0] ?? 0) ^ 1;
+    file.write([byte], position);
+    file.close();
+  }
+}
+
 type Shard = CoordinatorShard<Diary, RefusableStep>;
 
 describe("a coordinator's shard", () => {
   let clock: ManualClock;
-  let disk: MemoryDisk;
+  let disk: BadDisk;
   let answers: string[];
 
   beforeEach(() => {
     clock = new ManualClock();
-    disk = new MemoryDisk();
+    disk = new BadDisk();
     answers = [];
   });
 
@@ -119,7 +151,7 @@ describe("a coordinator's shard", () => {
     return partition.current;
   }
 
-  function startShard(partition: Partition): Shard {
+  function startShard(partition: Partition, onRefused: () => void = () => {}): Shard {
     return new CoordinatorShard<Diary, RefusableStep>({
       machine: new Diary(),
       partition,
@@ -129,6 +161,7 @@ describe("a coordinator's shard", () => {
       },
       clock,
       logger: silentLogger,
+      onRefused,
     });
   }
 
@@ -205,6 +238,30 @@ describe("a coordinator's shard", () => {
     await clock.settle();
     expect(answers).toEqual(["refused: INVALID_PRODUCER_EPOCH", "wrote new", "wrote other"]);
     expect(shard.machine.entries).toEqual(["0:new", "1:other"]);
+  });
+
+  it("a log that cannot be read for the time being: another shard may try again; damage ends it for good", async () => {
+    const before = await openPartition();
+    write(startShard(before), "a");
+    await clock.settle();
+    await before.log.close();
+    const path = "data/diary-0/00000000000000000000.log";
+    for (const [state, refusals, problem] of [
+      ["failing", 1, "COORDINATOR_NOT_AVAILABLE"],
+      ["well", 0, undefined],
+      ["damaged", 0, "COORDINATOR_NOT_AVAILABLE"],
+    ] as const) {
+      const partition = await openPartition();
+      disk.isFailing = state === "failing";
+      if (state === "damaged") disk.flip(path, 70);
+      let refused = 0;
+      const shard = startShard(partition, () => refused++);
+      await clock.settle();
+      expect([state, shard.problem, refused]).toEqual([state, problem, refusals]);
+      if (state === "well") expect(shard.machine.entries).toEqual(["0:a"]);
+      disk.isFailing = false;
+      await partition.log.close();
+    }
   });
 
   it("ticks when the machine says", async () => {

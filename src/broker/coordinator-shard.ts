@@ -35,6 +35,11 @@ interface Outstanding {
   fail(error: ErrorName): void;
 }
 
+/** The disk did not give what is in the log; it may another time. */
+class ReadRefused extends Error {
+  override readonly name = "ReadRefused";
+}
+
 type State = "loading" | "active" | "failed";
 
 /** Bytes replayed before other work gets its turn. */
@@ -53,8 +58,8 @@ export class CoordinatorShard<M extends CoordinatorMachine<S>, S extends Refusab
   /** When `#timer` fires; Infinity without one. */
   #timerAt = Number.POSITIVE_INFINITY;
 
-  /** `onRefused`: the log did not take a record, and may take one later. The shard is of no use any more; another one may
-   * take its place. */
+  /** `onRefused`: the log did not take a record, or did not give one, and may later. The shard is of no use any more; another
+   * one may take its place. */
   constructor(options: {
     readonly machine: M;
     readonly partition: Partition;
@@ -164,11 +169,23 @@ export class CoordinatorShard<M extends CoordinatorMachine<S>, S extends Refusab
       step.refused(error);
       return;
     }
-    const fields = { ...this.#place(), error, message };
-    if (isOffline) this.#logger.log("error", "coordinator stopped: its log refused a record", fields);
-    else this.#logger.log("warn", "coordinator begins anew: its log refused a record", fields);
+    this.#end({ isForGood: isOffline, reason: "its log refused a record", error: `${error}: ${message}` });
+  }
+
+  #end({
+    isForGood,
+    reason,
+    error,
+  }: {
+    readonly isForGood: boolean;
+    readonly reason: string;
+    readonly error: unknown;
+  }): void {
+    const fields = { topic: this.partition.topic, partition: this.partition.index, error };
+    if (isForGood) this.#logger.log("error", `coordinator stopped: ${reason}`, fields);
+    else this.#logger.log("warn", `coordinator begins anew: ${reason}`, fields);
     this.#fail();
-    if (!isOffline) this.#onRefused();
+    if (!isForGood) this.#onRefused();
   }
 
   /** The machine is ahead of its log, without one, or told to stop, and must not be used again. */
@@ -209,8 +226,8 @@ export class CoordinatorShard<M extends CoordinatorMachine<S>, S extends Refusab
         return;
       }
     } catch (error) {
-      this.#logger.log("error", "coordinator stopped: its log cannot be replayed", { ...this.#place(), error });
-      this.#fail();
+      const isForGood = !(error instanceof ReadRefused) || this.partition.isOffline;
+      this.#end({ isForGood, reason: "its log cannot be replayed", error });
       return;
     }
     this.#state = "active";
@@ -224,7 +241,10 @@ export class CoordinatorShard<M extends CoordinatorMachine<S>, S extends Refusab
     const { log } = this.partition;
     if (offset >= log.highWatermark) return offset;
     const read = log.read({ offset, maxBytes: LOAD_SLICE_BYTES, isolation: "read_uncommitted", minOneBatch: true });
-    if (!read.ok) throw new Error(`offset ${offset}: ${read.error}: ${read.message}`);
+    if (!read.ok) {
+      const problem = `offset ${offset}: ${read.error}: ${read.message}`;
+      throw read.error === "KAFKA_STORAGE_ERROR" ? new ReadRefused(problem) : new Error(problem);
+    }
     let next = offset;
     for (const batch of batchesIn(read.records)) {
       if (batch.isControl) this.#replayMarker(batch);
@@ -246,9 +266,5 @@ export class CoordinatorShard<M extends CoordinatorMachine<S>, S extends Refusab
     for (const { key, value, offset, timestamp } of decodeRecords(batch)) {
       if (key) this.machine.apply({ key, value, ...transaction }, offset, timestamp);
     }
-  }
-
-  #place(): { readonly topic: string; readonly partition: number } {
-    return { topic: this.partition.topic, partition: this.partition.index };
   }
 }
