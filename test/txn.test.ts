@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { Broker } from "../src/broker/index.ts";
+import { Broker, type BrokerOptions } from "../src/broker/index.ts";
 import { CliError } from "../src/cli/cli-error.ts";
 import { addTxnCommand } from "../src/cli/txn/command.ts";
 import { Client } from "../src/client/index.ts";
@@ -39,7 +39,7 @@ describe("transactions that hang (KIP-664)", () => {
     for (const name of readdirSync(folder)) {
       if (name.startsWith("__transaction_state")) rmSync(join(folder, name), { recursive: true });
     }
-    await start();
+    await start({ recreateLostLogs: true });
     const next = await session.newTransactional("till-1");
     await session.produce(payments, ["paid"], { producer: next, transactionalId: "till-1" });
     await session.newTransactional("till-2");
@@ -50,8 +50,8 @@ describe("transactions that hang (KIP-664)", () => {
     rmSync(folder, { recursive: true });
   });
 
-  async function start(): Promise<void> {
-    broker = await Broker.start({ dataDir: folder, durability: "os" });
+  async function start(options: BrokerOptions = {}): Promise<void> {
+    broker = await Broker.start({ dataDir: folder, durability: "os", ...options });
     session = await RawSession.open(broker.address);
   }
 
