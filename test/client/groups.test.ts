@@ -323,6 +323,24 @@ describe("a group of the classic protocol", () => {
     expect(fourth.errors).toEqual([]);
   });
 
+  it("a generation counts from the poll on that gives up what is not in it", async () => {
+    const options = { groupId, ...settingsOf("classic"), assignors: [cooperativeStickyAssignor] };
+    const [first, second] = [client.consumer(options), client.consumer(options)];
+    try {
+      first.subscribe([topic]);
+      await until(async () => (await first.poll({ timeoutMs: 20 })) && first.assignment().length === 6);
+      second.subscribe([topic]);
+      while (second.assignment().length === 0) {
+        await first.poll({ timeoutMs: 0 });
+        const handedOutIn = first.groupMetadata();
+        await second.poll({ timeoutMs: 50 });
+        expect(first.groupMetadata()).toEqual(handedOutIn);
+      }
+    } finally {
+      await Promise.all([first.close(), second.close()]);
+    }
+  });
+
   it("static: the newer of two with one instance id fences the older", async () => {
     const older = new Member({ groupInstanceId: "one" });
     await until(() => older.share === "012345");

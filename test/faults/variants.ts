@@ -753,6 +753,13 @@ export const faults: readonly Fault[] = [
         test: { file: migration, name: "a group goes over while its members wait for each other" },
       },
       {
+        breaks: "who was dropped comes into a generation with what it had",
+        file: "coordinator/group/consumer-group/classic-member-requests.ts",
+        find: 'subscription.owned.length > 0 ? "UNKNOWN_MEMBER_ID"',
+        replace: 'subscription.owned.length < 0 ? "UNKNOWN_MEMBER_ID"',
+        test: { file: migration, name: "must give up what they have when the group has dropped them" },
+      },
+      {
         breaks: "a static member that was to give something up is let in again in silence",
         file: "coordinator/group/join.ts",
         find: " && !isOwing",

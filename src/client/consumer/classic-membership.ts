@@ -46,8 +46,9 @@ export class ClassicMembership implements Membership {
   #topics: readonly string[] = [];
   #generationId = NO_GENERATION;
   #memberId = "";
-  /** The last membership, while there is none. */
-  #lastGroup: ConsumerGroupMetadata | undefined;
+  /** That of the partitions that are held: a new generation counts from the poll on that has given up what is not in it. What was
+   * handed out before must not be committed in its name, as others may have these partitions by now. */
+  #group: ConsumerGroupMetadata;
   #needsJoin = true;
   #isJoining = false;
   /** JoinGroup has no answer yet: the coordinator does not expect heartbeats. */
@@ -77,6 +78,7 @@ export class ClassicMembership implements Membership {
     this.#otherWay = otherWay;
     this.#events = events;
     this.#lastPollAt = this.#clock.monotonic();
+    this.#group = this.#current;
     const isCooperative = settings.assignors.every(({ protocols }) => protocols?.includes("cooperative"));
     this.protocol = isCooperative ? "cooperative" : "eager";
   }
@@ -86,7 +88,7 @@ export class ClassicMembership implements Membership {
   }
 
   get group(): ConsumerGroupMetadata {
-    return this.#lastGroup ?? this.#current;
+    return this.#group;
   }
 
   get #current(): ConsumerGroupMetadata {
@@ -148,7 +150,8 @@ export class ClassicMembership implements Membership {
   }
 
   async #assigned({ assignor, assignment }: JoinOutcome & { kind: "assigned" }): Promise<void> {
-    const { generationId, memberId } = this.#current;
+    this.#group = this.#current;
+    const { generationId, memberId } = this.#group;
     assignor.onAssignment?.(assignment, { generationId, memberId });
     await this.#events.onAssigned(assignment.partitions);
   }
@@ -170,7 +173,6 @@ export class ClassicMembership implements Membership {
   }
 
   #forgetGeneration(): void {
-    if (this.isMember) this.#lastGroup = this.#current;
     this.#generationId = NO_GENERATION;
     this.#memberId = "";
     this.#assignedCounts = undefined;
@@ -257,7 +259,6 @@ export class ClassicMembership implements Membership {
     this.#check(error, "JoinGroup");
     this.#generationId = joined.generationId;
     this.#memberId = joined.memberId;
-    this.#lastGroup = undefined;
     this.#isWaitingForMembers = false;
     this.#scheduleHeartbeat();
     const assignor = this.#assignorNamed(joined.protocolName ?? "");

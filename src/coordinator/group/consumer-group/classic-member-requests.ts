@@ -66,7 +66,11 @@ function checkJoin(core: GroupCore, group: ConsumerGroup, request: JoinGroupRequ
   if (!isMember && group.members.size >= core.config.consumerMaxGroupSize) return "GROUP_MAX_SIZE_REACHED";
   if (protocolType !== group.protocolType || !isSupported(group, protocols)) return "INCONSISTENT_GROUP_PROTOCOL";
   const metadata = protocols[0]?.metadata;
-  return metadata && readSubscription(metadata, core.topics) ? "NONE" : "INCONSISTENT_GROUP_PROTOCOL";
+  const subscription = metadata && readSubscription(metadata, core.topics);
+  if (!subscription) return "INCONSISTENT_GROUP_PROTOCOL";
+  // An id that was given out a moment ago is not known either. But who still has something was dropped, and must give it up
+  // before it gets a generation, in whose name it could commit what others have by now.
+  return memberId !== "" && !isMember && subscription.owned.length > 0 ? "UNKNOWN_MEMBER_ID" : "NONE";
 }
 
 /** Whether the members that speak the classic protocol could be a classic group together with one that offers these. */

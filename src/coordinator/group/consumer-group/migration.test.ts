@@ -454,6 +454,50 @@ show
 `);
   });
 
+  it("must give up what they have when the group has dropped them", () => {
+    tell(`
+topic t 2
+enter bob
+  log: bob reads t
+  log: epoch 2
+  log: target of bob: t 0 1
+  log: targets are of epoch 2
+  log: bob at 2 has t 0 1
+  bob: epoch 2, has t 0 1
+rejoin ann
+  ann: MEMBER_ID_REQUIRED ann#1
+rejoin ann
+  log: ann#1 reads t, classic range
+  log: epoch 3
+  log: target of bob: t 0
+  log: target of ann#1: t 1
+  log: targets are of epoch 3
+  log: ann#1 at 3 has nothing
+  ann: ann#1 in generation 3, range, follows nobody
+resync ann
+  ann: gets nothing
+later 60000
+  log: ann#1 has nothing
+  log: target of ann#1: deleted
+  log: ann#1 is gone
+  log: epoch 4
+  log: bob has nothing
+  log: target of bob: deleted
+  log: bob is gone
+  log: epoch 5
+enter cat
+  log: cat reads t
+  log: epoch 6
+  log: target of cat: t 0 1
+  log: targets are of epoch 6
+  log: cat at 6 has t 0 1
+  cat: epoch 6, has t 0 1
+# as if she were new: what she read before could be committed in the name of the generation that she gets
+rejoin ann owns=t1
+  ann: UNKNOWN_MEMBER_ID
+`);
+  });
+
   it("a static member changes its protocol with its life", () => {
     tell(`
 topic t 2
