@@ -180,6 +180,17 @@ describe.each(Object.entries(disks))("%s", (_name, create) => {
       expect(disk.list(folder)).toEqual(["e/"]);
     });
 
+    it("is removed with what is in it, large files too", () => {
+      disk.makeFolder(path("large/in"));
+      const file = disk.open(path("large/in/file"), { create: true });
+      file.write([Buffer.alloc(3 * 1024 * 1024, 7)], 0);
+      disk.remove(path("large"));
+      expect(disk.exists(path("large"))).toBe(false);
+      const byte = Buffer.alloc(1);
+      expect([file.read(byte, 0, 1, 3_000_000), byte[0]]).toEqual([1, 7]);
+      file.close();
+    });
+
     it("is removed with what is in it; what is missing is removed already", () => {
       disk.makeFolder(path("c/d"));
       save("c/d/file", "abc");

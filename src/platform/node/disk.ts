@@ -1,10 +1,12 @@
 import {
+  close,
   closeSync,
   existsSync,
   fdatasync,
   fstatSync,
   fsync,
   ftruncateSync,
+  lstatSync,
   mkdirSync,
   open as openFile,
   openSync,
@@ -12,9 +14,10 @@ import {
   readFileSync,
   readSync,
   renameSync,
-  rmSync,
+  rmdirSync,
   statfsSync,
   statSync,
+  unlinkSync,
   writeSync,
   writevSync,
 } from "node:fs";
@@ -132,6 +135,32 @@ function makeFolder(path: string): void {
   }
 }
 
+/** Removing a file of a GiB takes a good part of a second, in which nothing else would be served. */
+const LARGE_BYTES = 1024 * 1024;
+
+function remove(path: string): void {
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  if (!stats) return;
+  if (stats.isDirectory()) {
+    for (const name of readdirSync(path)) remove(`${path}/${name}`);
+    rmdirSync(path);
+    return;
+  }
+  const fd = stats.isFile() && stats.size >= LARGE_BYTES ? openIfPossible(path) : undefined;
+  unlinkSync(path);
+  // The name is gone; what lies behind it is freed when the last handle is closed, which a thread of the pool does.
+  if (fd !== undefined) close(fd);
+}
+
+function openIfPossible(path: string): number | undefined {
+  try {
+    return openSync(path, "r");
+  } catch {
+    // Of too many files that are open, for one.
+    return undefined;
+  }
+}
+
 function isFolder(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
@@ -163,7 +192,7 @@ export const nodeDisk: Disk = {
       return { totalBytes: blocks * bsize, usableBytes: bavail * bsize };
     }),
   makeFolder: (path: string) => translated(path, () => makeFolder(path)),
-  remove: (path: string) => translated(path, () => rmSync(path, { recursive: true, force: true })),
+  remove: (path: string) => translated(path, () => remove(path)),
   rename: (from: string, to: string) => translated(from, () => renameSync(from, to)),
   syncFolder(path: string): Promise<void> {
     return new Promise((resolve, reject) => {
