@@ -3,6 +3,10 @@ import { createServer, type Server, type Socket } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import { Client, type ClientOptions } from "../../src/client/index.ts";
 
+/** Long enough for an answer on a busy machine, and for several attempts before the client gives up. */
+const CONNECT_MS = 200;
+const PATIENCE_MS = 1000;
+
 const clients: Client[] = [];
 const servers: { readonly server: Server; readonly sockets: Socket[] }[] = [];
 
@@ -53,8 +57,8 @@ describe.each([
   const told = { code: "TIMEOUT", message: expect.stringMatching(message), cause: { code: "DISCONNECTED" } };
 
   it("a producer says so in time", async () => {
-    const client = connect({ brokers: await address(), connectTimeoutMs: 50 });
-    const producer = client.producer({ maxBlockMs: 300, deliveryTimeoutMs: 300 });
+    const client = connect({ brokers: await address(), connectTimeoutMs: CONNECT_MS });
+    const producer = client.producer({ maxBlockMs: PATIENCE_MS, deliveryTimeoutMs: PATIENCE_MS });
     producer.enqueue({ topic: "t", value: "v" });
     await Promise.all([
       expect(producer.flush()).rejects.toMatchObject(told),
@@ -64,8 +68,8 @@ describe.each([
   });
 
   it("a transactional producer says so in time", async () => {
-    const client = connect({ brokers: await address(), connectTimeoutMs: 50 });
-    const producer = client.producer({ transactionalId: "t", maxBlockMs: 300 });
+    const client = connect({ brokers: await address(), connectTimeoutMs: CONNECT_MS });
+    const producer = client.producer({ transactionalId: "t", maxBlockMs: PATIENCE_MS });
     await expect(producer.initTransactions()).rejects.toMatchObject({
       code: "TIMEOUT",
       message: expect.stringMatching(message),
@@ -73,8 +77,8 @@ describe.each([
   });
 
   it("a consumer says so where an answer is asked for", async () => {
-    const client = connect({ brokers: await address(), connectTimeoutMs: 50 });
-    const consumer = client.consumer({ groupId: "g", defaultTimeoutMs: 300 });
+    const client = connect({ brokers: await address(), connectTimeoutMs: CONNECT_MS });
+    const consumer = client.consumer({ groupId: "g", defaultTimeoutMs: PATIENCE_MS });
     consumer.assign([{ topic: "t", partition: 0 }]);
     await Promise.all([
       expect(consumer.endOffsets([{ topic: "t", partition: 0 }])).rejects.toMatchObject(told),
@@ -87,8 +91,8 @@ describe.each([
   });
 
   it("a consumer polls nothing at first, and says so later", async () => {
-    const client = connect({ brokers: await address(), connectTimeoutMs: 50 });
-    const consumer = client.consumer({ groupId: "g", defaultTimeoutMs: 300 });
+    const client = connect({ brokers: await address(), connectTimeoutMs: CONNECT_MS });
+    const consumer = client.consumer({ groupId: "g", defaultTimeoutMs: PATIENCE_MS });
     consumer.subscribe(["t"]);
     expect(await consumer.poll({ timeoutMs: 50 })).toEqual([]);
     await expect(consumer.poll({ timeoutMs: 10_000 })).rejects.toMatchObject(told);
