@@ -2,6 +2,7 @@
 
 import { join } from "node:path";
 import { commonSuite } from "./common-suite.ts";
+import { goFor } from "./go-toolchain.ts";
 import { codecs } from "./records.ts";
 import { need } from "./requirements.ts";
 import { NotRun, type Suite } from "./session.ts";
@@ -40,7 +41,8 @@ export const franzGoSuite: Suite = commonSuite({
   async prepare() {
     await need("go");
     const program = join(cacheDir(), "franz-go");
-    await build("go", ["build", "-o", program, "."], join(clientsDir, "franz-go"));
+    const folder = join(clientsDir, "franz-go");
+    await build(await goFor(folder), ["build", "-o", program, "."], folder);
     return { command: program, args: [] };
   },
   codecs,

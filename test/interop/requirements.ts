@@ -1,21 +1,31 @@
 // What the suites need from the machine, and where it comes from.
 
+import { spawnSync } from "node:child_process";
 import { NotRun } from "./session.ts";
 import { hasProgram, run } from "./toolchain.ts";
 
-/** The programs that the clients need, and the Debian packages that have them. */
-const programs = {
-  java: { versionFlag: "-version", debianPackage: "default-jdk-headless" },
-  mvn: { versionFlag: "-version", debianPackage: "maven" },
-  kcat: { versionFlag: "-V", debianPackage: "kcat" },
-  go: { versionFlag: "version", debianPackage: "golang-go" },
-  cargo: { versionFlag: "--version", debianPackage: "cargo" },
-  cc: { versionFlag: "--version", debianPackage: "gcc" },
-  make: { versionFlag: "--version", debianPackage: "make" },
-  python3: { versionFlag: "--version", debianPackage: "python3-venv" },
-} as const;
+interface Requirement {
+  readonly versionFlag: string;
+  /** The first one that there is: which, depends on the release. */
+  readonly debianPackages: readonly [string, ...string[]];
+  readonly atLeast?: readonly [major: number, minor: number];
+}
 
-export type Program = keyof typeof programs;
+export type Program = "java" | "mvn" | "kcat" | "go" | "cargo" | "cc" | "make" | "python3";
+
+/** The programs that the clients need, and the Debian packages that have them. */
+const programs: Readonly<Record<Program, Requirement>> = {
+  java: { versionFlag: "-version", debianPackages: ["default-jdk-headless"] },
+  mvn: { versionFlag: "-version", debianPackages: ["maven"] },
+  kcat: { versionFlag: "-V", debianPackages: ["kcat"] },
+  // Too old a one gets a new one: see go-toolchain.ts.
+  go: { versionFlag: "version", debianPackages: ["golang-go"] },
+  // Debian 12 has a newer one for its browsers.
+  cargo: { versionFlag: "--version", debianPackages: ["cargo-web", "cargo"], atLeast: [1, 78] },
+  cc: { versionFlag: "--version", debianPackages: ["gcc"] },
+  make: { versionFlag: "--version", debianPackages: ["make"] },
+  python3: { versionFlag: "--version", debianPackages: ["python3-venv"] },
+};
 
 const settled = new Map<Program, Promise<string | undefined>>();
 let lists: Promise<unknown> | undefined;
@@ -40,12 +50,24 @@ export async function need(...names: readonly Program[]): Promise<void> {
 
 /** Undefined when the program is there in the end, or else the package that has it. */
 async function find(name: Program): Promise<string | undefined> {
-  const { versionFlag, debianPackage } = programs[name];
-  if (hasProgram(name, versionFlag)) return undefined;
-  if (process.getuid?.() !== 0 || !hasProgram("apt-get", "--version")) return debianPackage;
-  process.stdout.write(`Installing ${debianPackage} …\n`);
+  const requirement = programs[name];
+  const [first] = requirement.debianPackages;
+  if (isFit(name, requirement)) return undefined;
+  if (process.getuid?.() !== 0 || !hasProgram("apt-get", "--version")) return first;
   lists ??= run("apt-get", ["update", "-qq"]);
   await lists;
-  await run("apt-get", ["install", "-y", "-qq", debianPackage], { timeoutMs: 600_000 });
-  return hasProgram(name, versionFlag) ? undefined : debianPackage;
+  for (const debianPackage of requirement.debianPackages) {
+    process.stdout.write(`Installing ${debianPackage} …\n`);
+    await run("apt-get", ["install", "-y", "-qq", debianPackage], { timeoutMs: 600_000 });
+    if (isFit(name, requirement)) return undefined;
+  }
+  return first;
+}
+
+function isFit(name: Program, { versionFlag, atLeast }: Requirement): boolean {
+  if (!hasProgram(name, versionFlag)) return false;
+  if (!atLeast) return true;
+  const { stdout } = spawnSync(name, [versionFlag], { encoding: "utf8" });
+  const [, major = 0, minor = 0] = (/(\d+)\.(\d+)/.exec(stdout) ?? []).map(Number);
+  return major > atLeast[0] || (major === atLeast[0] && minor >= atLeast[1]);
 }
