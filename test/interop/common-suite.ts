@@ -60,7 +60,10 @@ export function commonSuite(client: CommonClient): Suite {
       await one("offsets in transactions, answers lost", (driver, context) =>
         offsetsInTransactions(driver, context, true),
       );
-      await two("fencing of the older producer", ([older, newer], context) => fencing(older, newer, context));
+      await two("fencing of the older producer", ([older, newer], context) => fencing(older, newer, context, "send"));
+      await two("fencing of the older producer, at its commit", ([older, newer], context) =>
+        fencing(older, newer, context, "commit"),
+      );
       for (const [name, how] of Object.entries(client.groups)) {
         await two(`group rebalance, ${name}`, (drivers, context) => groupRebalance(drivers, context, how, false));
       }
