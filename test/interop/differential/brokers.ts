@@ -10,7 +10,8 @@ import { startApacheKafka } from "../apache-kafka.ts";
 import { freePort } from "../toolchain.ts";
 import type { Brokers } from "./compare.ts";
 
-const INTERNAL_PARTITIONS = 4;
+/** Of __consumer_offsets and __transaction_state. */
+export const INTERNAL_PARTITIONS = 4;
 const MIN_SESSION_MS = 100;
 const CONSUMER_SESSION_MS = 3_000;
 const CONSUMER_HEARTBEAT_MS = 500;

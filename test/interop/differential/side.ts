@@ -13,7 +13,13 @@ export type SideName = "oncilla" | "apache";
 export interface Step {
   /** What was asked: the API, its version, and what the script says about it. */
   readonly question: string;
-  answer: Canonical;
+  readonly answer: Canonical;
+}
+
+/** A line of the transcript. What a broker answered has names for the broker's ids only in the transcript as a whole. */
+interface Line {
+  readonly question: string;
+  answer: { readonly text: Canonical } | { readonly response: unknown };
 }
 
 export interface AskOptions {
@@ -39,10 +45,11 @@ const PAUSE_MS = 10;
 export class Side {
   readonly name: SideName;
   readonly epochMs: number;
-  readonly transcript: Step[] = [];
+  readonly #lines: Line[] = [];
+  #transcript: readonly Step[] | undefined;
+  readonly #topicIds: string[] = [];
   readonly #address: string;
   readonly #prefix: string;
-  readonly #canonicalizer: Canonicalizer;
   readonly #connections = new Map<string, Promise<RawClient>>();
   #isClosed = false;
 
@@ -52,7 +59,29 @@ export class Side {
     this.epochMs = epochMs;
     this.#address = address;
     this.#prefix = prefix;
-    this.#canonicalizer = new Canonicalizer(prefix, epochMs);
+  }
+
+  /** The steps so far. Ids are named in the order of the questions: answers of several connections come in any order. */
+  get transcript(): readonly Step[] {
+    if (!this.#transcript) {
+      const canonicalizer = this.#newCanonicalizer();
+      this.#transcript = this.#lines.map(({ question, answer }) => ({
+        question,
+        answer: "text" in answer ? answer.text : canonicalizer.canonical(answer.response),
+      }));
+    }
+    return this.#transcript;
+  }
+
+  #newCanonicalizer(): Canonicalizer {
+    const canonicalizer = new Canonicalizer(this.#prefix, this.epochMs);
+    for (const topicId of this.#topicIds) canonicalizer.introduceTopic(topicId);
+    return canonicalizer;
+  }
+
+  #setAnswer(line: Line, answer: Line["answer"]): void {
+    line.answer = answer;
+    this.#transcript = undefined;
   }
 
   unique(name: string): string {
@@ -71,7 +100,7 @@ export class Side {
   async createTopic(name: string, partitions = 1, configs: Readonly<Record<string, string>> = {}): Promise<RawTopic> {
     return this.quietly(async (session) => {
       const topic = await session.createTopic(this.unique(name), partitions, configs);
-      this.#canonicalizer.introduceTopic(topic.id);
+      this.#topicIds.push(topic.id);
       for (let partition = 0; partition < partitions; partition++) {
         await this.until(`${name}-${partition} has a leader`, async () => {
           const { error } = await session.listOffset(topic, -1, { partition });
@@ -102,19 +131,17 @@ export class Side {
     select: (response: ResponseOf<A>) => unknown = (response) => response,
   ): Promise<ResponseOf<A>> {
     const { connection = "main", note, retry = passing } = options;
-    // The place in the transcript is that of the question: answers of several connections come in any order.
-    const step: Step = { question: `${api.name} v${version}${note ? `: ${note}` : ""}`, answer: "no answer" };
-    this.transcript.push(step);
+    const line = this.#add(`${api.name} v${version}${note ? `: ${note}` : ""}`, "no answer");
     const patience = performance.now() + PATIENCE_MS;
     for (;;) {
       const response = await this.#request(api, version, body, connection).catch((error: unknown) => {
-        step.answer = "closed the connection";
+        this.#setAnswer(line, { text: "closed the connection" });
         this.#connections.delete(connection);
-        throw new Error(`${step.question}: ${error instanceof Error ? error.message : String(error)}`);
+        throw new Error(`${line.question}: ${error instanceof Error ? error.message : String(error)}`);
       });
-      const canonical = this.#canonicalizer.canonical(select(response));
-      if (performance.now() > patience || !mentions(canonical, retry)) {
-        step.answer = canonical;
+      const selected = select(response);
+      if (performance.now() > patience || !mentions(this.#newCanonicalizer().canonical(selected), retry)) {
+        this.#setAnswer(line, { response: selected });
         return response;
       }
       await sleep(PAUSE_MS);
@@ -123,7 +150,14 @@ export class Side {
 
   /** A line that is no single answer. */
   record(question: string, answer: Canonical): void {
-    this.transcript.push({ question, answer });
+    this.#add(question, answer);
+  }
+
+  #add(question: string, text: Canonical): Line {
+    const line: Line = { question, answer: { text } };
+    this.#lines.push(line);
+    this.#transcript = undefined;
+    return line;
   }
 
   /** Asks on the side, which is no step. */

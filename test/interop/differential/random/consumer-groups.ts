@@ -7,6 +7,7 @@ import {
   AWAY_EPOCH,
   type ConsumerMember,
   describeConsumerGroup,
+  findKnowing,
   JOIN_EPOCH,
   LEAVE_EPOCH,
   newcomer,
@@ -15,7 +16,6 @@ import {
   type Said,
 } from "../verbs/consumer-groups.ts";
 import { commit, committed } from "../verbs/groups.ts";
-import { find } from "../verbs/transactions.ts";
 import { pick, type Subject, weighted } from "./generator.ts";
 
 /** The last two are lives of one static member. */
@@ -55,7 +55,7 @@ export const consumerGroupSubject: Subject<Operation, World> = {
   async prepare(side) {
     const t = await side.createTopic("t", 4);
     const u = await side.createTopic("u", 3);
-    await find(side, "group", "g");
+    await findKnowing(side, "g", ["t", "u"]);
     return { topics: [t, u], members: new Map(), away: new Set() };
   },
   choose,

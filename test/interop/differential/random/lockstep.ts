@@ -5,8 +5,9 @@ import { type Brokers, type Comparison, contrast, openSides } from "../compare.t
 import type { Side } from "../side.ts";
 import type { Subject } from "./generator.ts";
 
-/** An answer that neither broker gives within this time is one that waits for something. */
-const PARKED_MS = 150;
+/** An answer that neither broker gives within this time is one that waits for something. Long enough for a loaded machine: a
+ * broker must have taken a request in before the next one comes on another connection. */
+const PARKED_MS = 400;
 /** How much later than the other a broker may answer. */
 const BEHIND_MS = 3_000;
 const PAUSE_MS = 10;

@@ -85,6 +85,8 @@ interface World {
   readonly repeatable: Set<string>;
   /** By producer, epoch and partition. */
   readonly sequences: Map<string, number>;
+  /** Of the same, those with a transactional batch that was refused. */
+  readonly refused: Set<string>;
 }
 
 export const transactionSubject: Subject<Operation, World> = {
@@ -93,10 +95,12 @@ export const transactionSubject: Subject<Operation, World> = {
     const topic = await side.createTopic("t", PARTITIONS);
     await find(side, "transaction", "a");
     await find(side, "group", "g");
-    return { topic, known: new Map(), repeatable: new Set(), sequences: new Map() };
+    return { topic, known: new Map(), repeatable: new Set(), sequences: new Map(), refused: new Set() };
   },
   choose,
   perform,
+  // Nothing waits for another request; and completions take their time.
+  isSlow: () => true,
 };
 
 function choose(random: Random): Operation {
@@ -240,7 +244,7 @@ async function initialize(side: Side, world: World, operation: Operation & { kin
 
 async function writeSome(
   side: Side,
-  { topic, sequences }: World,
+  { topic, sequences, refused }: World,
   producer: RawProducer,
   operation: Operation & { kind: "write" },
 ): Promise<void> {
@@ -248,12 +252,15 @@ async function writeSome(
   // An intended difference: what a batch out of order asked the coordinator holds up Apache Kafka's next batch.
   if (isTransactional && skew !== 0 && !(await hasBegun(side, topic, partition, producer))) return;
   const key = `${producer.producerId}/${producer.producerEpoch}/${partition}`;
+  // The same: what was not verified is held against what comes behind a batch outside of transactions.
+  if (!isTransactional && refused.has(key)) return;
   const next = sequences.get(key) ?? 0;
   const sequence = Math.max(0, next + skew);
   const values = Array.from({ length: records }, (_, i) => `${sequence + i}`);
   const options = { ...within(id, producer, sequence), version, partition, isTransactional, note: text(operation) };
   const offset = await write(side, topic, values, options);
   if (offset >= 0) sequences.set(key, Math.max(next, sequence + records));
+  else if (isTransactional) refused.add(key);
 }
 
 async function lookAt(side: Side, { topic }: World, partition: number): Promise<void> {

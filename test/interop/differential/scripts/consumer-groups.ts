@@ -8,6 +8,7 @@ import {
   AWAY_EPOCH,
   type ConsumerMember,
   describeConsumerGroup,
+  findKnowing,
   LEAVE_EPOCH,
   newcomer,
   pulse,
@@ -70,7 +71,7 @@ export const consumerGroups: readonly Script[] = [
     name: "consumer groups: an assignment stays for its interval",
     async run(side) {
       await side.createTopic("t", 4);
-      await find(side, "group", "g");
+      await findKnowing(side, "g", ["t"]);
       await setGroupConfig(side, "g", "consumer.assignment.interval.ms", String(INTERVAL_MS));
       let m = await pulse(side, "g", newcomer("m"), subscription);
       let n = await pulse(side, "g", newcomer("n"), subscription);
@@ -96,7 +97,7 @@ export const consumerGroups: readonly Script[] = [
     async run(side) {
       await side.createTopic("t", 4);
       await side.createTopic("u", 2);
-      await find(side, "group", "g");
+      await findKnowing(side, "g", ["t", "u"]);
       await setGroupConfig(side, "g", "consumer.assignment.interval.ms", String(INTERVAL_MS));
       let m = await pulse(side, "g", newcomer("m"), { topics: ["t", "u"], assignor: "range" });
       const n = await pulse(side, "g", newcomer("n"), { topics: ["u"], assignor: "range" });
@@ -118,7 +119,7 @@ export const consumerGroups: readonly Script[] = [
     async run(side) {
       await side.createTopic("t", 4);
       await side.createTopic("u", 3);
-      await find(side, "group", "g");
+      await findKnowing(side, "g", ["t", "u"]);
       let m = await pulse(side, "g", newcomer("m"), { topics: ["t", "u"], assignor: "range" });
       let n = await pulse(side, "g", newcomer("n"), subscription);
       m = await goOn(side, m);
@@ -134,7 +135,7 @@ export const consumerGroups: readonly Script[] = [
     name: "consumer groups: a member that reads nothing",
     async run(side) {
       await side.createTopic("t", 4);
-      await find(side, "group", "g");
+      await findKnowing(side, "g", ["t"]);
       const m = await pulse(side, "g", newcomer("m"), subscription);
       const n = await pulse(side, "g", newcomer("n"), subscription);
       await pulse(side, "g", { ...n, epoch: LEAVE_EPOCH });
@@ -152,7 +153,7 @@ export const consumerGroups: readonly Script[] = [
     name: "consumer groups: static members",
     async run(side) {
       await side.createTopic("t", 4);
-      await find(side, "group", "g");
+      await findKnowing(side, "g", ["t"]);
       const instance = side.unique("p");
       const p = await pulse(side, "g", newcomer("p1", instance), subscription);
       await pulse(side, "g", newcomer("p2", instance), subscription, { note: "another life, too early" });
@@ -175,7 +176,7 @@ export const consumerGroups: readonly Script[] = [
     name: "consumer groups: epochs of members in commits and fetches of offsets",
     async run(side) {
       const topic = await side.createTopic("t", 4);
-      await find(side, "group", "g");
+      await findKnowing(side, "g", ["t"]);
       const m = await pulse(side, "g", newcomer("m"), subscription);
       const n = await pulse(side, "g", newcomer("n"), subscription);
       const { epoch } = await goOn(side, { ...m, owned: m.owned.map((each) => ({ ...each, partitions: [0, 1] })) });
@@ -199,7 +200,7 @@ export const consumerGroups: readonly Script[] = [
     brokers: "with small groups",
     async run(side) {
       await side.createTopic("t", 4);
-      await find(side, "group", "g");
+      await findKnowing(side, "g", ["t"]);
       let m = await pulse(side, "g", newcomer("m"), subscription);
       const p = await pulse(side, "g", newcomer("p1", side.unique("p")), subscription);
       await pulse(side, "g", newcomer("n"), subscription, { note: "a third" });
@@ -219,7 +220,7 @@ export const consumerGroups: readonly Script[] = [
     brokers: "with small groups",
     async run(side) {
       await side.createTopic("t", 4);
-      await find(side, "group", "g");
+      await findKnowing(side, "g", ["t"]);
       await pulse(side, "g", newcomer("m"), subscription);
       const p = await pulse(side, "g", newcomer("p1", side.unique("p")), subscription);
       await pulse(side, "g", { ...p, epoch: AWAY_EPOCH }, {}, { note: "goes away" });

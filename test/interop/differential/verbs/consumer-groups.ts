@@ -1,9 +1,13 @@
 /** The requests of members that speak the consumer protocol (KIP-848), as steps. Members make up their ids themselves, so
  * that they are the same on both sides. */
+
+import { coordinatorPartitionFor } from "../../../../src/coordinator/partition-for.ts";
 import { consumerGroupDescribe } from "../../../../src/protocol/apis/consumer-group-describe.ts";
 import { consumerGroupHeartbeat } from "../../../../src/protocol/apis/consumer-group-heartbeat.ts";
 import type { RequestBody, ResponseOf } from "../../../../src/protocol/schema.ts";
+import { INTERNAL_PARTITIONS } from "../brokers.ts";
 import type { AskOptions, Side } from "../side.ts";
+import { find } from "./transactions.ts";
 
 type Request = RequestBody<typeof consumerGroupHeartbeat>;
 type Response = ResponseOf<typeof consumerGroupHeartbeat>;
@@ -85,6 +89,20 @@ function heartbeatOf(side: Side, groupId: string, member: ConsumerMember, said: 
 function taught(member: ConsumerMember, { errorCode, memberEpoch, assignment }: Response): ConsumerMember {
   if (errorCode !== 0) return member;
   return { ...member, epoch: memberEpoch, owned: assignment?.topicPartitions ?? member.owned };
+}
+
+/** Finds the coordinator, and waits until it knows the topics: in Apache Kafka a moment later than who leads them. Another group
+ * asks, in the same partition of __consumer_offsets. */
+export async function findKnowing(side: Side, groupId: string, topics: readonly string[]): Promise<void> {
+  await find(side, "group", groupId);
+  const partitionOf = (name: string): number => coordinatorPartitionFor(side.unique(name), INTERNAL_PARTITIONS);
+  let scouts = "scouts";
+  while (partitionOf(scouts) !== partitionOf(groupId)) scouts += "+";
+  await side.until(`the coordinator knows ${topics}`, async () => {
+    const scout = await pulseAside(side, scouts, newcomer("scout"), { topics });
+    await pulseAside(side, scouts, { ...scout, epoch: LEAVE_EPOCH }, {});
+    return scout.owned.length === topics.length;
+  });
 }
 
 export async function describeConsumerGroup(side: Side, groupId: string, options: AskOptions = {}): Promise<void> {
