@@ -70,6 +70,7 @@ async function startKafka(dataDir: string, options: SideOptions): Promise<Side> 
 async function startOncilla(name: SideName, dataDir: string, options: SideOptions): Promise<Side> {
   const root = name === "oncilla" ? projectRoot : absolute(name);
   const entry = join(root, options.built ? "dist/cli/main.js" : "src/cli/main.ts");
+  if (!existsSync(entry)) throw new Error(`${entry} is missing: npm run build`);
   const node = options.profileInto === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${options.profileInto}`];
   if (options.profileInto !== undefined) mkdirSync(options.profileInto, { recursive: true });
   const durability = options.durability === "os" ? "os" : "fsync";
