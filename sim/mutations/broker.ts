@@ -67,10 +67,10 @@ export const brokerMutations: readonly Mutation[] = [
     replace: 'if (this.#questions) answer("NONE");',
   },
   {
-    name: "answer an end while the one before is being completed",
+    name: "end a transaction without a new epoch",
     file: "coordinator/transaction/decisions.ts",
-    find: 'if (isPrepared(metadata)) return wait;\n  if (metadata.state !== "Ongoing" && type === "commit")',
-    replace: 'if (isPrepared(metadata)) return accept;\n  if (metadata.state !== "Ongoing" && type === "commit")',
+    find: 'return { kind: "accept", next: preparedWithNextEpoch(metadata, type, true, newProducerId, now) };',
+    replace: 'return { kind: "accept", next: prepared(metadata, type, now) };',
   },
   {
     name: "let the next transaction begin before the markers of the last are written",
