@@ -46,8 +46,9 @@ export class PageCache {
     const path = join(this.#folder, "ballast");
     const file = openSync(path, "a+");
     ftruncateSync(file, BALLAST_BYTES);
-    // Pages that were read longest ago are given up first, so each is read once and the next ones are new.
-    while (freeMib() > LEFT_FREE_MIB + 64) {
+    // Pages that were read longest ago are given up first, so each is read once and the next ones are new. Some kernels
+    // give idle pages back as fast as they are filled: what was free at the beginning is enough.
+    for (let left = freeMib(); left > 0 && freeMib() > LEFT_FREE_MIB + 64; left -= 64) {
       for (let i = 0; i < 64; i++, this.#position += MIB) readSync(file, this.#chunk, 0, MIB, this.#position);
     }
     closeSync(file);

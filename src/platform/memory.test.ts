@@ -48,3 +48,10 @@ it("discards a buffer of any origin", () => {
   discard(bytes);
   expect(bytes.length).toBe(0);
 });
+
+it("loses no room to a size that it does not keep", () => {
+  for (let i = 0; i < 3; i++) free(Buffer.alloc(2 ** 24 + 4096));
+  const bytes = allocate(100_000).fill(9);
+  free(bytes);
+  expect(allocate(100_000)[0]).toBe(9);
+});

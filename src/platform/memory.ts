@@ -4,7 +4,8 @@
  * CPU time.
  */
 
-/** Sizes are powers of two with some room: what is read of a log is a little more than a power of two. */
+/** Sizes are powers of two with some room: what is read of a log is a little more than a power of two. No buffer of another
+ * origin has such a size, so that it tells whose a buffer is. */
 const ROOM_BYTES = 4 * 1024;
 const SMALLEST_POWER = 14;
 const LARGEST_POWER = 23;
@@ -33,11 +34,12 @@ export function free(bytes: Uint8Array): void {
   const { buffer } = bytes;
   const { byteLength } = buffer;
   const index = indexFor(byteLength);
-  if (byteLength !== bytesAt(index) || idleBytes + byteLength > MAX_IDLE_BYTES || !(buffer instanceof ArrayBuffer)) {
+  const kept = byteLength === bytesAt(index) && idleBytes + byteLength <= MAX_IDLE_BYTES ? idle[index] : undefined;
+  if (!kept || !(buffer instanceof ArrayBuffer)) {
     discard(bytes);
     return;
   }
-  idle[index]?.push(buffer.transfer());
+  kept.push(buffer.transfer());
   idleBytes += byteLength;
 }
 

@@ -135,8 +135,22 @@ function makeFolder(path: string): void {
   }
 }
 
-/** Removing a file of a GiB takes a good part of a second, in which nothing else would be served. */
+/** Freeing a file of a GiB takes a good part of a second, in which nothing else would be served. */
 const LARGE_BYTES = 1024 * 1024;
+/** Handles are worth something too. */
+const MAX_REMOVED_HANDLES = 64;
+/** Of large files without a name. A thread of the pool frees what lies behind a handle when it closes it: one after the
+ * other, as the pool has syncs to do. */
+const removedHandles: number[] = [];
+
+function closeNextRemoved(): void {
+  const fd = removedHandles[0];
+  if (fd === undefined) return;
+  close(fd, () => {
+    removedHandles.shift();
+    closeNextRemoved();
+  });
+}
 
 function remove(path: string): void {
   const stats = lstatSync(path, { throwIfNoEntry: false });
@@ -146,10 +160,12 @@ function remove(path: string): void {
     rmdirSync(path);
     return;
   }
-  const fd = stats.isFile() && stats.size >= LARGE_BYTES ? openIfPossible(path) : undefined;
+  const isLarge = stats.isFile() && stats.size >= LARGE_BYTES && removedHandles.length < MAX_REMOVED_HANDLES;
+  const fd = isLarge ? openIfPossible(path) : undefined;
   unlinkSync(path);
-  // The name is gone; what lies behind it is freed when the last handle is closed, which a thread of the pool does.
-  if (fd !== undefined) close(fd);
+  if (fd === undefined) return;
+  removedHandles.push(fd);
+  if (removedHandles.length === 1) closeNextRemoved();
 }
 
 function openIfPossible(path: string): number | undefined {
