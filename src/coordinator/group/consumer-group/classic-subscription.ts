@@ -12,7 +12,7 @@ import type { TopicCatalog } from "../topic-catalog.ts";
 export interface ClassicSubscription {
   readonly topics: readonly string[];
   readonly rackId: string | null;
-  /** What the member still has; topics that are gone are left out. */
+  /** What the member still has; topics that are gone, or named without partitions, are left out. */
   readonly owned: readonly TopicPartitions[];
 }
 
@@ -52,7 +52,7 @@ function withIds(
 ): TopicPartitions[] {
   return topics.flatMap(({ topic, partitions }) => {
     const id = catalog.topic(topic)?.id;
-    return id === undefined ? [] : [{ topicId: id, partitions }];
+    return id === undefined || partitions.length === 0 ? [] : [{ topicId: id, partitions }];
   });
 }
 
