@@ -732,6 +732,26 @@ export const faults: readonly Fault[] = [
         },
       },
       {
+        breaks: "a commit at the present epoch counts for what another member has by now",
+        file: "coordinator/group/consumer-group/commit-check.ts",
+        find: "return partitions.every(({ topicId, partition }) => group.isFreeFor(memberId, topicId, partition));",
+        replace: "return partitions.length >= 0;",
+        test: {
+          file: consumerGroups,
+          name: "20: a late heartbeat seems to give up what its member got since at the same epoch",
+        },
+      },
+      {
+        breaks: "a classic member commits what the last generation took from it and another member has by now",
+        file: "coordinator/group/consumer-group/commit-check.ts",
+        find: "if (member.classic) return isPresent",
+        replace: "if (member.classic) return memberEpoch === member.memberEpoch",
+        test: {
+          file: migration,
+          name: "a group goes over while a member has yet to give up what the last generation took away",
+        },
+      },
+      {
         breaks: "a silent member keeps what others wait for",
         file: "coordinator/group/consumer-group/sessions.ts",
         find: 'startTimer(core, group.groupId, member.memberId, "session", now + timeoutMs);',
@@ -822,8 +842,8 @@ export const faults: readonly Fault[] = [
       {
         breaks: "who was taken out of a consumer group is still let to commit",
         file: "coordinator/group/consumer-group/commit-check.ts",
-        find: 'if (!member) return "UNKNOWN_MEMBER_ID";\n  if (member.classic)',
-        replace: 'if (!member) return "NONE";\n  if (member.classic)',
+        find: 'if (!member) return "UNKNOWN_MEMBER_ID";\n  const isPresent',
+        replace: 'if (!member) return "NONE";\n  const isPresent',
         test: { file: consumerGroups, name: "21: a stalled member returns after its partitions moved" },
       },
       {

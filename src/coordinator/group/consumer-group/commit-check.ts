@@ -21,12 +21,20 @@ export function checkConsumerCommit(group: ConsumerGroup, claim: CommitClaim): E
   if (memberEpoch < 0 && group.members.size === 0) return "NONE";
   const member = group.members.get(memberId);
   if (!member) return "UNKNOWN_MEMBER_ID";
-  if (member.classic) return memberEpoch === member.memberEpoch ? "NONE" : "ILLEGAL_GENERATION";
+  const isPresent = memberEpoch === member.memberEpoch && noneIsOfAnother(group, memberId, partitions);
+  if (member.classic) return isPresent ? "NONE" : "ILLEGAL_GENERATION";
   if (apiVersion !== null && apiVersion < OFFSET_COMMIT_FROM_VERSION) return "UNSUPPORTED_VERSION";
-  if (memberEpoch === member.memberEpoch) return "NONE";
-  if (memberEpoch > member.memberEpoch) return "STALE_MEMBER_EPOCH";
+  if (isPresent) return "NONE";
+  if (memberEpoch >= member.memberEpoch) return "STALE_MEMBER_EPOCH";
   const hasAll = partitions.every(({ topicId, partition }) => hasHeld(member, memberEpoch, topicId, partition));
   return hasAll ? "NONE" : "STALE_MEMBER_EPOCH";
+}
+
+/** The present epoch alone says too little: a heartbeat that comes late seems to give up what its member got since at the same
+ * epoch and still reads, and a classic group that goes over to the new protocol in the middle of a cooperative rebalance does
+ * not know what its members have yet to give up. Who has the partition by now has read its offset. */
+function noneIsOfAnother(group: ConsumerGroup, memberId: string, partitions: CommitClaim["partitions"]): boolean {
+  return partitions.every(({ topicId, partition }) => group.isFreeFor(memberId, topicId, partition));
 }
 
 /** The epoch went on after the member read; what it had then and still has is its own all the same (KIP-1251). */

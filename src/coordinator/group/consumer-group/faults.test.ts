@@ -168,6 +168,95 @@ pulse cat
 `);
   });
 
+  it("20: a late heartbeat seems to give up what its member got since at the same epoch", () => {
+    tell(`
+topic t 1
+topic u 1
+enter dee reads=t assignor=range
+  log: dee reads t
+  log: epoch 2
+  log: target of dee: t 0
+  log: targets are of epoch 2
+  log: dee at 2 has t 0
+  dee: epoch 2, has t 0
+enter eve reads=u assignor=range
+  log: eve reads u
+  log: epoch 3
+  log: target of eve: u 0
+  log: targets are of epoch 3
+  log: eve at 3 has u 0
+  eve: epoch 3, has u 0
+enter ann reads=t,u assignor=range
+  log: ann reads t u
+  log: epoch 4
+  log: target of dee: nothing
+  log: target of eve: nothing
+  log: target of ann: t 0, u 0
+  log: targets are of epoch 4
+  log: ann at 4 has nothing
+  ann: epoch 4, has nothing
+pulse dee
+  log: dee at 2 has nothing, gives up t 0
+  dee: epoch 2, has nothing
+pulse dee has=-
+  log: dee at 4 has nothing
+  dee: epoch 4
+pulse ann has=-
+  log: ann at 4 has t 0
+  ann: epoch 4, has t 0
+pulse eve
+  log: eve at 3 has nothing, gives up u 0
+  eve: epoch 3, has nothing
+pulse eve has=-
+  log: eve at 4 has nothing
+  eve: epoch 4
+pulse ann has=t0
+  log: ann at 4 has t 0, u 0
+  ann: epoch 4, has t 0, u 0
+commit ann t-0=1 u-0=1
+  log: t-0 1
+  log: u-0 1
+  ann: NONE
+enter abe reads=u assignor=range
+  log: abe reads u
+  log: epoch 5
+  log: target of ann: t 0
+  log: target of abe: u 0
+  log: targets are of epoch 5
+  log: abe at 5 has nothing
+  abe: epoch 5, has nothing
+pulse ann has=t0,u0
+  log: ann at 4 has t 0, gives up u 0
+  ann: epoch 4, has t 0
+pulse abe reads=t,u has=-
+  log: abe reads t u
+  log: epoch 6
+  log: target of ann: nothing
+  log: target of abe: t 0, u 0
+  log: targets are of epoch 6
+  log: abe at 6 has nothing
+  abe: epoch 6
+# the heartbeat of before ann got u-0, at the same epoch, comes late: it seems to say that she has given u-0 up
+pulse ann has=t0 as=ann/4
+  log: ann at 4 has nothing, gives up t 0
+  ann: epoch 4, has nothing
+pulse abe has=-
+  log: abe at 6 has u 0
+  abe: epoch 6, has u 0
+# abe goes on where ann's offset was, and ann, who still reads, finds out
+commit ann u-0=2 as=ann/4
+  ann: STALE_MEMBER_EPOCH
+txn ann 7/0 u-0=2 as=ann/4
+  ann: ILLEGAL_GENERATION
+commit ann t-0=2 as=ann/4
+  log: t-0 2
+  ann: NONE
+marker 7 commit
+fetch all
+  offsets: t-0=2 u-0=1
+`);
+  });
+
   it("21: a stalled member returns after its partitions moved", () => {
     tell(`
 topic t 1

@@ -171,6 +171,61 @@ show
 `);
   });
 
+  it("a group goes over while a member has yet to give up what the last generation took away", () => {
+    tell(`
+topic t 2
+rejoin ann
+  ann: MEMBER_ID_REQUIRED ann#1
+rejoin ann
+later 3000
+  ann: ann#1 in generation 1, range, leads ann#1
+resync ann ann#1=t0,t1
+  log: generation 1: ann#1=t0,t1
+  ann: gets t 0 1
+commit ann t-1=1 v7
+  log: t-1 1
+  ann: NONE
+rejoin cat
+  cat: MEMBER_ID_REQUIRED cat#1
+rejoin cat
+rejoin ann owns=t0,t1
+  ann: ann#1 in generation 2, range, leads ann#1 cat#1
+  cat: cat#1 in generation 2, range, follows ann#1
+# ann is to give up t-1, which cat would get in the next generation, but cat leaves
+resync ann ann#1=t0 cat#1=-
+  log: generation 2: ann#1=t0 cat#1=
+  ann: gets t 0
+resync cat
+  cat: gets nothing
+leave cat
+  left: NONE
+enter bob
+  log: the group is deleted
+  log: ann#1 reads t, classic range
+  log: epoch 2
+  log: target of ann#1: t 0
+  log: targets are of epoch 2
+  log: ann#1 at 2 has t 0
+  log: bob reads t
+  log: epoch 3
+  log: target of bob: t 1
+  log: targets are of epoch 3
+  log: bob at 3 has t 1
+  bob: epoch 3, has t 1
+# bob may have read its offset by now
+commit ann t-1=2 v7
+  ann: ILLEGAL_GENERATION
+txn ann 7/0 t-1=2
+  ann: ILLEGAL_GENERATION
+marker 7 commit
+commit ann t-0=2 v7
+  log: t-0 2
+  ann: NONE
+fetch all
+  offsets: t-1=1 t-0=2
+`);
+  });
+
   it("not when that is not wanted", () => {
     tell(
       `

@@ -328,13 +328,17 @@ class Life {
     return defined(this.#members[index]);
   }
 
-  /** A commit at another epoch than the present one counts only for what the member has. Nothing is written otherwise. */
+  /** A commit at another epoch than the present one counts only for what the member has, and none for what another has. Nothing
+   * is written otherwise. */
   #commit(member: Member, partition: number, epochsAgo: number): void {
     const { world } = this;
     const epoch = member.epoch - epochsAgo;
-    const known = this.#describe(world.coordinator).members.find(({ memberId }) => memberId === member.memberId);
-    const has = known?.assignment.topicPartitions.some(
-      ({ topicName, partitions }) => topicName === "t" && partitions.includes(partition),
+    const { members } = this.#describe(world.coordinator);
+    const known = members.find(({ memberId }) => memberId === member.memberId);
+    const owner = members.find(({ assignment }) =>
+      assignment.topicPartitions.some(
+        ({ topicName, partitions }) => topicName === "t" && partitions.includes(partition),
+      ),
     );
     const claim = { memberId: member.memberId, generationId: epoch, groupInstanceId: null };
     const request = commitRequest([`t-${partition}=1`], claim);
@@ -345,7 +349,10 @@ class Life {
     const step = world.coordinator.commitOffsets(request, { ...context, apiVersion: 9 }, world.now, react);
     const isAccepted = step.records.length > 0;
     world.take(step);
-    if (isAccepted && known) expect(epoch === known.memberEpoch || (epoch < known.memberEpoch && has)).toBe(true);
+    if (isAccepted && known) {
+      expect(epoch).toBeLessThanOrEqual(known.memberEpoch);
+      expect(owner ?? (epoch === known.memberEpoch ? known : undefined)).toBe(known);
+    }
     if (errors.length > 0) expect(errors[0] === "NONE").toBe(isAccepted);
   }
 

@@ -137,7 +137,7 @@ async function perform(side: Side, world: World, operation: Operation): Promise<
       await fallSilent(side, world, who);
       return;
     case "commit":
-      await commit(side, "g", speakerOf(side, member, operation.skew), world.topics[0], 3, { note: text(operation) });
+      await commitOne(side, world, member, operation);
       return;
     case "committed": {
       const { memberId, generationId } = speakerOf(side, member, operation.skew);
@@ -145,6 +145,18 @@ async function perform(side: Side, world: World, operation: Operation): Promise<
       await committed(side, "g", world.topics[0], options);
     }
   }
+}
+
+/** Of what it has; else of a partition that `committed` does not ask for, as Apache Kafka may take it when another has it. */
+async function commitOne(
+  side: Side,
+  { topics: [t] }: World,
+  member: ConsumerMember,
+  operation: Extract<Operation, { kind: "commit" }>,
+): Promise<void> {
+  const [own] = member.owned.find(({ topicId }) => topicId === t.id)?.partitions ?? [];
+  const note = own === undefined ? `${text(operation)}, of what it does not have` : text(operation);
+  await commit(side, "g", speakerOf(side, member, operation.skew), t, 3, { note, partition: own ?? 3 });
 }
 
 /** Whether a life of the static member is in the group, and not away. */

@@ -185,7 +185,10 @@ export const consumerGroups: readonly Script[] = [
         const note = `epoch ${skew}`;
         const memberId = side.unique("m");
         await commit(side, "g", { memberId, generationId: epoch + skew }, topic, 5, { note });
-        await commit(side, "g", { memberId, generationId: epoch + skew }, topic, 5, { note, partition: 3 });
+        await commit(side, "g", { memberId, generationId: epoch + skew }, topic, 5, {
+          note: `${note}, of what it does not have`,
+          partition: 3,
+        });
         await committed(side, "g", topic, { version: 9, member: { memberId, memberEpoch: epoch + skew }, note });
       }
       const stranger = { memberId: side.unique("who"), memberEpoch: epoch };
