@@ -38,6 +38,10 @@ export const rareEvents: readonly string[] = [
   "seasons: a topic was deleted in the middle of a transaction",
   "journal: records were deleted",
   "segment removed",
+  "retries: one that is in the log was sent again",
+  "retries: one that is no longer remembered was sent",
+  "retries: one behind a gap was sent",
+  "retries: one of an old epoch was sent",
   "a classic group goes on with the consumer protocol",
   "a consumer group goes on with the classic protocol",
 ];

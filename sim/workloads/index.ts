@@ -1,6 +1,7 @@
 import { idempotentProducers } from "./idempotent.ts";
 import { journal } from "./journal.ts";
 import { pipeline } from "./pipeline.ts";
+import { retries } from "./retries.ts";
 import { seasons } from "./seasons.ts";
 import { sink } from "./sink.ts";
 import { table } from "./table.ts";
@@ -17,6 +18,7 @@ const factories: readonly WorkloadFactory[] = [
   seasons,
   journal,
   table,
+  retries,
 ];
 
 /** Each world does one or two things, not all: more worlds fit into the same time, and each is easier to follow. */
