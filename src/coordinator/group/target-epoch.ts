@@ -8,7 +8,7 @@ export interface TargetEpoch {
 
 /** Whether the present target assignment has been in place for long enough. */
 export function mayAssignAgain(assignedAtMs: number, intervalMs: number, now: number): boolean {
-  // Whatever the clock says: it may have been put back a long way.
   if (intervalMs === 0 || assignedAtMs === 0) return true;
-  return now >= assignedAtMs + intervalMs;
+  // The clock may have been put back a long way.
+  return now < assignedAtMs || now >= assignedAtMs + intervalMs;
 }

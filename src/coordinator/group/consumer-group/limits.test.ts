@@ -59,6 +59,37 @@ pulse cem
     );
   });
 
+  it("a clock that was put back does not hold up the next assignment", () => {
+    tell(
+      `
+topic t 2
+enter ann
+  log: ann reads t
+  log: epoch 2
+  log: target of ann: t 0 1
+  log: targets are of epoch 2
+  log: ann at 2 has t 0 1
+  ann: epoch 2, has t 0 1
+enter bob
+  log: bob reads t
+  log: epoch 3
+  log: bob at 2 has nothing
+  bob: epoch 2, has nothing
+pulse bob
+  bob: epoch 2
+# the clock is put back by a day
+later -86400000
+pulse bob
+  log: target of ann: t 0
+  log: target of bob: t 1
+  log: targets are of epoch 3
+  log: bob at 3 has nothing
+  bob: epoch 3
+`,
+      { consumerAssignmentIntervalMs: 1000 },
+    );
+  });
+
   it("what a member ceases to read goes before the next assignment", () => {
     tell(
       `
