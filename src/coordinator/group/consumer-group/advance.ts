@@ -95,6 +95,11 @@ function isDue(core: GroupCore, turn: Turn, { groupId, assignedAtMs }: ConsumerG
   return mayAssignAgain(assignedAtMs, core.settingsOf(groupId).consumerAssignmentIntervalMs, turn.now);
 }
 
+/** The epoch that a member can go on to: that of the next assignment, if it may be made now. */
+export function reachableEpoch(core: GroupCore, turn: Turn, group: ConsumerGroup): number {
+  return isDue(core, turn, group) ? group.epoch : group.assignmentEpoch;
+}
+
 /** Writes down what has changed of what the group reads. */
 export function writeSubscriptions(
   turn: Turn,

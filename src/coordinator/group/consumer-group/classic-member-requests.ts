@@ -19,7 +19,7 @@ import type {
 import { contains, each, partitionSet } from "../partitions.ts";
 import { keepProtocols, type MemberProtocol, ProtocolTally, sameProtocols } from "../protocol-tally.ts";
 import type { Respond, Turn } from "../turn.ts";
-import { advance } from "./advance.ts";
+import { advance, reachableEpoch } from "./advance.ts";
 import { readSubscription, writeAssignment } from "./classic-subscription.ts";
 import type { ConsumerGroup } from "./consumer-group.ts";
 import { type ClassicProtocols, type ConsumerMember, NOTHING_ASSIGNED, NOTHING_SAID } from "./consumer-member.ts";
@@ -232,7 +232,7 @@ function checkSync(
     return "INCONSISTENT_GROUP_PROTOCOL";
   }
   // One that has yet to give something up has joined for this epoch already, and must first learn what.
-  if (group.epoch <= member.memberEpoch || member.state === "UnrevokedPartitions") return "NONE";
+  if (reachableEpoch(core, turn, group) <= member.memberEpoch || member.state === "UnrevokedPartitions") return "NONE";
   awaitJoin(core, turn, group, member);
   return "REBALANCE_IN_PROGRESS";
 }
@@ -247,14 +247,14 @@ export function heartbeatConsumerGroup(
   if (typeof member === "string") return member;
   if (generationId !== member.memberEpoch) return "ILLEGAL_GENERATION";
   touch(core, group, member, turn.now);
-  if (!mustJoinAgain(core, group, member)) return "NONE";
+  if (!mustJoinAgain(core, turn, group, member)) return "NONE";
   awaitJoin(core, turn, group, member);
   return "REBALANCE_IN_PROGRESS";
 }
 
 /** There is a new epoch, or something to give up, or something that it waited for is free. */
-function mustJoinAgain(core: GroupCore, group: ConsumerGroup, member: ConsumerMember): boolean {
-  if (group.epoch > member.memberEpoch || member.state === "UnrevokedPartitions") return true;
+function mustJoinAgain(core: GroupCore, turn: Turn, group: ConsumerGroup, member: ConsumerMember): boolean {
+  if (reachableEpoch(core, turn, group) > member.memberEpoch || member.state === "UnrevokedPartitions") return true;
   if (haveTopicsChanged(core, group)) return true;
   return member.state === "UnreleasedPartitions" && !isWaiting(group, member);
 }

@@ -59,6 +59,63 @@ pulse cem
     );
   });
 
+  it("a member of the classic protocol is not sent to join again before the next assignment", () => {
+    tell(
+      `
+topic t 2
+enter bob
+  log: bob reads t
+  log: epoch 2
+  log: target of bob: t 0 1
+  log: targets are of epoch 2
+  log: bob at 2 has t 0 1
+  bob: epoch 2, has t 0 1
+rejoin ann
+  ann: MEMBER_ID_REQUIRED ann#1
+rejoin ann
+  log: ann#1 reads t, classic range
+  log: epoch 3
+  log: ann#1 at 2 has nothing
+  ann: ann#1 in generation 2, range, follows nobody
+# the next assignment is a second away: until then ann has nothing, and nothing to join again for
+resync ann
+  ann: gets nothing
+beat ann
+  ann: NONE
+later 999
+beat ann
+  ann: NONE
+later 1
+beat ann
+  ann: REBALANCE_IN_PROGRESS
+rejoin ann
+  log: target of bob: t 0
+  log: target of ann#1: t 1
+  log: targets are of epoch 3
+  log: ann#1 at 3 has nothing
+  ann: ann#1 in generation 3, range, follows nobody
+resync ann
+  ann: gets nothing
+pulse bob
+  log: bob at 2 has t 0, gives up t 1
+  bob: epoch 2, has t 0
+pulse bob has=t0
+  log: bob at 3 has t 0
+  bob: epoch 3
+beat ann
+  ann: REBALANCE_IN_PROGRESS
+rejoin ann
+  log: ann#1 at 3 has t 1
+  ann: ann#1 in generation 3, range, follows nobody
+resync ann
+  ann: gets t 1
+beat ann
+  ann: NONE
+`,
+      { consumerAssignmentIntervalMs: 1000 },
+    );
+  });
+
   it("a clock that was put back does not hold up the next assignment", () => {
     tell(
       `
