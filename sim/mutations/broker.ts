@@ -120,7 +120,7 @@ export const brokerMutations: readonly Mutation[] = [
   {
     name: "keep the files of a deleted topic",
     file: "broker/partitions.ts",
-    find: "if (partition) await partition.log.delete();",
-    replace: "if (partition) await partition.log.close();",
+    find: "await partition.log.delete();",
+    replace: "await partition.log.close();",
   },
 ];

@@ -91,6 +91,17 @@ export class BrokerCore {
     return defined(this.#producerIds);
   }
 
+  /** Retention and the like, and what there was no room or no descriptor for. To be called every half minute or so. */
+  maintain(): void {
+    this.partitions.maintain();
+    // A metadata log that is offline has said so.
+    this.metadata
+      .catchUp(() => this.#catchUp())
+      .catch((error: unknown) => {
+        if (!this.metadata.isOffline) throw error;
+      });
+  }
+
   /** To be called when no request comes in any more. What was decided is made durable and answered; who waits for
    * something that will not come is told so. */
   async settle(): Promise<void> {
@@ -159,8 +170,21 @@ export class BrokerCore {
       await this.partitions.delete(topic);
       return [];
     }
-    await this.partitions.open(topic);
     this.partitions.updateConfig(topic);
+    return this.#bringUp(topic);
+  }
+
+  /** Partitions that were short of something when they were to be opened, and what goes with them. */
+  async #catchUp(): Promise<MetadataRecord[]> {
+    const incomplete = this.image.topics().filter(({ id, openedCount, partitionCount }) => {
+      return Math.min(openedCount, this.partitions.openedCount(id)) < partitionCount;
+    });
+    const outcomes = await Promise.all(incomplete.map((topic) => this.#bringUp(topic)));
+    return outcomes.flat();
+  }
+
+  async #bringUp(topic: Topic): Promise<MetadataRecord[]> {
+    await this.partitions.open(topic);
     for (const runtime of [this.groups, this.transactions]) {
       if (runtime.topic === topic.name) await runtime.start(topic, this.partitions);
     }

@@ -196,7 +196,7 @@ export class Broker implements AsyncDisposable {
 
   #maintain(): void {
     this.#maintenance = this.#platform.clock.setTimer(this.#config.retentionCheckIntervalMs, () => {
-      this.#core.partitions.maintain();
+      this.#core.maintain();
       this.#maintain();
     });
   }

@@ -28,6 +28,7 @@ export class CoordinatorRuntime<M extends CoordinatorMachine<S>, S extends Refus
   readonly #logger: Logger;
   readonly #shards: (CoordinatorShard<M, S> | undefined)[] = [];
   readonly #restarts = new Set<Timer>();
+  #isStopped = false;
 
   constructor(
     kind: CoordinatorKind<M, S>,
@@ -40,12 +41,14 @@ export class CoordinatorRuntime<M extends CoordinatorMachine<S>, S extends Refus
     this.#logger = options.logger;
   }
 
-  /** The internal topic's partitions are open: starts a coordinator on each that has none. */
+  /** Starts a coordinator on each of the internal topic's partitions that is open and has none. */
   async start(topic: Topic, partitions: Partitions): Promise<void> {
     const createMachine = await this.#kind.load();
-    for (let index = this.#shards.length; index < topic.partitionCount; index++) {
+    if (this.#isStopped) return;
+    for (let index = 0; index < topic.partitionCount; index++) {
       const partition = partitions.findById(topic.id, index);
-      this.#shards[index] = typeof partition === "string" ? undefined : this.#newShard(index, partition, createMachine);
+      if (typeof partition === "string" || this.#shards[index]) continue;
+      this.#shards[index] = this.#newShard(index, partition, createMachine);
     }
   }
 
@@ -107,6 +110,7 @@ export class CoordinatorRuntime<M extends CoordinatorMachine<S>, S extends Refus
   }
 
   stop(): void {
+    this.#isStopped = true;
     for (const timer of this.#restarts) timer.cancel();
     for (const shard of this.shards()) shard.stop();
   }

@@ -10,6 +10,8 @@ import { Broker } from "./broker.ts";
 
 /** A coordinator whose log refused a record begins anew after that time; markers are tried again as often. */
 const RETRY_MS = 1000;
+/** What could not be opened is opened again as often. */
+const MAINTENANCE_MS = 30_000;
 
 let disk: GatedDisk;
 let clock: SteppedClock;
@@ -18,21 +20,30 @@ let session: RawSession;
 
 beforeEach(async () => {
   disk = new GatedDisk();
+  await start();
+});
+
+async function start(): Promise<void> {
   clock = new SteppedClock();
   const platform = { ...nodePlatform, disk, clock };
-  const partitions = { offsetsTopicPartitions: 1, transactionTopicPartitions: 1 };
-  broker = await Broker.start({ dataDir: "data", platform, ...partitions });
+  const options = { offsetsTopicPartitions: 1, transactionTopicPartitions: 1 };
+  broker = await Broker.start({ dataDir: "data", platform, ...options });
   session = await RawSession.open(broker.address);
-});
+}
 
 afterEach(async () => {
   disk.empty();
+  disk.giveDescriptors();
+  await stop();
+});
+
+async function stop(): Promise<void> {
   session.close();
   const stopped = broker.stop();
   // Whoever is waited for in the end.
   clock.advance(60_000);
   await stopped;
-});
+}
 
 describe("a full disk", () => {
   it("refuses what must be written, serves reads, and takes all again once there is room", async () => {
@@ -89,4 +100,98 @@ describe("a full disk", () => {
     await until(async () => (await session.endOffset(topic, "read_committed")) === 5);
     expect((await session.fetch(topic)).records).toEqual(["0:a", "1:commit", "2:b", "3:c", "4:abort"]);
   });
+});
+
+describe.each<[string, (folder: string) => void]>([
+  ["room", (folder) => disk.fill(folder)],
+  ["descriptors", (folder) => disk.takeDescriptors(folder)],
+])("without %s to open logs", (_what, take) => {
+  function giveBack(): void {
+    disk.empty();
+    disk.giveDescriptors();
+    clock.advance(MAINTENANCE_MS);
+  }
+
+  it("a new topic's partitions are offline, until there is enough; then they are known as opened", async () => {
+    take("topic-1");
+    const topic = await session.createTopic("topic", 3);
+    const write = async (partition: number): Promise<string> => {
+      return (await session.produce(topic, ["a"], { partition })).error;
+    };
+    expect(await write(1)).toBe("KAFKA_STORAGE_ERROR");
+    expect(await write(2)).toBe("NONE");
+    clock.advance(MAINTENANCE_MS);
+    expect(await write(1)).toBe("KAFKA_STORAGE_ERROR");
+    giveBack();
+    await until(async () => (await write(1)) === "NONE");
+    expect(await write(2)).toBe("NONE");
+
+    await stop();
+    disk.remove("data/topic-1");
+    await start();
+    expect(await write(1)).toBe("KAFKA_STORAGE_ERROR");
+    clock.advance(MAINTENANCE_MS);
+    expect(await write(0)).toBe("NONE");
+    expect(await write(1)).toBe("KAFKA_STORAGE_ERROR");
+  });
+
+  it("a topic's deletion waits while its partitions are opened again", async () => {
+    take("topic-0");
+    const topic = await session.createTopic("topic");
+    disk.hold("topic-0");
+    giveBack();
+    await until(() => disk.exists("data/topic-0/00000000000000000000.log"));
+    const another = await RawSession.open(broker.address);
+    const deleted = another.deleteTopic(topic);
+    for (let i = 0; i < 20; i++) await session.fetch(topic);
+    expect(disk.exists("data/topic-0")).toBe(true);
+    disk.release();
+    expect(await deleted).toBe("NONE");
+    expect(disk.exists("data/topic-0")).toBe(false);
+    another.close();
+  });
+
+  it("there are no coordinators, until there is enough", async () => {
+    const topic = await session.createTopic("topic");
+    for (const folder of ["__consumer_offsets", "__transaction_state"]) take(folder);
+    expect(await session.findCoordinator("group", "group")).toBe("COORDINATOR_NOT_AVAILABLE");
+    expect(await session.findCoordinator("transaction", "id")).toBe("COORDINATOR_NOT_AVAILABLE");
+    expect(await session.commitOffset("group", topic, 1)).toBe("COORDINATOR_NOT_AVAILABLE");
+    giveBack();
+    await until(async () => (await session.findCoordinator("group", "group")) === "NONE");
+    await until(async () => (await session.commitOffset("group", topic, 1)) === "NONE");
+    await until(async () => (await session.initProducer("id")).error === "NONE");
+  });
+});
+
+it("a start without descriptors for some logs opens them, and their coordinators, once there are some", async () => {
+  const topic = await session.createTopic("topic");
+  await session.produce(topic, ["a"]);
+  await session.findCoordinator("group", "group");
+  await until(async () => (await session.commitOffset("group", topic, 1)) === "NONE");
+  await stop();
+  for (const folder of ["topic-0", "__consumer_offsets"]) disk.takeDescriptors(folder);
+  await start();
+  expect((await session.fetch(topic)).error).toBe("KAFKA_STORAGE_ERROR");
+  expect(await session.findCoordinator("group", "group")).toBe("COORDINATOR_NOT_AVAILABLE");
+  disk.giveDescriptors();
+  clock.advance(MAINTENANCE_MS);
+  await until(async () => (await session.fetch(topic)).records.join() === "0:a");
+  await until(async () => (await session.committedOffset("group", topic)) === 1);
+});
+
+it("a log whose files could not be synced stays offline, also when there was no room for that", async () => {
+  const topic = await session.createTopic("topic");
+  await session.produce(topic, ["a"]);
+  // So that the next start has something to sync.
+  disk.fill("topic-0");
+  await stop();
+  disk.empty();
+  disk.fail("topic-0/0", "ENOSPC");
+  await start();
+  expect((await session.fetch(topic)).error).toBe("KAFKA_STORAGE_ERROR");
+  disk.mend();
+  clock.advance(MAINTENANCE_MS);
+  await session.createTopic("other");
+  expect((await session.fetch(topic)).error).toBe("KAFKA_STORAGE_ERROR");
 });

@@ -3,6 +3,7 @@
 import { LogLostError } from "../log/log-lost-error.ts";
 import { PartitionLog } from "../log/partition-log.ts";
 import type { PartitionLogOptions } from "../log/types.ts";
+import { shortageOf } from "../log/write-file.ts";
 import { assert } from "../platform/assert.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Disk } from "../platform/disk.ts";
@@ -25,8 +26,8 @@ export class Partitions {
     /** Holds one folder for each partition. */
     readonly folder: string;
   };
-  /** Undefined stands for a partition whose log could not be opened. */
-  readonly #byTopicId = new Map<string, (Partition | undefined)[]>();
+  /** An error stands for a partition whose log could not be opened. */
+  readonly #byTopicId = new Map<string, (Partition | Error)[]>();
 
   constructor(
     image: MetadataImage,
@@ -64,38 +65,46 @@ export class Partitions {
     const partitions = this.#byTopicId.get(topicId);
     if (!partitions || index < 0 || index >= partitions.length) return "UNKNOWN_TOPIC_OR_PARTITION";
     const partition = partitions[index];
-    return !partition || partition.isOffline ? "KAFKA_STORAGE_ERROR" : partition;
+    return partition === undefined || !isOpen(partition) || partition.isOffline ? "KAFKA_STORAGE_ERROR" : partition;
   }
 
   /** How many of a topic's partitions, from 0 on, could be opened. */
   openedCount(topicId: string): number {
     const partitions = this.#byTopicId.get(topicId) ?? [];
-    const failed = partitions.indexOf(undefined);
+    const failed = partitions.findIndex((partition) => !isOpen(partition));
     return failed < 0 ? partitions.length : failed;
   }
 
-  /** Opens the partitions of a topic that are not open yet. */
+  /** Opens the partitions of a topic that are not open yet, those among them that lacked room or descriptors the last time.
+   * One that failed for another reason stays as it is until the next start. */
   async open(topic: Topic): Promise<void> {
     const present = this.#byTopicId.get(topic.id) ?? [];
-    const missing = Array.from({ length: topic.partitionCount - present.length }, (_, i) => present.length + i);
+    const partitions = Array.from({ length: topic.partitionCount }, (_, index) => {
+      const partition = present[index];
+      const isDue = partition === undefined || (!isOpen(partition) && shortageOf(partition) !== undefined);
+      return isDue ? this.#openOne(topic, index, partition) : partition;
+    });
     // All at once: their syncs share the work of the file system.
-    const opened = await Promise.all(missing.map((index) => this.#openOne(topic, index)));
-    this.#byTopicId.set(topic.id, [...present, ...opened]);
+    this.#byTopicId.set(topic.id, await Promise.all(partitions));
   }
 
   updateConfig(topic: Topic): void {
     const config = logConfigOf(topic.configs, this.#options.config);
-    for (const partition of this.#byTopicId.get(topic.id) ?? []) partition?.log.updateConfig(config);
+    for (const partition of this.#byTopicId.get(topic.id) ?? [])
+      if (isOpen(partition)) partition.log.updateConfig(config);
   }
 
   /** Removes a topic's partitions with their files. Resolves when these cannot come back. */
   async delete(topic: Topic): Promise<void> {
     const partitions = this.#byTopicId.get(topic.id) ?? [];
     this.#byTopicId.delete(topic.id);
-    const remove = async (partition: Partition | undefined, index: number): Promise<void> => {
-      if (partition) await partition.log.delete();
-      else this.#options.disk.remove(this.#folderOf(topic, index));
-      partition?.advanced();
+    const remove = async (partition: Partition | Error, index: number): Promise<void> => {
+      if (!isOpen(partition)) {
+        this.#options.disk.remove(this.#folderOf(topic, index));
+        return;
+      }
+      await partition.log.delete();
+      partition.advanced();
     };
     await Promise.all(partitions.map(remove));
     await this.#options.disk.syncFolder(this.#options.folder);
@@ -128,14 +137,15 @@ export class Partitions {
 
   /** All that could be opened. */
   all(): Partition[] {
-    return [...this.#byTopicId.values()].flat().filter((partition) => partition !== undefined);
+    return [...this.#byTopicId.values()].flat().filter(isOpen);
   }
 
   #folderOf(topic: Topic, index: number): string {
     return `${this.#options.folder}/${topic.name}-${index}`;
   }
 
-  async #openOne(topic: Topic, index: number): Promise<Partition | undefined> {
+  /** `earlier`: why it could not be opened the last time. */
+  async #openOne(topic: Topic, index: number, earlier: Error | undefined): Promise<Partition | Error> {
     const { disk, clock, logger, metrics, config } = this.#options;
     assert(this.#image.leaderEpoch >= 0);
     const partition: { current: Partition | undefined } = { current: undefined };
@@ -153,16 +163,19 @@ export class Partitions {
       onSynced: (elapsedMs) => metrics.flushTime.observe(elapsedMs),
     };
     try {
-      partition.current = new Partition(topic.name, index, await this.#openLog(options));
-    } catch (error) {
+      const log = await this.#openLog(options);
+      if (earlier) logger.log("info", "partition online: its log is open now", options.topicPartition);
+      partition.current = new Partition(topic.name, index, log);
+      return partition.current;
+    } catch (caught) {
       // The other partitions can do without it.
-      logger.log("error", "partition offline: its log cannot be opened", {
-        topic: topic.name,
-        partition: index,
-        error,
-      });
+      const error = caught as Error;
+      const fields = { ...options.topicPartition, error };
+      if (error.message !== earlier?.message) {
+        logger.log("error", "partition offline: its log cannot be opened", fields);
+      }
+      return error;
     }
-    return partition.current;
   }
 
   async #openLog(options: PartitionLogOptions): Promise<PartitionLog> {
@@ -176,6 +189,10 @@ export class Partitions {
       return PartitionLog.open({ ...options, isKnown: false });
     }
   }
+}
+
+function isOpen(partition: Partition | Error): partition is Partition {
+  return partition instanceof Partition;
 }
 
 /** A log that is offline, or goes offline by this, has said so. */

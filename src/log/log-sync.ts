@@ -1,5 +1,5 @@
 import type { Clock } from "../platform/clock.ts";
-import type { Disk } from "../platform/disk.ts";
+import { type Disk, DiskError } from "../platform/disk.ts";
 import type { Checkpoints } from "./checkpoints.ts";
 import type { PendingSnapshot } from "./producer-snapshot.ts";
 import type { SegmentList } from "./segment-list.ts";
@@ -57,7 +57,7 @@ export class LogSync {
     this.#unsyncedBytes = 0;
     const { unsynced: sealed, active } = segments;
     const files = [...sealed.flatMap((segment) => segment.files), active.log];
-    const syncs = files.map((file) => file.sync());
+    const syncs = files.map((file) => file.sync().catch(throwFailedSync));
     if (this.#isFolderDirty) syncs.push(disk.syncFolder(folder));
     this.#isFolderDirty = false;
     await Promise.all(syncs);
@@ -66,4 +66,10 @@ export class LogSync {
     const { baseOffsets } = segments;
     for (const snapshot of snapshots) checkpoints.saveSnapshot(snapshot, baseOffsets);
   }
+}
+
+/** Whatever the system says, a full disk for one, it is no shortage: the kernel may have dropped what was written. */
+function throwFailedSync(error: unknown): never {
+  if (!(error instanceof DiskError)) throw error;
+  throw new DiskError("SYNC_FAILED", error.path, error.message, { cause: error });
 }

@@ -188,6 +188,7 @@ export class PartitionLog {
     this.#commit.request();
     if (this.#config.durability === "fsync") await this.flush();
     else if (isNew) await this.#checkpoints.settled();
+    if (this.offlineReason) throw this.offlineReason;
     this.#advance();
   }
 

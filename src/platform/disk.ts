@@ -53,7 +53,8 @@ export interface Disk {
   volume?(path: string): DiskVolume;
 }
 
-/** A failed disk operation. `code` is the system's (ENOENT, ENOSPC, EIO …), "SHORT_WRITE" or "LOCKED". */
+/** A failed disk operation. `code` is the system's (ENOENT, ENOSPC, EIO …), "SHORT_WRITE", "LOCKED", or
+ * "SYNC_FAILED" for a sync that must not be tried again, whatever the system's code was. */
 export class DiskError extends Error {
   override readonly name = "DiskError";
   readonly code: string;

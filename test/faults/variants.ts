@@ -628,6 +628,16 @@ export const faults: readonly Fault[] = [
         replace: "if (error || this.#isWanted) this.#schedule();",
         test: { file: "src/log/group-commit.test.ts", name: "a failed sync (fault 17) > is never tried again" },
       },
+      {
+        breaks: "a log whose sync found no room is opened again",
+        file: "log/log-sync.ts",
+        find: "file.sync().catch(throwFailedSync)",
+        replace: "file.sync()",
+        test: {
+          file: "src/broker/full-disk.test.ts",
+          name: "a log whose files could not be synced stays offline, also when there was no room for that",
+        },
+      },
     ],
   },
   {

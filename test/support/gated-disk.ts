@@ -1,11 +1,12 @@
-/** A disk in memory whose syncs wait or fail, and that is full, when a test says so. */
+/** A disk in memory whose syncs wait or fail, and that is full or opens no file, when a test says so. */
 import { type Disk, DiskError, type DiskFile, type FolderLock } from "../../src/platform/disk.ts";
 import { MemoryDisk } from "../../src/platform/memory-disk.ts";
 
 export class GatedDisk implements Disk {
   readonly #inner = new MemoryDisk();
-  readonly #failing = new Set<string>();
+  readonly #failing = new Map<string, string>();
   readonly #full = new Set<string>();
+  readonly #short = new Set<string>();
   #held: string | undefined;
   #waiting: (() => void)[] = [];
 
@@ -15,6 +16,9 @@ export class GatedDisk implements Disk {
   }
 
   open(path: string, options?: { readonly create?: boolean }): DiskFile {
+    for (const folder of this.#short) {
+      if (path.includes(`/${folder}`)) throw new DiskError("EMFILE", path, `${path}: EMFILE: too many open files`);
+    }
     return this.#gated(this.#inner.open(path, options));
   }
 
@@ -25,8 +29,13 @@ export class GatedDisk implements Disk {
   }
 
   /** Syncs in folders whose name begins with `folder` fail from now on. */
-  fail(folder: string): void {
-    this.#failing.add(folder);
+  fail(folder: string, code = "EIO"): void {
+    this.#failing.set(folder, code);
+  }
+
+  /** Syncs succeed again. */
+  mend(): void {
+    this.#failing.clear();
   }
 
   /** There is no room for writes in folders whose name begins with `folder`, until `empty`. */
@@ -36,6 +45,15 @@ export class GatedDisk implements Disk {
 
   empty(): void {
     this.#full.clear();
+  }
+
+  /** No file can be opened in folders whose name begins with `folder`, until `giveDescriptors`. */
+  takeDescriptors(folder: string): void {
+    this.#short.add(folder);
+  }
+
+  giveDescriptors(): void {
+    this.#short.clear();
   }
 
   sizeOf(path: string): number {
@@ -99,8 +117,8 @@ export class GatedDisk implements Disk {
     if (this.#held !== undefined && path.includes(`/${this.#held}`)) {
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
     }
-    for (const folder of this.#failing) {
-      if (path.includes(`/${folder}`)) throw new DiskError("EIO", path, `${path}: EIO: i/o error`);
+    for (const [folder, code] of this.#failing) {
+      if (path.includes(`/${folder}`)) throw new DiskError(code, path, `${path}: ${code}: sync failed`);
     }
   }
 }

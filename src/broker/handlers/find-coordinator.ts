@@ -1,4 +1,4 @@
-/** FindCoordinator: always this broker, once the internal topic that keeps the coordinator's state is there. */
+/** FindCoordinator: always this broker, once the partition of the internal topic that keeps the coordinator's state is open. */
 import { findCoordinator } from "../../protocol/apis/find-coordinator.ts";
 import { type ErrorName, errorCodes } from "../../protocol/errors.ts";
 import type { BrokerServices } from "../broker-services.ts";
@@ -10,6 +10,14 @@ const TRANSACTION = 1;
 
 const NOWHERE = { nodeId: -1, host: "", port: -1 };
 
+interface Answer {
+  readonly nodeId: number;
+  readonly host: string;
+  readonly port: number;
+  readonly errorCode: number;
+  readonly errorMessage: string | null;
+}
+
 /** The first version that asks for many keys at once. */
 const BATCHED_VERSION = 4;
 
@@ -20,15 +28,25 @@ export function findCoordinatorHandler(services: BrokerServices): Handler<typeof
     async handle(request, { apiVersion, peer }, reply) {
       const { host, port } = peer.endpoint;
       const { error, message } = await prepare(services, request.keyType);
-      const answer = {
-        ...(error === "NONE" ? { nodeId: config.nodeId, host, port } : NOWHERE),
-        errorCode: errorCodes[error],
-        errorMessage: message,
+      const answerFor = (key: string): Answer => {
+        const problem = error === "NONE" ? problemOf(services, request.keyType, key) : error;
+        return {
+          ...(problem === "NONE" ? { nodeId: config.nodeId, host, port } : NOWHERE),
+          errorCode: errorCodes[problem],
+          errorMessage: message,
+        };
       };
-      if (apiVersion < BATCHED_VERSION) reply({ throttleTimeMs: 0, ...answer });
-      else reply({ throttleTimeMs: 0, coordinators: request.coordinatorKeys.map((key) => ({ key, ...answer })) });
+      if (apiVersion < BATCHED_VERSION) reply({ throttleTimeMs: 0, ...answerFor(request.key) });
+      else
+        reply({ throttleTimeMs: 0, coordinators: request.coordinatorKeys.map((key) => ({ key, ...answerFor(key) })) });
     },
   };
+}
+
+/** The partition that keeps the coordinator's state may not be open. */
+function problemOf({ groups, transactions }: BrokerServices, keyType: number, key: string): ErrorName {
+  const shard = keyType === GROUP ? groups.shardFor(key) : transactions.shardFor(key);
+  return typeof shard === "string" ? shard : "NONE";
 }
 
 async function prepare(

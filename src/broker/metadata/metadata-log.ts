@@ -88,6 +88,13 @@ export class MetadataLog {
     }
   }
 
+  /** Does between two changes what earlier ones left undone, and notes what came of it, as `carryOut` does. */
+  catchUp(work: () => Promise<MetadataRecord[]>): Promise<void> {
+    const done = this.#tail.then(async () => this.#note(await work()));
+    this.#tail = done.catch(() => {});
+    return done;
+  }
+
   /** Resolves when every change that was asked for is made. */
   async close(): Promise<void> {
     await this.#tail;

@@ -219,7 +219,8 @@ export const nodeDisk: Disk = {
         }
         fsync(fd, (error) => {
           closeSync(fd);
-          if (error) reject(toDiskError(error, path));
+          // To be told from a folder that could not be opened, which nothing was tried on.
+          if (error) reject(new DiskError("SYNC_FAILED", path, `${path}: ${error.message}`, { cause: error }));
           else resolve();
         });
       });
