@@ -222,6 +222,31 @@ describe.each<Protocol>(["classic", "consumer"])("a group of the %s protocol", (
     await producer.abortTransaction();
   });
 
+  it("nor for those of one that joins anew", async () => {
+    const consumer = client.consumer({ groupId, ...settingsOf(protocol) });
+    const producer = client.producer({ transactionalId: cluster.unique("anew") });
+    await producer.initTransactions();
+    consumer.subscribe([topic]);
+    await until(async () => (await consumer.poll({ timeoutMs: 20 })) && consumer.assignment().length === 6);
+    const left = consumer.groupMetadata();
+    // The second time it has not become a member.
+    for (let time = 1; time <= 2; time++) {
+      await consumer.unsubscribe();
+      consumer.subscribe([topic]);
+      expect(consumer.groupMetadata()).toEqual(left);
+      producer.beginTransaction();
+      const sent = producer.sendOffsetsToTransaction([{ topic, partition: 0, offset: 1 }], consumer.groupMetadata());
+      await expect(sent).rejects.toMatchObject({ code: "COMMIT_FAILED", abortable: true });
+      await producer.abortTransaction();
+    }
+    await until(async () => (await consumer.poll({ timeoutMs: 20 })) && consumer.assignment().length === 6);
+    expect(consumer.groupMetadata().memberId).not.toBe(left.memberId);
+    producer.beginTransaction();
+    await producer.sendOffsetsToTransaction([{ topic, partition: 0, offset: 2 }], consumer.groupMetadata());
+    await producer.commitTransaction();
+    await consumer.close();
+  });
+
   it("follows a topic that gets more partitions, and one that appears later", async () => {
     const later = cluster.unique("later");
     const fast = cluster.connect({ metadataMaxAgeMs: 200 });

@@ -138,8 +138,8 @@ export class Consumer<K = Buffer, V = Buffer> implements AsyncDisposable {
       await this.#rebalancer.revoke(this.#assignment.list());
     } finally {
       this.#isLeaving = false;
+      this.#leftGroup = this.groupMetadata();
       this.#membership = undefined;
-      this.#leftGroup = membership.group;
       this.#topics = [];
       await membership.leave(leaveGroup ? "the consumer unsubscribed" : undefined);
     }
@@ -325,13 +325,14 @@ export class Consumer<K = Buffer, V = Buffer> implements AsyncDisposable {
     return found.filter(({ offset }) => offset >= 0);
   }
 
-  /** For `producer.sendOffsetsToTransaction`. A membership that was lost or left stays: the coordinator refuses its offsets,
-   * where it would take those of a consumer without one. */
+  /** For `producer.sendOffsetsToTransaction`. A membership that was lost or left stays until there is another: the coordinator
+   * refuses its offsets, where it would take those of a consumer without one. */
   groupMetadata(): ConsumerGroupMetadata {
     this.#requireGroup();
     const { groupId = "", groupInstanceId } = this.#settings;
     const outsider = { groupId, groupInstanceId, generationId: -1, memberId: "" };
-    return this.#membership?.group ?? this.#leftGroup ?? outsider;
+    const present = this.#membership?.group;
+    return present && present.generationId >= 0 ? present : (this.#leftGroup ?? outsider);
   }
 
   /** Commits when `autoCommit`, revokes, leaves the group, lets go of everything. A `poll` under way returns. What is not done
