@@ -66,12 +66,12 @@ export interface ConsumerCloseOptions {
   readonly leaveGroup?: boolean;
 }
 
-/** Told about rebalances, inside `poll` (and `close`), one call at a time. What it throws comes out of `poll`. */
 /** Topics by a regular expression, which the broker looks through: in RE2's syntax, matched against whole names. */
 export interface TopicPattern {
   readonly pattern: string;
 }
 
+/** Told about rebalances, inside `poll` (and `close`), one call at a time. What it throws comes out of `poll`. */
 export interface RebalanceListener {
   /** These were added; positions may be set with `seek`. */
   onAssigned?(partitions: readonly TopicPartition[]): void | Promise<void>;
