@@ -10,6 +10,7 @@ import {
   rangeAssignor,
   roundRobinAssignor,
   type TopicPartition,
+  type TopicPartitionOffset,
   type TopicPattern,
 } from "../../src/client/index.ts";
 import { consumerGroupHeartbeat } from "../../src/protocol/apis/consumer-group-heartbeat.ts";
@@ -41,6 +42,15 @@ beforeEach(async () => {
 afterEach(async () => {
   await Promise.all(members.splice(0).map((member) => member.stop()));
 });
+
+/** Commits for as long as it is let to, and polls so seldom that a rebalance begins and ends in between. */
+async function commitBetweenPolls(consumer: Consumer, offsets: readonly TopicPartitionOffset[]): Promise<never> {
+  for (;;) {
+    await consumer.poll({ timeoutMs: 0 });
+    const pollAgainAt = performance.now() + 1_000;
+    while (performance.now() < pollAgainAt) await consumer.commit(offsets);
+  }
+}
 
 /** With "consumer" the broker decides about heartbeats and sessions. */
 function settingsOf(of: Protocol): ConsumerOptions {
@@ -361,6 +371,24 @@ describe("a group of the classic protocol", () => {
         await second.poll({ timeoutMs: 50 });
         expect(first.groupMetadata()).toEqual(handedOutIn);
       }
+    } finally {
+      await Promise.all([first.close(), second.close()]);
+    }
+  });
+
+  it("a commit that the next generation overtakes is told to poll, as its partitions are still held", async () => {
+    const options = { groupId, ...settingsOf("classic"), assignors: [cooperativeStickyAssignor] };
+    const [first, second] = [client.consumer(options), client.consumer(options)];
+    try {
+      first.subscribe([topic]);
+      await until(async () => (await first.poll({ timeoutMs: 20 })) && first.assignment().length === 6);
+      const offsets = [{ topic, partition: 0, offset: 1 }];
+      second.subscribe([topic]);
+      await second.poll({ timeoutMs: 20 });
+      await expect(commitBetweenPolls(first, offsets)).rejects.toMatchObject({ code: "REBALANCE_IN_PROGRESS" });
+      expect(first.assignment().length).toBe(6);
+      await until(async () => (await first.poll({ timeoutMs: 20 })) && first.assignment().length === 3);
+      await first.commit(first.assignment().map((each) => ({ ...each, offset: 1 })));
     } finally {
       await Promise.all([first.close(), second.close()]);
     }

@@ -106,6 +106,11 @@ export class ClassicMembership implements Membership {
     return group;
   }
 
+  /** While JoinGroup has no answer, it may be that the others know it already. */
+  hasNext({ memberId, generationId }: ConsumerGroupMetadata): boolean {
+    return memberId === this.#memberId && (generationId < this.#generationId || this.#isWaitingForMembers);
+  }
+
   noteLost(group: ConsumerGroupMetadata): void {
     if (group.generationId === this.#generationId && group.memberId === this.#memberId) this.#lose();
   }

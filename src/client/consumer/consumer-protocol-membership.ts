@@ -123,6 +123,11 @@ export class ConsumerProtocolMembership implements Membership {
     return isSame ? this.#current : undefined;
   }
 
+  /** A commit at an epoch before the present one is refused as stale, and done again at the `latest`. */
+  hasNext(): boolean {
+    return false;
+  }
+
   setTopics(topics: readonly string[], pattern?: string): void {
     this.#topics = topics;
     if (pattern !== undefined || this.#pattern !== null) this.#pattern = pattern ?? "";

@@ -11,7 +11,15 @@ import { type AssignedPartition, Assignment } from "./assignment.ts";
 import { ClassicMembership } from "./classic-membership.ts";
 import { ConsumerProtocolMembership } from "./consumer-protocol-membership.ts";
 import { Fetcher, type FetchLanes } from "./fetcher.ts";
-import { commitAsMember, commitFailed, fetchGroupOffsets, isLostMember, isStaleEpoch } from "./group-offsets.ts";
+import {
+  commitAsMember,
+  commitFailed,
+  fetchGroupOffsets,
+  isLostMember,
+  isOldGeneration,
+  isStaleEpoch,
+  rebalancing,
+} from "./group-offsets.ts";
 import type { Membership } from "./membership.ts";
 import {
   type ConsumerCloseOptions,
@@ -281,7 +289,8 @@ export class Consumer<K = Buffer, V = Buffer> implements AsyncDisposable {
     return paused.map(({ topic, partition }) => ({ topic, partition }));
   }
 
-  /** Stores `offsets` (default: the positions) for the group. Throws CommitFailedError when the member was replaced. */
+  /** Stores `offsets` (default: the positions) for the group. Throws CommitFailedError when the member was replaced, and
+   * REBALANCE_IN_PROGRESS when only a poll brings it into the group's next generation. */
   async commit(offsets: readonly TopicPartitionOffset[] = this.positions()): Promise<void> {
     this.#requireOpen();
     const coordinator = this.#requireGroup();
@@ -289,13 +298,16 @@ export class Consumer<K = Buffer, V = Buffer> implements AsyncDisposable {
     const membership = this.#membership;
     const group = this.groupMetadata();
     if (membership && !membership.isMember) throw commitFailed(`commit of group ${group.groupId}`);
+    const holdsAll = (): boolean => offsets.every((partition) => this.#assignment.get(partition) !== undefined);
     try {
-      const holdsAll = (): boolean => offsets.every((partition) => this.#assignment.get(partition) !== undefined);
       const latest = (): ConsumerGroupMetadata | undefined => (holdsAll() ? membership?.latest(group) : undefined);
       const { defaultTimeoutMs } = this.#settings;
       await commitAsMember(this.#scope, defaultTimeoutMs, coordinator, group, offsets, latest);
     } catch (error) {
-      if (error instanceof CommitFailedError && !isStaleEpoch(error.cause)) membership?.noteLost(group);
+      if (!(error instanceof CommitFailedError)) throw error;
+      const isOvertaken = isOldGeneration(error.cause) && membership?.hasNext(group);
+      if (isOvertaken && holdsAll()) throw rebalancing(`commit of group ${group.groupId}`);
+      if (!isOvertaken && !isStaleEpoch(error.cause)) membership?.noteLost(group);
       throw error;
     }
   }

@@ -117,6 +117,11 @@ export function isStaleEpoch(error: unknown): error is OncillaError {
   return error instanceof OncillaError && error.code === "STALE_MEMBER_EPOCH";
 }
 
+/** The member may be known, but its group is in another generation. */
+export function isOldGeneration(error: unknown): boolean {
+  return error instanceof OncillaError && error.code === "ILLEGAL_GENERATION";
+}
+
 /** The group does not know the member any more (KIP-848). */
 export function isLostMember(error: unknown): boolean {
   return error instanceof OncillaError && error.code === "UNKNOWN_MEMBER_ID";
@@ -129,7 +134,7 @@ export function commitFailed(what: string, cause?: OncillaError): CommitFailedEr
 }
 
 /** Not retriable here: only a poll brings the rebalance to its end. */
-function rebalancing(what: string): OncillaError {
+export function rebalancing(what: string): OncillaError {
   return new OncillaError(
     "REBALANCE_IN_PROGRESS",
     `${what}: the group is rebalancing: poll, then commit what is still held`,

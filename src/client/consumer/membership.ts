@@ -19,6 +19,8 @@ export interface Membership {
   noteLost(group: ConsumerGroupMetadata): void;
   /** `group` as it is by now; undefined when it has ended. */
   latest(group: ConsumerGroupMetadata): ConsumerGroupMetadata | undefined;
+  /** Whether the member has gone on, or is about to, to a generation after `group` that counts from the next `advance` on. */
+  hasNext(group: ConsumerGroupMetadata): boolean;
   /** Does what waits for the caller: rebalances run their listeners here. Throws what ended the membership. */
   advance(): Promise<void>;
   /** Ends the membership: leaves the group, as far as that works out; without a reason to leave, the group keeps the place
