@@ -392,12 +392,12 @@ exit ann
   log: bob#1 is gone
   log: no targets
   log: the consumer group is deleted
-  log: generation 4: ann=t0,t2 bob#1=t1
+  log: generation 4: ann=t0 bob#1=t1
   ann: bye
 # the broker dies right then: ann is in the group's record still, and goes with her session
 restart
 describe
-  Stable consumer range ann=t0,t2 bob#1=t1
+  Stable consumer range ann=t0 bob#1=t1
 later 9000
 beat bob
   bob: NONE
@@ -611,6 +611,63 @@ show
   Stable at 3; cat at 3 has t 0 1
 resync bob
   bob: FENCED_INSTANCE_ID
+`);
+  });
+
+  it("a static member changes its protocol while another waits for what it has", () => {
+    tell(`
+topic t 2
+enter ann static=A
+  log: ann reads t as A
+  log: epoch 2
+  log: target of ann: t 0 1
+  log: targets are of epoch 2
+  log: ann at 2 has t 0 1
+  ann: epoch 2, has t 0 1
+rejoin bob
+  bob: MEMBER_ID_REQUIRED bob#1
+rejoin bob
+  log: bob#1 reads t, classic range
+  log: epoch 3
+  log: target of ann: t 0
+  log: target of bob#1: t 1
+  log: targets are of epoch 3
+  log: bob#1 at 3 has nothing
+  bob: bob#1 in generation 3, range, follows nobody
+resync bob
+  bob: gets nothing
+rejoin cat static=A
+  log: ann has nothing
+  log: target of ann: deleted
+  log: ann is gone
+  log: A#1 reads t as A
+  log: target of A#1: t 0
+  log: A#1 at 0 has t 0 1
+  log: A#1 reads t as A, classic range
+  log: A#1 at 3 has t 0
+  log: A#1 has nothing
+  log: target of A#1: deleted
+  log: A#1 is gone
+  log: ann has nothing
+  log: target of ann: deleted
+  log: ann is gone
+  log: bob#1 has nothing
+  log: target of bob#1: deleted
+  log: bob#1 is gone
+  log: no targets
+  log: the consumer group is deleted
+  log: generation 3: bob#1= A#1=t0
+  cat: A#1 in generation 3, range, follows nobody
+# bob was to get t-1, and would not have heard of it
+later 0
+describe
+  PreparingRebalance consumer bob#1= A#1=t0
+beat bob
+  bob: REBALANCE_IN_PROGRESS
+rejoin bob
+rejoin cat static=A
+  bob: bob#1 in generation 4, range, leads bob#1 A#1
+  cat: A#1 in generation 4, range, follows bob#1
 `);
   });
 

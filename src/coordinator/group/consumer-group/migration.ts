@@ -11,7 +11,7 @@ import type { ClassicMember } from "../classic-member.ts";
 import type { GroupCore } from "../core.ts";
 import { startTimer } from "../member-timers.ts";
 import { dropMember, joinError, syncError, touchSession } from "../members.ts";
-import { each, NO_PARTITIONS, partitionSet, put } from "../partitions.ts";
+import { each, NO_PARTITIONS, type PartitionSet, partitionSet, put } from "../partitions.ts";
 import { ProtocolTally, selectProtocol } from "../protocol-tally.ts";
 import { groupRecord, groupTombstone } from "../records.ts";
 import { proceedWithout } from "../sessions.ts";
@@ -19,7 +19,7 @@ import { isConsumerGroup } from "../subscriptions.ts";
 import type { Turn } from "../turn.ts";
 import { readAssignment, readSubscription, writeAssignment, writeSubscription } from "./classic-subscription.ts";
 import { ConsumerGroup } from "./consumer-group.ts";
-import type { ConsumerMember } from "./consumer-member.ts";
+import { type ConsumerMember, isReconciled } from "./consumer-member.ts";
 import {
   assignmentRecord,
   consumerGroupTombstones,
@@ -142,7 +142,9 @@ export type Downgrade =
 /**
  * Makes a group classic. The record of the classic group still has the members that go: as always in that protocol, the
  * record of a generation lags behind. Once it is applied they are dropped, and the others called to join again; should
- * the broker die before that, their sessions end.
+ * the broker die before that, their sessions end. The others are also called when they were on their way to a new
+ * assignment: each goes on with what it has, and what somebody was to give up would have stayed with it, or with nobody.
+ * (Apache Kafka 4.3 gives everybody its target at once, while others are still at work on it.)
  */
 export function downgrade(core: GroupCore, turn: Turn, group: ConsumerGroup, change: Downgrade): void {
   const { groupId } = group;
@@ -152,9 +154,16 @@ export function downgrade(core: GroupCore, turn: Turn, group: ConsumerGroup, cha
     members.set(change.joining.memberId, change.joining);
     turn.records.push(...memberTombstones(groupId, change.joining.memberId));
   }
-  turn.records.push(...consumerGroupTombstones(group), classicRecord(core, turn, group, [...members.values()], change));
+  turn.records.push(...consumerGroupTombstones(group), classicRecord(core, turn, group, [...members.values()]));
   const leaving = "leaving" in change ? change.leaving.map(({ memberId }) => memberId) : [];
-  core.deadlines.set(new Deadline<Turn>((later) => goOnAsClassic(core, later, groupId, leaving)), turn.now);
+  const isSettled = [...members.values()].every((member) => isReconciled(member, group.epoch));
+  const reason = leaving.length > 0 ? "members of the consumer protocol have left" : "an assignment was under way";
+  core.deadlines.set(
+    new Deadline<Turn>((later) =>
+      goOnAsClassic(core, later, groupId, { leaving, reason: leaving.length > 0 || !isSettled ? reason : undefined }),
+    ),
+    turn.now,
+  );
   core.logger.log("info", "a consumer group goes on with the classic protocol", { groupId, epoch: group.epoch });
 }
 
@@ -163,12 +172,9 @@ function classicRecord(
   turn: Turn,
   group: ConsumerGroup,
   members: readonly ConsumerMember[],
-  change: Downgrade,
 ): CoordinatorRecord {
   const protocol = electProtocol(members);
   const leader = defined(members.find(({ classic }) => classic !== null));
-  const targetOf = ({ memberId }: ConsumerMember): string =>
-    "joining" in change && memberId === change.joining.memberId ? change.replaced.memberId : memberId;
   return groupRecord(group.groupId, {
     protocolType: "consumer",
     generation: group.epoch,
@@ -185,10 +191,20 @@ function classicRecord(
         rebalanceTimeout: member.rebalanceTimeoutMs,
         sessionTimeout: member.classic?.sessionTimeoutMs ?? core.settingsOf(group.groupId).consumerSessionTimeoutMs,
         subscription,
-        assignment: writeAssignment(group.target(targetOf(member)), subscription, core.topics),
+        assignment: writeAssignment(heldBy(member), subscription, core.topics),
       };
     }),
   });
+}
+
+/** What the member may be at work on. Nobody else may be: the members' sets are disjoint. */
+function heldBy({ assigned, pendingRevocation }: ConsumerMember): PartitionSet {
+  const held = new Map<string, Set<number>>();
+  for (const [topicId, partition] of [...each(assigned), ...each(pendingRevocation)]) {
+    const partitions = held.get(topicId) ?? new Set();
+    held.set(topicId, partitions.add(partition));
+  }
+  return held;
 }
 
 /** Every classic member was let in with a protocol that the others have. */
@@ -204,12 +220,18 @@ function subscriptionIn({ classic, subscribedTopicNames }: ConsumerMember, proto
   return defined(classic.protocols.find(({ name }) => name === protocol)).metadata;
 }
 
-function goOnAsClassic(core: GroupCore, turn: Turn, groupId: string, leaving: readonly string[]): void {
+/** With a `reason` everybody is called to join again. */
+function goOnAsClassic(
+  core: GroupCore,
+  turn: Turn,
+  groupId: string,
+  { leaving, reason }: { readonly leaving: readonly string[]; readonly reason: string | undefined },
+): void {
   const group = core.groups.get(groupId);
   if (group?.kind !== "classic") return;
   for (const member of [...group.members.values()]) {
     if (leaving.includes(member.memberId)) dropMember(core, turn, group, member);
     else if (!member.isWaitingForUs) touchSession(core, member, turn.now);
   }
-  if (leaving.length > 0) proceedWithout(core, turn, group, "members of the consumer protocol have left");
+  if (reason !== undefined) proceedWithout(core, turn, group, reason);
 }
