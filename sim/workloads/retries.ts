@@ -89,6 +89,10 @@ class Retrier {
     this.#connection?.close(new OncillaError("CLOSED", "the work is done"));
   }
 
+  get #isKnown(): boolean {
+    return this.#inLog.length > 0 || this.#epoch > 0;
+  }
+
   get #isOver(): boolean {
     return isDone(this.#task) || this.#process.stop.aborted;
   }
@@ -110,7 +114,9 @@ class Retrier {
   /** Several at once; then in order, one after the other, until each is in the log. False when that did not come to its end. */
   async #sendSome(): Promise<boolean> {
     const { dice } = this.#process;
-    const batches = Array.from({ length: dice.int(1, MAX_IN_FLIGHT) }, () => this.#build());
+    // The first one alone: of a producer that it does not know a broker takes any sequence.
+    const count = this.#isKnown ? dice.int(1, MAX_IN_FLIGHT) : 1;
+    const batches = Array.from({ length: count }, () => this.#build());
     const answers = batches.map((batch) => this.#ask(batch));
     // Whoever gives up early sends again while the first attempt is on its way.
     await Promise.race([Promise.all(answers), pause(this.#process, 1, dice.pick([30, 1_000, 10_000]))]);
@@ -128,7 +134,7 @@ class Retrier {
         return true;
       }
       if (answer && !isRetriable(answer.error)) {
-        this.#report(`${answer.error} for the next batch in order, sequence ${this.#nextSequence}`);
+        this.#report(`${answer.error} for the next one in order`);
         return false;
       }
       await pause(this.#process, 10, 500);
