@@ -3,7 +3,14 @@
 
 import { ExactlyOncePipeline } from "../../src/cli/verify/check/pipeline-invariants.ts";
 import { type History, placeOf, type TransactionEntry } from "../../src/cli/verify/history.ts";
-import type { Client, Consumer, ConsumerRecord, Producer, TopicPartitionOffset } from "../../src/client/index.ts";
+import type {
+  Client,
+  Consumer,
+  ConsumerGroupMetadata,
+  ConsumerRecord,
+  Producer,
+  TopicPartitionOffset,
+} from "../../src/client/index.ts";
 import type { Process } from "../world/machine.ts";
 import type { World } from "../world/world.ts";
 import { feeder } from "./feeder.ts";
@@ -21,6 +28,12 @@ interface Task {
   readonly outputPartitions: number;
   readonly isStatic: boolean;
   readonly drawProtocol: () => "classic" | "consumer";
+}
+
+/** What was read, and in the name of which membership. */
+interface Batch {
+  readonly orders: readonly ConsumerRecord[];
+  readonly group: ConsumerGroupMetadata;
 }
 
 export function pipeline({ world, history }: WorkloadContext): Workload {
@@ -111,26 +124,33 @@ async function work(
   isOver: () => boolean,
 ): Promise<void> {
   consumer.subscribe([INPUT]);
+  // Who works behind its polls may have lost by then what it has read.
+  const backlogMax = process.dice.pick([0, 0, 1, 4]);
+  let backlog: Batch[] = [];
   while (!isOver()) {
     const orders = await consumer.poll({ timeoutMs: 200 });
-    if (orders.length === 0) continue;
+    if (orders.length > 0) backlog.push({ orders, group: consumer.groupMetadata() });
+    const batch = orders.length === 0 || backlog.length > backlogMax ? backlog.shift() : undefined;
+    if (!batch) continue;
     if (process.dice.chance(0.1)) await pause(process, 1, 2_000);
     const isCommitted = await transact(session, producer, (transaction) =>
-      invoice(process, task, consumer, producer, session, orders, transaction),
+      invoice(process, task, batch, producer, session, transaction),
     );
-    if (!isCommitted) await rewind(consumer);
+    if (!isCommitted) {
+      backlog = [];
+      await rewind(consumer);
+    }
     // Whoever takes over asks for offsets whose transaction may still be on its way to its end.
-    else if (process.dice.chance(0.05)) return;
+    if (isCommitted && process.dice.chance(0.05)) return;
   }
 }
 
 async function invoice(
   process: Process,
   { outputPartitions }: Task,
-  consumer: Consumer,
+  { orders, group }: Batch,
   producer: Producer,
   session: Session,
-  orders: readonly ConsumerRecord[],
   transaction: TransactionEntry,
 ): Promise<Ending> {
   const sends = orders.map((order) => {
@@ -139,7 +159,9 @@ async function invoice(
   });
   if (process.dice.chance(0.5)) await Promise.all(sends);
   if (process.dice.chance(0.05)) return "abort";
-  await producer.sendOffsetsToTransaction(positionsBehind(orders), consumer.groupMetadata());
+  await producer.sendOffsetsToTransaction(positionsBehind(orders), group);
+  // So long that the group goes on without it, and its commit is good all the same: whoever takes over has to wait.
+  if (process.dice.chance(0.05)) await pause(process, 1_000, 8_000);
   return process.dice.chance(0.02) ? "abort" : "commit";
 }
 
