@@ -11,6 +11,8 @@ import { until } from "./support/until.ts";
 const LIMIT = 64;
 const SEGMENT_BYTES = 1024 * 1024;
 const VALUE = "x".repeat(100_000);
+/** How often what could not be opened is opened again. */
+const MAINTENANCE_MS = "100";
 
 let folder: string;
 let broker: RunningCommand;
@@ -21,11 +23,28 @@ beforeEach(() => {
 });
 
 afterEach(async () => {
-  for (const socket of sockets) socket.destroy();
+  giveDescriptors();
   broker.kill("SIGKILL");
   await broker.outcome;
   rmSync(folder, { recursive: true, force: true });
 });
+
+/** With connections, until the broker cannot take another one. */
+async function takeDescriptors(address: string): Promise<void> {
+  const [host = "", port] = address.split(":");
+  let cut = 0;
+  for (let i = 0; i < LIMIT; i++) {
+    const socket = connect({ host, port: Number(port) });
+    socket.on("error", () => {});
+    socket.once("close", () => cut++);
+    sockets.push(socket);
+  }
+  await until(() => cut > 0);
+}
+
+function giveDescriptors(): void {
+  for (const socket of sockets.splice(0)) socket.destroy();
+}
 
 it("refuses what needs another file, and takes it once there is one; nothing goes offline", async () => {
   broker = oncillaWithFiles(LIMIT, "broker", "--data-dir", folder, "--port", "0");
@@ -41,24 +60,45 @@ it("refuses what needs another file, and takes it once there is one; nothing goe
   };
   expect(await write()).toBe("NONE");
 
-  const [host = "", port] = address.split(":");
-  let cut = 0;
-  for (let i = 0; i < LIMIT; i++) {
-    const socket = connect({ host, port: Number(port) });
-    socket.on("error", () => {});
-    socket.once("close", () => cut++);
-    sockets.push(socket);
-  }
-  await until(() => cut > 0);
+  await takeDescriptors(address);
   while ((await write()) === "NONE") expect(acknowledged).toBeLessThan(20);
   expect(acknowledged).toBe(10);
   expect(await write()).toBe("KAFKA_STORAGE_ERROR");
   expect((await session.fetch(topic, { maxBytes: 10 * SEGMENT_BYTES })).records).toHaveLength(acknowledged);
   expect(broker.stderr()).toContain("appends refused: the process has too many files open");
 
-  for (const socket of sockets) socket.destroy();
+  giveDescriptors();
   await until(async () => (await write()) === "NONE");
   for (let i = 0; i < 20; i++) expect(await write()).toBe("NONE");
   expect(broker.stderr()).not.toContain("offline");
   session.close();
+});
+
+it("brings up the coordinators, whose code could not even be loaded, once there are files again, also across kill -9", async () => {
+  const options = ["--offsets-topic-partitions", "1", "--transaction-topic-partitions", "1"];
+  const args = ["broker", "--data-dir", folder, "--port", "0", ...options];
+  broker = oncillaWithFiles(LIMIT, ...args, "--retention-check-interval-ms", MAINTENANCE_MS);
+  const address = (await broker.firstLine()).split(" ").at(-1) ?? "";
+  const session = await RawSession.open(address);
+  const topic = await session.createTopic("topic");
+  await takeDescriptors(address);
+  expect(await session.findCoordinator("group", "group")).toBe("COORDINATOR_NOT_AVAILABLE");
+  expect(await session.findCoordinator("transaction", "id")).toBe("COORDINATOR_NOT_AVAILABLE");
+  const late = await session.createTopic("late");
+  expect((await session.produce(late, ["a"])).error).toBe("KAFKA_STORAGE_ERROR");
+  expect(broker.stderr()).toContain("coordinators cannot be loaded");
+
+  giveDescriptors();
+  await until(async () => (await session.commitOffset("group", topic, 1)) === "NONE");
+  await until(async () => (await session.initProducer("id")).error === "NONE");
+  await until(async () => (await session.produce(late, ["a"])).error === "NONE");
+  session.close();
+  broker.kill("SIGKILL");
+  await broker.outcome;
+
+  broker = oncillaWithFiles(LIMIT, ...args);
+  const again = await RawSession.open((await broker.firstLine()).split(" ").at(-1) ?? "");
+  await until(async () => (await again.committedOffset("group", topic)) === 1);
+  expect((await again.fetch(late)).records).toEqual(["0:a"]);
+  again.close();
 });

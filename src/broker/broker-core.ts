@@ -23,7 +23,7 @@ import type { MetadataImage, Topic } from "./metadata/image.ts";
 import { MetadataLog } from "./metadata/metadata-log.ts";
 import { ProducerIdAllocator } from "./metadata/producer-ids.ts";
 import { clusterRecord, epochRecord, type MetadataRecord, type MetadataRow, topicRecord } from "./metadata/records.ts";
-import { METADATA_TOPIC, OFFSETS_TOPIC, TRANSACTIONS_TOPIC } from "./metadata/topic-name.ts";
+import { isInternalTopic, METADATA_TOPIC, OFFSETS_TOPIC, TRANSACTIONS_TOPIC } from "./metadata/topic-name.ts";
 import { Topics } from "./metadata/topics.ts";
 import type { BrokerMetrics } from "./metrics/broker-metrics.ts";
 import type { BrokerConfig } from "./options.ts";
@@ -174,19 +174,24 @@ export class BrokerCore {
     return this.#bringUp(topic);
   }
 
-  /** Partitions that were short of something when they were to be opened, and what goes with them. */
+  /** Partitions that were short of something when they were to be opened, and coordinators that could not be loaded. */
   async #catchUp(): Promise<MetadataRecord[]> {
-    const incomplete = this.image.topics().filter(({ id, openedCount, partitionCount }) => {
-      return Math.min(openedCount, this.partitions.openedCount(id)) < partitionCount;
+    const incomplete = this.image.topics().filter(({ id, name, openedCount, partitionCount }) => {
+      return isInternalTopic(name) || Math.min(openedCount, this.partitions.openedCount(id)) < partitionCount;
     });
     const outcomes = await Promise.all(incomplete.map((topic) => this.#bringUp(topic)));
     return outcomes.flat();
   }
 
   async #bringUp(topic: Topic): Promise<MetadataRecord[]> {
+    const { logger } = this.#options;
     await this.partitions.open(topic);
     for (const runtime of [this.groups, this.transactions]) {
-      if (runtime.topic === topic.name) await runtime.start(topic, this.partitions);
+      if (runtime.topic !== topic.name) continue;
+      await runtime.start(topic, this.partitions).catch((error: unknown) => {
+        // Of too many files that are open, for one.
+        logger.log("error", "coordinators cannot be loaded, trying again", { topic: topic.name, error });
+      });
     }
     return this.#openedRecords(topic);
   }

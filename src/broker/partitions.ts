@@ -100,7 +100,7 @@ export class Partitions {
     this.#byTopicId.delete(topic.id);
     const remove = async (partition: Partition | Error, index: number): Promise<void> => {
       if (!isOpen(partition)) {
-        this.#options.disk.remove(this.#folderOf(topic, index));
+        this.#removeFolder(topic, index);
         return;
       }
       await partition.log.delete();
@@ -138,6 +138,17 @@ export class Partitions {
   /** All that could be opened. */
   all(): Partition[] {
     return [...this.#byTopicId.values()].flat().filter(isOpen);
+  }
+
+  /** Of a log that is not open. It is moved aside first, which needs neither room nor descriptors: a topic of the same name
+   * can have its place. */
+  #removeFolder(topic: Topic, index: number): void {
+    const { disk } = this.#options;
+    const folder = this.#folderOf(topic, index);
+    if (!disk.exists(folder)) return;
+    const aside = `${folder}.${topic.id}-delete`;
+    disk.rename(folder, aside);
+    disk.remove(aside);
   }
 
   #folderOf(topic: Topic, index: number): string {

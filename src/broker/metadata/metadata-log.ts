@@ -54,8 +54,8 @@ export class MetadataLog {
     return this.#log.logEndOffset;
   }
 
-  /** Makes one change after all earlier ones. Resolves when it is durable and applied; rejects when the log cannot
-   * take it, and then nothing has changed. */
+  /** Makes one change after all earlier ones. Resolves when it is durable, carried out and applied. Rejects when the log
+   * cannot take it, and then nothing has changed, or when it could not be carried out; then it is applied all the same. */
   change<T>(decide: (image: MetadataImage) => MetadataDecision<T>): Promise<T> {
     const made = this.#tail.then(() => this.#make(decide));
     // Whoever asked for this change hears of its failure; the next change is made all the same.
@@ -106,12 +106,19 @@ export class MetadataLog {
     if (records.length === 0) return result;
     await this.#append(records);
     const outcomes: MetadataRecord[] = [];
+    const failures: unknown[] = [];
     for (const record of records) {
       const row = readMetadataRecord(record);
-      outcomes.push(...(await this.#carryOut(row)));
+      try {
+        outcomes.push(...(await this.#carryOut(row)));
+      } catch (error) {
+        failures.push(error);
+      }
+      // Also when it could not be carried out: the record is durable, and the next start will show it.
       this.image.apply(row);
     }
     await this.#note(outcomes);
+    if (failures.length > 0) throw failures[0];
     return result;
   }
 

@@ -1,0 +1,51 @@
+import { expect, it } from "vitest";
+import { defaultLogConfig } from "../../log/log-config.ts";
+import { PartitionLog } from "../../log/partition-log.ts";
+import { silentLogger } from "../../platform/logger.ts";
+import { MemoryDisk } from "../../platform/memory-disk.ts";
+import { nodeClock } from "../../platform/node/clock.ts";
+import type { Topic } from "./image.ts";
+import { MetadataLog } from "./metadata-log.ts";
+import { type MetadataRecord, type MetadataRow, topicRecord } from "./records.ts";
+
+const disk = new MemoryDisk();
+
+async function open(carryOut: (row: MetadataRow) => Promise<MetadataRecord[]>): Promise<MetadataLog> {
+  const log = await PartitionLog.open({
+    disk,
+    clock: nodeClock,
+    logger: silentLogger,
+    folder: "metadata",
+    topicPartition: { topic: "metadata", partition: 0 },
+    topicId: "AAAAAAAAAAAAAAAAAAAAAQ",
+    config: defaultLogConfig,
+    leaderEpoch: 0,
+  });
+  return new MetadataLog({ log, clock: nodeClock, carryOut });
+}
+
+function topic(name: string, id: string): Topic {
+  return { name, id, partitionCount: 1, configs: new Map(), isDeleted: false, openedCount: 0 };
+}
+
+it("a change that could not be carried out shows all the same, as it is durable, and so do those that were made with it", async () => {
+  const carriedOut: string[] = [];
+  const metadata = await open(async (row) => {
+    if (row.kind !== "topic") throw new Error(row.kind);
+    if (row.topic.name === "a") throw new Error("EMFILE");
+    carriedOut.push(row.topic.name);
+    return [topicRecord({ ...row.topic, openedCount: 1 })];
+  });
+  const a = topic("a", "CAFEAAAAAAAAAAAAAAAAAA");
+  const b = topic("b", "CAFEAAAAAAAAAAAAAAAAAQ");
+  const change = metadata.change(() => ({ records: [topicRecord(a), topicRecord(b)], result: undefined }));
+  await expect(change).rejects.toThrow("EMFILE");
+  expect(carriedOut).toEqual(["b"]);
+  const shown = [a, { ...b, openedCount: 1 }];
+  expect(metadata.image.topics()).toEqual(shown);
+  expect(await metadata.change((image) => ({ records: [], result: image.topic("a")?.id }))).toBe(a.id);
+  await metadata.close();
+  const again = await open(async () => []);
+  expect(again.image.topics()).toEqual(shown);
+  await again.close();
+});
