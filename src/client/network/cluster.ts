@@ -198,7 +198,7 @@ export class Cluster implements BrokerDirectory {
   #refreshNow(): Promise<void> {
     this.#refreshing ??= this.#readMetadata().finally(() => {
       this.#refreshing = undefined;
-      if (this.#wanted.size > 0) this.requestRefresh();
+      if (this.#wanted.size > 0 || this.#wantedIds.size > 0) this.requestRefresh();
     });
     return this.#refreshing;
   }
