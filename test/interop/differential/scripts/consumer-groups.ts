@@ -13,7 +13,7 @@ import {
   newcomer,
   pulse,
 } from "../verbs/consumer-groups.ts";
-import { commit, committed, describeGroup, join, joinAnew, leave, sync } from "../verbs/groups.ts";
+import { beat, commit, committed, describeGroup, join, joinAnew, leave, sync } from "../verbs/groups.ts";
 import { find } from "../verbs/transactions.ts";
 
 const GROUP = 32;
@@ -93,6 +93,23 @@ export const consumerGroups: readonly Script[] = [
     },
   },
   {
+    name: "consumer groups: a member of the classic protocol while an assignment stays",
+    async run(side) {
+      await side.createTopic("t", 4);
+      await findKnowing(side, "g", ["t"]);
+      await setGroupConfig(side, "g", "consumer.assignment.interval.ms", String(INTERVAL_MS));
+      const m = await pulse(side, "g", newcomer("m"), subscription);
+      let n = await joinAnew(side, "g");
+      await sync(side, "g", n, [], { note: "before the next assignment" });
+      await beat(side, "g", n, { note: "before the next assignment" });
+      await sleep(INTERVAL_MS);
+      await goOn(side, m);
+      await beat(side, "g", n, { note: "there is something to join for" });
+      n = await join(side, "g", { memberId: n.memberId });
+      await sync(side, "g", n, [], { note: "at the next epoch" });
+    },
+  },
+  {
     name: "consumer groups: what a member ceases to read goes before the next assignment",
     async run(side) {
       await side.createTopic("t", 4);
@@ -129,6 +146,31 @@ export const consumerGroups: readonly Script[] = [
       m = await goOn(side, m);
       n = await goOn(side, n);
       await describeConsumerGroup(side, "g", { note: "given up" });
+    },
+  },
+  {
+    name: "consumer groups: a late heartbeat seems to give up what its member got since at the same epoch",
+    async run(side) {
+      await side.createTopic("t", 1);
+      const u = await side.createTopic("u", 1);
+      await findKnowing(side, "g", ["t", "u"]);
+      let t1 = await pulse(side, "g", newcomer("t1"), { topics: ["t"], assignor: "range" });
+      let u1 = await pulse(side, "g", newcomer("u1"), { topics: ["u"], assignor: "range" });
+      let m = await pulse(side, "g", newcomer("m"), { topics: ["t", "u"], assignor: "range" });
+      for (let round = 0; round < 2; round++) t1 = await goOn(side, t1);
+      m = await goOn(side, m);
+      const before = m;
+      for (let round = 0; round < 2; round++) u1 = await goOn(side, u1);
+      m = await goOn(side, m);
+      const { epoch } = m;
+      let a = await pulse(side, "g", newcomer("a"), { topics: ["u"], assignor: "range" });
+      await goOn(side, m);
+      a = await pulse(side, "g", a, { topics: ["t", "u"], owned: [] });
+      await pulse(side, "g", before, { owned: before.owned }, { note: "the late one" });
+      a = await goOn(side, a);
+      await describeConsumerGroup(side, "g", { note: "u is another's" });
+      const member = { memberId: side.unique("m"), generationId: epoch };
+      await commit(side, "g", member, u, 5, { note: "of what it does not have" });
     },
   },
   {
