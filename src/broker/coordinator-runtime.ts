@@ -9,8 +9,10 @@ import type { MetadataImage, Topic } from "./metadata/image.ts";
 import type { Partition } from "./partition.ts";
 import type { Partitions } from "./partitions.ts";
 
-/** Between a record that the log refused and the next attempt. */
-const RESTART_MS = 1000;
+/** Between a record that the log refused and the next attempt, which replays all of the log: twice as long each time, as long as
+ * the log takes nothing. */
+const RESTART_MS_MIN = 1000;
+const RESTART_MS_MAX = 30_000;
 
 export interface CoordinatorKind<M extends CoordinatorMachine<S>, S extends RefusableStep> {
   /** The internal topic. */
@@ -20,6 +22,14 @@ export interface CoordinatorKind<M extends CoordinatorMachine<S>, S extends Refu
   load(): Promise<() => M>;
 }
 
+/** The latest one of a shard. */
+interface Restart {
+  readonly timer: Timer;
+  readonly pauseMs: number;
+  /** When the shard was refused. */
+  readonly logEndOffset: number;
+}
+
 export class CoordinatorRuntime<M extends CoordinatorMachine<S>, S extends RefusableStep> {
   readonly topic: string;
   readonly #kind: CoordinatorKind<M, S>;
@@ -27,7 +37,7 @@ export class CoordinatorRuntime<M extends CoordinatorMachine<S>, S extends Refus
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #shards: (CoordinatorShard<M, S> | undefined)[] = [];
-  readonly #restarts = new Set<Timer>();
+  readonly #restarts = new Map<number, Restart>();
   #isStopped = false;
 
   constructor(
@@ -59,17 +69,22 @@ export class CoordinatorRuntime<M extends CoordinatorMachine<S>, S extends Refus
       hooks: this.#kind.hooks,
       clock: this.#clock,
       logger: this.#logger,
-      onRefused: () => this.#restartLater(index, () => this.#newShard(index, partition, createMachine)),
+      onRefused: () => {
+        const { logEndOffset } = partition.log;
+        this.#restartLater(index, logEndOffset, () => this.#newShard(index, partition, createMachine));
+      },
     });
   }
 
   /** As after a restart of the broker: another shard learns from the log what there is. */
-  #restartLater(index: number, newShard: () => CoordinatorShard<M, S>): void {
-    const timer = this.#clock.setTimer(RESTART_MS, () => {
-      this.#restarts.delete(timer);
+  #restartLater(index: number, logEndOffset: number, newShard: () => CoordinatorShard<M, S>): void {
+    const last = this.#restarts.get(index);
+    const isStuck = last?.logEndOffset === logEndOffset;
+    const pauseMs = isStuck ? Math.min(2 * last.pauseMs, RESTART_MS_MAX) : RESTART_MS_MIN;
+    const timer = this.#clock.setTimer(pauseMs, () => {
       this.#shards[index] = newShard();
     });
-    this.#restarts.add(timer);
+    this.#restarts.set(index, { timer, pauseMs, logEndOffset });
   }
 
   /** False of a shard that another one has taken the place of. */
@@ -111,7 +126,7 @@ export class CoordinatorRuntime<M extends CoordinatorMachine<S>, S extends Refus
 
   stop(): void {
     this.#isStopped = true;
-    for (const timer of this.#restarts) timer.cancel();
+    for (const { timer } of this.#restarts.values()) timer.cancel();
     for (const shard of this.shards()) shard.stop();
   }
 }

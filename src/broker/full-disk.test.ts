@@ -8,7 +8,7 @@ import { until } from "../../test/support/until.ts";
 import { nodePlatform } from "../platform/node/index.ts";
 import { Broker } from "./broker.ts";
 
-/** A coordinator whose log refused a record begins anew after that time; markers are tried again as often. */
+/** A coordinator whose log refused a record begins anew after that time, at first; markers are tried again as often. */
 const RETRY_MS = 1000;
 /** What could not be opened is opened again as often. */
 const MAINTENANCE_MS = 30_000;
@@ -69,6 +69,25 @@ describe("a full disk", () => {
     await until(async () => (await session.committedOffset("group", topic)) === 1);
     expect(await session.commitOffset("group", topic, 2)).toBe("NONE");
     expect(await session.initProducer("id")).toMatchObject({ error: "NONE", producerId: producer.producerId });
+  });
+
+  it("has a coordinator begin anew after ever longer pauses, up to half a minute, until its log takes a record", async () => {
+    const topic = await session.createTopic("topic");
+    await session.findCoordinator("group", "group");
+    await until(async () => (await session.commitOffset("group", topic, 1)) === "NONE");
+    const expectPause = async (pauseMs: number): Promise<void> => {
+      expect(await session.commitOffset("group", topic, 2)).toBe("COORDINATOR_NOT_AVAILABLE");
+      clock.advance(pauseMs - 1);
+      expect(await session.committedOffset("group", topic)).toBe("COORDINATOR_NOT_AVAILABLE");
+      clock.advance(1);
+      await until(async () => (await session.committedOffset("group", topic)) === 1);
+    };
+    disk.fill("__consumer_offsets");
+    for (const pauseMs of [1000, 2000, 4000, 8000, 16_000, 30_000, 30_000]) await expectPause(pauseMs);
+    disk.empty();
+    expect(await session.commitOffset("group", topic, 1)).toBe("NONE");
+    disk.fill("__consumer_offsets");
+    await expectPause(RETRY_MS);
   });
 
   it("a marker that was waiting for room does not end the producer's next transaction", async () => {
