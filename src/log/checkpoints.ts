@@ -1,5 +1,6 @@
 import type { Disk } from "../platform/disk.ts";
 import type { Logger } from "../platform/logger.ts";
+import type { FolderSync } from "./folder-sync.ts";
 import type { LeaderEpochs } from "./leader-epochs.ts";
 import type { PendingSnapshot } from "./producer-snapshot.ts";
 import { EPOCHS_FILE, LOG_START_FILE, METADATA_FILE, segmentFileName } from "./segment-files.ts";
@@ -9,6 +10,7 @@ interface CheckpointOptions {
   readonly disk: Disk;
   readonly logger: Logger;
   readonly folder: string;
+  readonly folderSync: FolderSync;
   readonly topicPartition: { readonly topic: string; readonly partition: number };
   /** Of the snapshot files that are there. */
   readonly snapshotOffsets: readonly number[];
@@ -50,7 +52,7 @@ export class Checkpoints {
     this.#queue(async () => {
       const { offset } = snapshot;
       if (!(await this.#writeSnapshot(snapshot))) return;
-      await this.#options.disk.syncFolder(this.#options.folder);
+      await this.#options.folderSync.run();
       this.#removeSnapshots((each) => each < offset && !segmentBaseOffsets.has(each));
       const others = this.#snapshotOffsets.filter((each) => each !== offset);
       this.#snapshotOffsets = [...others, offset].sort((a, b) => a - b);
@@ -114,7 +116,7 @@ export class Checkpoints {
     if (!this.#snapshotOffsets.some(isStale)) return;
     this.#queue(async () => {
       this.#removeSnapshots(isStale);
-      await this.#options.disk.syncFolder(this.#options.folder);
+      await this.#options.folderSync.run();
     });
     await this.settled();
   }
@@ -127,10 +129,10 @@ export class Checkpoints {
       } catch (error) {
         const shortage = shortageOf(error);
         if (shortage === undefined) throw error;
-        const { disk, folder, logger } = this.#options;
+        const { disk, folder, folderSync, logger } = this.#options;
         logger.log("warn", `leader epochs not saved: ${shortage}`, { folder });
         for (const name of [`${EPOCHS_FILE}.tmp`, EPOCHS_FILE]) disk.remove(`${folder}/${name}`);
-        await disk.syncFolder(folder);
+        await folderSync.run();
       }
     });
   }
@@ -146,9 +148,9 @@ export class Checkpoints {
   }
 
   async #replace(name: string, text: string): Promise<void> {
-    const { disk, folder } = this.#options;
+    const { disk, folder, folderSync } = this.#options;
     await replaceFile(disk, folder, name, Buffer.from(text));
-    await disk.syncFolder(folder);
+    await folderSync.run();
   }
 
   #queue(task: () => Promise<void>): void {

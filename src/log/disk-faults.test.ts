@@ -22,11 +22,14 @@ type Operation = "write" | "sync" | "syncFolder" | "read" | "create" | "open";
 /** Fails with `code` at the operations on paths that `fails` names. A failed write may have written a part. */
 class FaultyDisk extends MemoryDisk {
   code = "EIO";
+  /** Files that were opened and not closed. */
+  openCount = 0;
   fails: (operation: Operation, path: string) => boolean = () => false;
 
   override open(path: string, options?: { readonly create?: boolean }): DiskFile {
     this.check(options?.create && !this.exists(path) ? "create" : "open", path);
     const file = super.open(path, options);
+    this.openCount++;
     return {
       path,
       size: () => file.size(),
@@ -45,7 +48,10 @@ class FaultyDisk extends MemoryDisk {
         this.check("sync", path);
       },
       truncate: (size) => file.truncate(size),
-      close: () => file.close(),
+      close: () => {
+        this.openCount--;
+        file.close();
+      },
     };
   }
 
@@ -397,6 +403,56 @@ describe.each(["EMFILE", "ENFILE"])("too many open files (%s)", (code) => {
     await log.close();
     log = await fixture.open();
     expect(valuesOf(consume(log, "read_uncommitted"))).toEqual(["a", "b", "c", "d", "e"]);
+  });
+
+  /** For so many attempts at a folder's sync; `onRefused` is called for each. */
+  function refuseFolderSyncs(count: number, onRefused: () => void = () => {}): void {
+    disk.fails = (operation) => {
+      if (operation !== "syncFolder" || count-- <= 0) return false;
+      onRefused();
+      return true;
+    };
+  }
+
+  it.each<[string, () => void, string[]]>([
+    ["a new segment", () => void append(log, { values: ["e"] }), ["a", "b", "c", "d", "e"]],
+    ["a new start", () => void log.deleteRecordsBefore(2), ["c", "d"]],
+  ])("hold up %s whose name cannot be synced, and do not take the log offline", async (_what, change, expected) => {
+    const seen: number[][] = [];
+    refuseFolderSyncs(1000, () => seen.push([log.highWatermark, log.logStartOffset]));
+    change();
+    await log.flush();
+    expect(seen).toEqual(Array.from({ length: 1000 }, () => [4, 0]));
+    expect(log.offlineReason).toBeUndefined();
+    expect(valuesOf(consume(log, "read_uncommitted"))).toEqual(expected);
+    await log.close();
+    log = await fixture.open();
+    expect(valuesOf(consume(log, "read_uncommitted"))).toEqual(expected);
+  });
+
+  it("do not hold up whoever closes or opens a log", async () => {
+    append(log, { values: ["e"] });
+    let refused = 0;
+    refuseFolderSyncs(1000, () => refused++);
+    await log.close();
+    expect(refused).toBeLessThan(10);
+    await expect(fixture.open()).rejects.toThrow(code);
+    disk.fails = () => false;
+    log = await fixture.open();
+    expect(valuesOf(consume(log, "read_uncommitted"))).toEqual(["a", "b", "c", "d", "e"]);
+  });
+
+  it("refuse a read for whose sake indexes are to be built anew, and keep none of the files that there were", () => {
+    disk.remove(fixture.path("00000000000000000000.timeindex"));
+    disk.fails = (operation, path) => operation === "create" && path.endsWith(".timeindex");
+    const options = { offset: 0, maxBytes: 1000, isolation: "read_uncommitted", minOneBatch: true } as const;
+    const openCounts = [0, 1, 2].map(() => {
+      expect(log.read(options)).toMatchObject({ error: "KAFKA_STORAGE_ERROR" });
+      return disk.openCount;
+    });
+    expect(new Set(openCounts).size).toBe(1);
+    disk.fails = () => false;
+    expect(valuesOf(consume(log, "read_uncommitted"))).toEqual(["a", "b", "c", "d"]);
   });
 
   it("refuse a read that needs a file", () => {

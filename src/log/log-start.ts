@@ -1,6 +1,6 @@
-import type { Disk } from "../platform/disk.ts";
 import type { Logger } from "../platform/logger.ts";
 import type { Checkpoints } from "./checkpoints.ts";
+import type { FolderSync } from "./folder-sync.ts";
 import type { LeaderEpochs } from "./leader-epochs.ts";
 import type { LogConfig } from "./log-config.ts";
 import { isExpired } from "./retention.ts";
@@ -8,9 +8,9 @@ import type { Segment } from "./segment.ts";
 import type { SegmentList } from "./segment-list.ts";
 
 interface LogStartOptions {
-  readonly disk: Disk;
   readonly logger: Logger;
   readonly folder: string;
+  readonly folderSync: FolderSync;
   readonly segments: SegmentList;
   readonly checkpoints: Checkpoints;
   readonly epochs: LeaderEpochs;
@@ -105,10 +105,9 @@ export class LogStart {
   /** On a full disk, where not even the log's start can be saved: removes what is to lie below it, one segment after the
    * other. The log then starts with the oldest one that is there. */
   async #makeRoom(offset: number): Promise<void> {
-    const { disk, folder } = this.#options;
     while (this.#isRemovable(offset)) {
       this.#takeOldest().remove();
-      await disk.syncFolder(folder);
+      await this.#options.folderSync.run();
       this.#move(this.#segments.oldest.baseOffset);
     }
   }

@@ -1,6 +1,7 @@
 import type { Clock } from "../platform/clock.ts";
-import { type Disk, DiskError } from "../platform/disk.ts";
+import { DiskError } from "../platform/disk.ts";
 import type { Checkpoints } from "./checkpoints.ts";
+import type { FolderSync } from "./folder-sync.ts";
 import type { PendingSnapshot } from "./producer-snapshot.ts";
 import type { SegmentList } from "./segment-list.ts";
 
@@ -9,9 +10,8 @@ import type { SegmentList } from "./segment-list.ts";
 const WRITE_BACK_BYTES = 64 * 1024 * 1024;
 
 interface LogSyncOptions {
-  readonly disk: Disk;
   readonly clock: Clock;
-  readonly folder: string;
+  readonly folderSync: FolderSync;
   readonly segments: SegmentList;
   readonly checkpoints: Checkpoints;
   /** A sync of the files has ended, after so long. */
@@ -50,7 +50,7 @@ export class LogSync {
   /** Resolves when all that was written before the call is durable. Sealed segments are among it: they count before what
    * comes behind them does. */
   async run(): Promise<void> {
-    const { disk, clock, folder, segments, checkpoints, onSynced } = this.#options;
+    const { clock, folderSync, segments, checkpoints, onSynced } = this.#options;
     const startedMs = clock.monotonic();
     const snapshots = this.#snapshots;
     this.#snapshots = [];
@@ -58,7 +58,7 @@ export class LogSync {
     const { unsynced: sealed, active } = segments;
     const files = [...sealed.flatMap((segment) => segment.files), active.log];
     const syncs = files.map((file) => file.sync().catch(throwFailedSync));
-    if (this.#isFolderDirty) syncs.push(disk.syncFolder(folder));
+    if (this.#isFolderDirty) syncs.push(folderSync.run());
     this.#isFolderDirty = false;
     await Promise.all(syncs);
     onSynced(clock.monotonic() - startedMs);

@@ -8,6 +8,7 @@ import { Checkpoints, readLogStartOffset, readTopicId } from "./checkpoints.ts";
 import { CompactionPort } from "./compaction/compaction-port.ts";
 import { LogCompaction } from "./compaction/log-compaction.ts";
 import { finishSwaps } from "./compaction/swap.ts";
+import { FolderSync } from "./folder-sync.ts";
 import { GroupCommit } from "./group-commit.ts";
 import type { LeaderEpochs } from "./leader-epochs.ts";
 import type { LogConfig } from "./log-config.ts";
@@ -77,6 +78,8 @@ export class PartitionLog {
   readonly #writer: LogWriter;
   readonly #watermarks: Watermarks;
   #config: LogConfig;
+  /** It is open. */
+  #isInUse = false;
 
   /**
    * Opens, or makes, the log in `folder`, repairs what a crash left behind, and resolves when everything in it is durable
@@ -129,8 +132,11 @@ export class PartitionLog {
       },
       decidedOffset: (segment) => decidedOffsetAt(context(), segment.nextOffset),
     });
+    // Whoever opens, closes or deletes a log tries again, or does without.
+    const folderSync = new FolderSync(options, () => this.#isInUse && !health.unavailable());
     const checkpoints = new Checkpoints({
       ...options,
+      folderSync,
       snapshotOffsets: recovered.snapshotOffsets,
       soundSnapshotOffset: recovered.soundSnapshotOffset,
       onFailure: (error) => health.goOffline(error),
@@ -138,7 +144,7 @@ export class PartitionLog {
     this.#health = health;
     this.#segments = segments;
     this.#checkpoints = checkpoints;
-    const sync = new LogSync({ disk, clock, folder, segments, checkpoints, onSynced }, recovered.snapshots);
+    const sync = new LogSync({ clock, folderSync, segments, checkpoints, onSynced }, recovered.snapshots);
     this.#commit = new GroupCommit(
       clock,
       { endOffset: () => this.logEndOffset, sync: () => sync.run() },
@@ -152,6 +158,7 @@ export class PartitionLog {
       new CompactionPort(options, {
         log: this,
         name: this.#name,
+        folderSync,
         segments,
         producers,
         checkpoints,
@@ -160,9 +167,9 @@ export class PartitionLog {
       }),
     );
     this.#start = new LogStart(savedLogStartOffset, {
-      disk,
       logger,
       folder,
+      folderSync,
       segments,
       checkpoints,
       epochs,
@@ -189,6 +196,7 @@ export class PartitionLog {
     if (this.#config.durability === "fsync") await this.flush();
     else if (isNew) await this.#checkpoints.settled();
     if (this.offlineReason) throw this.offlineReason;
+    this.#isInUse = true;
     this.#advance();
   }
 

@@ -344,19 +344,19 @@ export function rebuildIndexes(context: RecoveryContext, segments: readonly Segm
   }
   damaged.closeFiles();
   const rebuilt = Segment.open(context.disk, context.folder, baseOffset, nextOffset);
-  rebuilt.resetIndexes();
   try {
+    rebuilt.resetIndexes();
     verified(rebuilt, nextOffset, context, (batch) => {
       rebuilt.admit(batch, context.indexIntervalBytes);
       const completed = producers.replay(batch, context.now);
       if (completed?.isAborted) rebuilt.abortedIndex.append(completed);
     });
+    rebuilt.nextOffset = nextOffset;
+    return { segment: rebuilt, files: rebuilt.seal(producers.firstUndecidedOffset ?? nextOffset) };
   } catch (error) {
     rebuilt.closeFiles();
     throw error;
   }
-  rebuilt.nextOffset = nextOffset;
-  return { segment: rebuilt, files: rebuilt.seal(producers.firstUndecidedOffset ?? nextOffset) };
 }
 
 /** Below which offset everything was decided when the log ended at `offset`; 0 when no snapshot tells. */

@@ -34,3 +34,8 @@ const shortages: Readonly<Record<string, string>> = {
 export function shortageOf(error: unknown): string | undefined {
   return error instanceof DiskError ? shortages[error.code] : undefined;
 }
+
+/** It failed before anything was done: there was no descriptor to do it with. */
+export function lacksDescriptors(error: unknown): boolean {
+  return error instanceof DiskError && (error.code === "EMFILE" || error.code === "ENFILE");
+}

@@ -45,7 +45,8 @@ export interface Disk {
   remove(path: string): void;
   /** Replaces `to` by `from` in one step. */
   rename(from: string, to: string): void;
-  /** Resolves when a folder's entries (created, renamed, removed files) survive a power loss. */
+  /** Resolves when a folder's entries (created, renamed, removed files) survive a power loss. Fails with EMFILE or ENFILE when
+   * nothing was tried, for want of a descriptor that it has waited for; any other error is not to be tried again. */
   syncFolder(path: string): Promise<void>;
   /** Takes the exclusive hold on a folder; throws a DiskError with code "LOCKED" when another holds it. */
   lock(path: string): FolderLock;

@@ -1,6 +1,7 @@
 import type { Clock } from "../../platform/clock.ts";
 import type { Disk } from "../../platform/disk.ts";
 import type { Logger } from "../../platform/logger.ts";
+import type { FolderSync } from "../folder-sync.ts";
 import type { LogConfig } from "../log-config.ts";
 import type { ProducerEntry } from "../producer-state.ts";
 import type { SegmentList } from "../segment-list.ts";
@@ -12,6 +13,7 @@ export interface CompactableLog {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly folder: string;
+  readonly folderSync: FolderSync;
   /** "topic-0" */
   readonly name: string;
   readonly segments: SegmentList;

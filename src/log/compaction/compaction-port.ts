@@ -2,6 +2,7 @@ import type { Clock } from "../../platform/clock.ts";
 import type { Disk } from "../../platform/disk.ts";
 import type { Logger } from "../../platform/logger.ts";
 import type { Checkpoints } from "../checkpoints.ts";
+import type { FolderSync } from "../folder-sync.ts";
 import type { LogConfig } from "../log-config.ts";
 import type { LogHealth } from "../log-health.ts";
 import type { ProducerEntry, ProducerState } from "../producer-state.ts";
@@ -20,6 +21,7 @@ interface LogView {
 interface CompactionPortOptions {
   readonly log: LogView;
   readonly name: string;
+  readonly folderSync: FolderSync;
   readonly segments: SegmentList;
   readonly producers: ProducerState;
   readonly checkpoints: Checkpoints;
@@ -34,6 +36,7 @@ export class CompactionPort implements CompactableLog {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly folder: string;
+  readonly folderSync: FolderSync;
   readonly name: string;
   readonly segments: SegmentList;
   readonly #parts: CompactionPortOptions;
@@ -47,6 +50,7 @@ export class CompactionPort implements CompactableLog {
     this.logger = place.logger;
     this.folder = place.folder;
     this.name = parts.name;
+    this.folderSync = parts.folderSync;
     this.segments = parts.segments;
     this.#parts = parts;
   }

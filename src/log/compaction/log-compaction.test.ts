@@ -1,6 +1,7 @@
 // What compaction leaves of a log.
 
 import { beforeEach, describe, expect, it } from "vitest";
+import { DiskError } from "../../platform/disk.ts";
 import { BATCH_HEADER_BYTES, batchesIn, CRC_AT, RecordBatch } from "../../protocol/records/batch.ts";
 import { compressionCodes } from "../../protocol/records/compression.ts";
 import { decodeRecords } from "../../protocol/records/record.ts";
@@ -425,6 +426,21 @@ describe("segments", () => {
     fixture.disk.syncFolder = () => Promise.reject(new Error("no file changes its name"));
     await log.compaction.run(0, compactionOptions(fixture));
     expect(fixture.bytesOf("00000000000000000000.log")).toEqual(bytes);
+  });
+
+  it("a swap waits while too many files are open, and takes no log offline", async () => {
+    add("a=1");
+    add("a=2");
+    await seal(fixture, log);
+    const sync = fixture.disk.syncFolder.bind(fixture.disk);
+    let attempts = 0;
+    fixture.disk.syncFolder = (path) => {
+      return ++attempts % 4 === 0 ? sync(path) : Promise.reject(new DiskError("EMFILE", path, `${path}: EMFILE`));
+    };
+    await log.compaction.run(0, compactionOptions(fixture));
+    expect(attempts).toBeGreaterThanOrEqual(12);
+    expect(log.offlineReason).toBeUndefined();
+    expect(fixture.disk.list(fixture.folder).filter((name) => /\.(cleaned|swap)$/.test(name))).toEqual([]);
   });
 
   it("a damaged batch stops it, and everything stays", async () => {

@@ -21,19 +21,19 @@ const SWAP_SUFFIX = ".swap";
 
 /** A failure takes the log offline: whether the new segment counts is then up to the next start. */
 export async function swapIn(log: CompactableLog, cleaned: Segment): Promise<void> {
-  const { disk, folder, segments } = log;
+  const { folderSync, segments } = log;
   try {
     cleaned.moveTo(SWAP_SUFFIX);
-    await disk.syncFolder(folder);
+    await folderSync.run();
     // An index that was found damaged, and built anew, may be in a sync.
     while (segments.within(cleaned).some((segment) => !segments.isSynced(segment))) {
       await new Promise<void>((resolve) => log.clock.setImmediate(resolve));
     }
     const replaced = segments.replace(cleaned);
     for (const segment of replaced) segment.remove();
-    await disk.syncFolder(folder);
+    await folderSync.run();
     cleaned.moveTo("");
-    await disk.syncFolder(folder);
+    await folderSync.run();
   } catch (error) {
     log.fail(error as Error);
     throw error;

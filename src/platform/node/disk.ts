@@ -109,7 +109,7 @@ function translated<T>(path: string, operation: () => T): T {
   }
 }
 
-/** Waits for some time while too many files are open: whoever asked for the sync takes its failure for one of the disk. */
+/** Waits for some time while too many files are open: that passes, and few who ask for a sync would try again. */
 function openFolder(
   path: string,
   done: (error: NodeJS.ErrnoException | null, fd: number) => void,

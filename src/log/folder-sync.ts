@@ -1,0 +1,35 @@
+import type { Clock } from "../platform/clock.ts";
+import type { Disk } from "../platform/disk.ts";
+import { lacksDescriptors } from "./write-file.ts";
+
+/** Makes the names in a log's folder durable. */
+export class FolderSync {
+  readonly #disk: Disk;
+  readonly #clock: Clock;
+  readonly #folder: string;
+  readonly #mayWait: () => boolean;
+
+  /** `mayWait`: whether a lack of descriptors is waited out, however long it takes. Nothing was tried then, so nothing is lost;
+   * and what rests on the names waits as for a slow disk. */
+  constructor(place: { readonly disk: Disk; readonly clock: Clock; readonly folder: string }, mayWait: () => boolean) {
+    this.#disk = place.disk;
+    this.#clock = place.clock;
+    this.#folder = place.folder;
+    this.#mayWait = mayWait;
+  }
+
+  async run(): Promise<void> {
+    while (!(await this.#hasSynced())) await new Promise<void>((resolve) => this.#clock.setImmediate(resolve));
+  }
+
+  /** False when it is to be asked for again. */
+  async #hasSynced(): Promise<boolean> {
+    try {
+      await this.#disk.syncFolder(this.#folder);
+      return true;
+    } catch (error) {
+      if (lacksDescriptors(error) && this.#mayWait()) return false;
+      throw error;
+    }
+  }
+}
