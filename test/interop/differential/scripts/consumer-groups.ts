@@ -12,6 +12,7 @@ import {
   LEAVE_EPOCH,
   newcomer,
   pulse,
+  pulseAside,
 } from "../verbs/consumer-groups.ts";
 import { beat, commit, committed, describeGroup, join, joinAnew, leave, sync } from "../verbs/groups.ts";
 import { find } from "../verbs/transactions.ts";
@@ -103,7 +104,8 @@ export const consumerGroups: readonly Script[] = [
       await sync(side, "g", n, [], { note: "before the next assignment" });
       await beat(side, "g", n, { note: "before the next assignment" });
       await sleep(INTERVAL_MS);
-      await goOn(side, m);
+      // Which of them has what is as chance gives the other its id.
+      await pulseAside(side, "g", m, { owned: m.owned });
       await beat(side, "g", n, { note: "there is something to join for" });
       n = await join(side, "g", { memberId: n.memberId });
       await sync(side, "g", n, [], { note: "at the next epoch" });
