@@ -56,7 +56,11 @@ export class SimulatedTable {
     if (!life.isAlive) return new Promise(() => {});
     const answer = new Promise<T>((resolve, reject) => {
       const isCut = this.#network.isCut(life.host, TABLE_HOST);
-      this.#scheduler.schedule(isCut ? TIMEOUT_MS : this.#dice.between(0.2, this.#latencyMsMax), () => {
+      const latencyMs = isCut ? TIMEOUT_MS : this.#dice.between(0.2, this.#latencyMsMax);
+      // What is given up is carried out all the same.
+      if (latencyMs > TIMEOUT_MS)
+        this.#scheduler.schedule(TIMEOUT_MS, () => reject(failure("the table does not answer")));
+      this.#scheduler.schedule(latencyMs, () => {
         try {
           if (isCut) throw failure("the table cannot be reached");
           if (this.#dice.chance(REFUSAL_PROBABILITY)) throw failure("the table is locked");
