@@ -61,6 +61,9 @@ function problemWith(answer: Answer, isCommitted: boolean): string | undefined {
     return `it starts at ${logStartOffset}, is stable up to ${lastStableOffset} and ends at ${highWatermark}`;
   }
   const limitOffset = isCommitted ? lastStableOffset : highWatermark;
-  const last = records ? [...batchesIn(records)].at(-1) : undefined;
+  const batches = records ? [...batchesIn(records)] : [];
+  const epochs = batches.map(({ leaderEpoch }) => leaderEpoch);
+  if (epochs.some((epoch, index) => epoch < (epochs[index - 1] ?? 0))) return `batches of the leader epochs ${epochs}`;
+  const last = batches.at(-1);
   return last && last.nextOffset > limitOffset ? `a batch up to ${last.nextOffset} behind ${limitOffset}` : undefined;
 }

@@ -5,6 +5,7 @@ import { type Random, randomInt } from "./random.ts";
 export type DiskNode = FileNode | FolderNode;
 
 const SECTOR_BYTES = 512;
+const HEADER_BYTES = 20;
 
 /** Where a file's bytes changed. */
 interface Range {
@@ -114,9 +115,10 @@ function remains(durable: Buffer, current: Buffer, { from, to }: Range, random: 
   return bytes.subarray(0, anySize);
 }
 
+/** Half of the time among the first bytes: there stand headers, which checksums may not cover. */
 function withFlippedBit(bytes: Buffer, from: number, to: number, random: Random): Buffer {
   if (from >= to) return bytes;
-  const at = from + randomInt(random, to - from);
+  const at = from + randomInt(random, randomInt(random, 2) === 0 ? Math.min(HEADER_BYTES, to - from) : to - from);
   bytes[at] = (bytes[at] as number) ^ (1 << randomInt(random, 8));
   return bytes;
 }
