@@ -18,14 +18,17 @@ export class ShownOffsets {
     this.#report = report;
   }
 
-  note(topicId: string, partition: number, told: Offsets): void {
+  /** True when more is stable than any answer had told. */
+  note(topicId: string, partition: number, told: Offsets): boolean {
     const key = `${topicId}-${partition}`;
+    const isNews = told.lastStableOffset > (this.#highest.get(key)?.lastStableOffset ?? 0);
     const known = this.#highest.get(key) ?? told;
     this.#highest.set(key, {
       logStartOffset: Math.max(known.logStartOffset, told.logStartOffset),
       lastStableOffset: Math.max(known.lastStableOffset, told.lastStableOffset),
       highWatermark: Math.max(known.highWatermark, told.highWatermark),
     });
+    return isNews;
   }
 
   /** `log`: as it was just opened. */

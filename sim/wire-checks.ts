@@ -6,19 +6,20 @@ import { fetch } from "../src/protocol/apis/fetch.ts";
 import { batchesIn } from "../src/protocol/records/batch.ts";
 import type { RequestOf, ResponseOf } from "../src/protocol/schema.ts";
 import { ShownOffsets } from "./shown-offsets.ts";
+import type { World } from "./world/world.ts";
 
 type Answer = ResponseOf<typeof fetch>["responses"][number]["partitions"][number];
 
 const READ_COMMITTED: RequestOf<typeof fetch>["isolationLevel"] = 1;
 
-let report: (problem: string) => void = () => {};
-let shown = new ShownOffsets(report);
+let world: Pick<World, "report" | "told"> = { report: () => {}, told: () => {} };
+let shown = new ShownOffsets(() => {});
 let isInstalled = false;
 
-/** Reports to `listener` from now on. */
-export function checkAnswers(listener: (problem: string) => void): void {
-  report = listener;
-  shown = new ShownOffsets(listener);
+/** Of this world, from now on. */
+export function checkAnswers(checked: World): void {
+  world = checked;
+  shown = new ShownOffsets((problem) => checked.report(problem));
   if (isInstalled) return;
   isInstalled = true;
   watchStarts();
@@ -37,8 +38,8 @@ function check(isolationLevel: number, { responses }: ResponseOf<typeof fetch>):
     for (const answer of partitions) {
       if (answer.errorCode !== 0) continue;
       const problem = problemWith(answer, isolationLevel === READ_COMMITTED);
-      if (problem) report(`a fetch's answer contradicts itself: ${problem}`);
-      shown.note(topicId, answer.partitionIndex, answer);
+      if (problem) world.report(`a fetch's answer contradicts itself: ${problem}`);
+      if (shown.note(topicId, answer.partitionIndex, answer)) world.told();
     }
   }
 }

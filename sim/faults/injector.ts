@@ -72,6 +72,14 @@ type Ending = (() => void) | undefined | "nothing";
 const actions: Readonly<Record<FaultKind, (fault: Fault, scene: Scene) => Ending>> = {
   kill: (fault, { broker }) => killed(broker, fault, false),
   "power loss": (fault, { broker }) => killed(broker, fault, true),
+  "power loss when told"(fault, { world, broker }) {
+    world.whenTold = () => {
+      if (!world.isQuiet) killed(broker, fault, true);
+    };
+    return () => {
+      world.whenTold = undefined;
+    };
+  },
   "kill in write"({ strength }, { broker }) {
     if (!broker.isRunning) return "nothing";
     broker.disk.conditions.writesUntilKill = 1 + Math.floor(strength * 40);

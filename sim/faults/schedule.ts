@@ -6,6 +6,7 @@ import type { Dice } from "../../src/platform/dice.ts";
 export const brokerFaults = [
   "kill",
   "power loss",
+  "power loss when told",
   "kill in write",
   "kill at step",
   "restart",

@@ -46,7 +46,7 @@ export interface Outcome {
 export async function run(options: RunOptions): Promise<Outcome> {
   const world = new World(options.seed, options.trace);
   observe(world);
-  checkAnswers((problem) => world.report(problem));
+  checkAnswers(world);
   const onRejection = (error: unknown): void =>
     world.report(`unhandled rejection: ${error instanceof Error ? error.stack : String(error)}`);
   process.on("unhandledRejection", onRejection);

@@ -39,6 +39,8 @@ export class World {
   readonly problems: string[] = [];
   /** Told of each log line. */
   readonly onLog: ((line: LogLine) => void)[] = [];
+  /** Called once, when the next reader is told that more of a log is decided than anybody knew. */
+  whenTold: (() => void) | undefined;
   /** No fault comes any more. */
   isQuiet = false;
   readonly #dice: Dice;
@@ -78,6 +80,12 @@ export class World {
     const machine = new Machine(host, program, around);
     this.machines.set(host, machine);
     return machine;
+  }
+
+  told(): void {
+    const react = this.whenTold;
+    this.whenTold = undefined;
+    if (react) this.scheduler.schedule(0, react);
   }
 
   report(problem: string): void {
