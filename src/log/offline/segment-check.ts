@@ -21,12 +21,14 @@ interface SegmentCheckOptions {
   /** Everything below was durable. */
   readonly recoveryPoint: number;
   readonly cleanedOffset: number;
+  /** The leader epoch that an offset belongs to, where it is known. */
+  readonly epochAt: (offset: number) => number | undefined;
   /** As the segments before leave them. */
   readonly producers: ProducerState;
   /** Whether they are all that there were. */
   readonly areProducersKnown: boolean;
   readonly onFinding: (finding: Finding) => void;
-  readonly onBatch: (batch: RecordBatch, position: number) => void;
+  readonly onBatch: (batch: RecordBatch) => void;
 }
 
 /** One segment, from its first batch to its last. */
@@ -93,12 +95,17 @@ export class SegmentCheck {
   #problemOf(batch: RecordBatch): string | undefined {
     const { nextBaseOffset, cleanedOffset } = this.#options;
     if (!batch.hasValidCrc()) return "the CRC does not match";
-    const { baseOffset, nextOffset } = batch;
+    const { baseOffset, nextOffset, leaderEpoch } = batch;
     const isGap = baseOffset > this.#expected && this.#expected >= cleanedOffset;
     if (baseOffset < this.#expected || isGap)
       return `a batch of offset ${baseOffset} in the place of ${this.#expected}`;
     if (nextBaseOffset !== undefined && nextOffset > nextBaseOffset) {
       return `a batch up to offset ${nextOffset - 1}, where the next segment begins at ${nextBaseOffset}`;
+    }
+    // No CRC covers it.
+    const epoch = this.#options.epochAt(baseOffset);
+    if (epoch !== undefined && epoch !== leaderEpoch) {
+      return `leader epoch ${leaderEpoch} at offset ${baseOffset}, which belongs to epoch ${epoch}`;
     }
     return undefined;
   }
@@ -107,7 +114,7 @@ export class SegmentCheck {
     this.#batches++;
     const completed = this.#options.producers.replay(batch, 0);
     if (completed?.isAborted) this.#aborted.push(completed);
-    this.#options.onBatch(batch, position);
+    this.#options.onBatch(batch);
     const { lastOffset, maxTimestamp } = batch;
     this.#offsets.see((entry) => entry.lastOffset === lastOffset && entry.position === position);
     if (maxTimestamp <= this.#latestTimestamp) return;

@@ -97,7 +97,8 @@ class PartitionCheck {
       producers: this.#producers,
       areProducersKnown: this.#knownFrom === 0,
       onFinding: (finding) => this.#found(finding),
-      onBatch: (batch, position) => this.#checkBatch(batch, position, baseOffset),
+      epochAt: (offset) => this.#epochs?.epochAt(offset),
+      onBatch: (batch) => this.#checkBatch(batch),
     });
     const { endOffset, batches, bytes } = check.run();
     this.#extent.segments++;
@@ -113,12 +114,7 @@ class PartitionCheck {
   }
 
   /** After `producers` took the batch in. */
-  #checkBatch(batch: RecordBatch, position: number, baseOffset: number): void {
-    const expected = this.#epochs?.epochAt(batch.baseOffset);
-    if (expected !== undefined && expected !== batch.leaderEpoch) {
-      const problem = `leader epoch ${batch.leaderEpoch} at offset ${batch.baseOffset}, which belongs to epoch ${expected}`;
-      this.#onFinding({ path: this.#path(baseOffset, "log"), position, problem, isDamage: true });
-    }
+  #checkBatch(batch: RecordBatch): void {
     const snapshot = this.#snapshots.get(batch.nextOffset);
     if (snapshot && batch.nextOffset > this.#cleanedOffset) this.#compareSnapshot(batch.nextOffset, snapshot);
   }
