@@ -807,6 +807,23 @@ export const faults: readonly Fault[] = [
         },
       },
       {
+        breaks: "a group goes back to the classic protocol in the generation before the one that it answered",
+        file: "coordinator/group/consumer-group/migration.ts",
+        find: '"joining" in change ? change.epoch : group.epoch',
+        replace: "group.epoch",
+        test: { file: migration, name: "a static member reads something else when it changes its protocol" },
+      },
+      {
+        breaks: "a crash leaves a group that went back to the classic protocol with partitions that nobody reads",
+        file: "coordinator/group/consumer-group/migration.ts",
+        find: "for (const member of going) members.set(member.memberId, member);",
+        replace: 'if ("leaving" in change) for (const member of going) members.set(member.memberId, member);',
+        test: {
+          file: migration,
+          name: "a static member changes its protocol while another waits for what it has, and the broker dies",
+        },
+      },
+      {
         breaks: "a task is active at its next owner at once",
         file: "coordinator/group/streams-group/reconcile.ts",
         find: "if (active.has(key) || inProcess.has(key)) isComplete = false;",

@@ -37,25 +37,37 @@ export interface Advance {
   readonly owned: readonly TopicPartitions[] | null;
 }
 
-/** Gives the member as it is then. */
-export function advance(core: GroupCore, turn: Turn, step: Advance): ConsumerMember {
-  const { group, before, member, owned } = step;
-  if (member !== before) turn.records.push(memberRecord(group.groupId, member));
-  const target = hasNews(core, turn, step) ? newTarget(core, turn, step) : presentTarget(core, step);
-  const advanced = reconcile(group, member, target, owned);
-  if (advanced === member) return member;
-  turn.records.push(assignmentRecord(group.groupId, advanced));
-  timeRevocation(core, turn, group, advanced);
-  return advanced;
+export interface Advanced {
+  /** As it is now. */
+  readonly member: ConsumerMember;
+  /** The group's epoch by now. The member goes on to it with the next assignment, which may be this step's. */
+  readonly epoch: number;
 }
 
-function hasNews(core: GroupCore, turn: Turn, { group, before, member }: Advance): boolean {
-  return (
-    (group.epoch > group.assignmentEpoch && isDue(core, turn, group)) ||
-    group.epoch === 0 ||
-    group.topicsVersion !== core.topics.version ||
-    !sameSubscription(before, member)
-  );
+export function advance(core: GroupCore, turn: Turn, step: Advance): Advanced {
+  const { group, before, member, owned } = step;
+  if (member !== before) turn.records.push(memberRecord(group.groupId, member));
+  const epoch = writeNews(core, turn, step);
+  const mustAssign = epoch > group.assignmentEpoch && isDue(core, turn, group);
+  const target = mustAssign ? newTarget(core, turn, step, epoch) : presentTarget(core, step);
+  const advanced = reconcile(group, member, target, owned);
+  if (advanced === member) return { member, epoch };
+  turn.records.push(assignmentRecord(group.groupId, advanced));
+  timeRevocation(core, turn, group, advanced);
+  return { member: advanced, epoch };
+}
+
+/** Gives the group's epoch, a new one when the member reads something else or topics have changed. */
+function writeNews(core: GroupCore, turn: Turn, step: Advance): number {
+  const { group, before, member } = step;
+  const isSame = sameSubscription(before, member);
+  if (isSame && group.epoch > 0 && group.topicsVersion === core.topics.version) return group.epoch;
+  const subscriptions = subscriptionsWith(core, step);
+  group.topicsVersion = core.topics.version;
+  const hasChanged = !isSame || subscriptions.hash !== group.metadataHash;
+  const epoch = Math.max(group.epoch, FIRST_EPOCH) + (hasChanged ? 1 : 0);
+  writeSubscriptions(turn, group, epoch, subscriptions);
+  return epoch;
 }
 
 /** While the next assignment is not made yet, a member does not keep what it has ceased to read. */
@@ -68,16 +80,10 @@ function presentTarget(core: GroupCore, { group, member, replaced }: Advance): T
   return kept.size === partitions.size ? { epoch, partitions } : { epoch, partitions: kept, isCut: true };
 }
 
-function newTarget(core: GroupCore, turn: Turn, step: Advance): Target {
-  const { group, before, member } = step;
+function newTarget(core: GroupCore, turn: Turn, step: Advance, epoch: number): Target {
+  const { group, member } = step;
   const members = membersWith(step);
-  const subscriptions = new Subscriptions(members.values(), group.regexes, core.topics);
-  group.topicsVersion = core.topics.version;
-  const hasChanged = !sameSubscription(before, member) || subscriptions.hash !== group.metadataHash;
-  const epoch = Math.max(group.epoch, FIRST_EPOCH) + (hasChanged ? 1 : 0);
-  writeSubscriptions(turn, group, epoch, subscriptions);
-  if (epoch === group.assignmentEpoch || !isDue(core, turn, group)) return presentTarget(core, step);
-  const targets = assign(step, members, subscriptions);
+  const targets = assign(step, members, subscriptionsWith(core, step));
   for (const memberId of members.keys()) {
     const target = targets.get(memberId) ?? NO_PARTITIONS;
     const known = targetOf(step, memberId);
@@ -121,6 +127,10 @@ function membersWith({ group, member, replaced }: Advance): Map<string, Consumer
   const members = new Map(group.members);
   if (replaced) members.delete(replaced.memberId);
   return members.set(member.memberId, member);
+}
+
+function subscriptionsWith(core: GroupCore, step: Advance): Subscriptions {
+  return new Subscriptions(membersWith(step).values(), step.group.regexes, core.topics);
 }
 
 /** A static member's new life has been given the target of the one before. */

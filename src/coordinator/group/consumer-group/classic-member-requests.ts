@@ -131,7 +131,7 @@ function enter(
     classic: { sessionTimeoutMs: request.sessionTimeoutMs, protocols },
   };
   const isKnown = before.classic?.sessionTimeoutMs === request.sessionTimeoutMs && isSaid(before, said);
-  const member = advance(core, turn, {
+  const { member, epoch } = advance(core, turn, {
     group,
     before,
     member: isKnown ? before : { ...before, ...said },
@@ -142,15 +142,16 @@ function enter(
   const { memberId } = member;
   stopTimer(core, groupId, memberId, "join");
   stopTimer(core, groupId, memberId, "revocation");
-  if (replaced && canDowngrade(core, membersAfter(group, member, replaced))) {
-    downgrade(core, turn, group, { joining: member, replaced });
+  const isDowngrade = replaced !== undefined && canDowngrade(core, membersAfter(group, member, replaced));
+  if (isDowngrade) {
+    downgrade(core, turn, group, { joining: member, replaced, epoch });
   } else {
     touch(core, group, member, turn.now);
     startTimer(core, groupId, memberId, "sync", turn.now + member.rebalanceTimeoutMs);
   }
   return {
     errorCode: errorCodes.NONE,
-    generationId: member.memberEpoch,
+    generationId: isDowngrade ? epoch : member.memberEpoch,
     protocolType: group.protocolType,
     protocolName: protocols[0]?.name ?? "",
     leader: "",

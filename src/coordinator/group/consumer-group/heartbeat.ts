@@ -117,7 +117,7 @@ function beat(
   const found = findMember(core, turn, group, request, context);
   if ("error" in found) return found;
   const { before, replaced } = found;
-  const member = advance(core, turn, {
+  const { member } = advance(core, turn, {
     group,
     before,
     member: withNews(before, request, context),

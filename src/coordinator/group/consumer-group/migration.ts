@@ -19,7 +19,7 @@ import { isConsumerGroup } from "../subscriptions.ts";
 import type { Turn } from "../turn.ts";
 import { readAssignment, readSubscription, writeAssignment, writeSubscription } from "./classic-subscription.ts";
 import { ConsumerGroup } from "./consumer-group.ts";
-import { type ConsumerMember, isReconciled } from "./consumer-member.ts";
+import { type ConsumerMember, isReconciled, NOTHING_ASSIGNED } from "./consumer-member.ts";
 import {
   assignmentRecord,
   consumerGroupTombstones,
@@ -137,47 +137,64 @@ export function canDowngrade({ config }: GroupCore, members: Iterable<ConsumerMe
 /** Who is the last to leave the new protocol: members that go, or one whose new life speaks the classic protocol. */
 export type Downgrade =
   | { readonly leaving: readonly ConsumerMember[] }
-  | { readonly joining: ConsumerMember; readonly replaced: ConsumerMember };
+  | {
+      readonly joining: ConsumerMember;
+      readonly replaced: ConsumerMember;
+      /** The group's, after what the joining member says. */
+      readonly epoch: number;
+    };
 
 /**
  * Makes a group classic. The record of the classic group still has the members that go: as always in that protocol, the
  * record of a generation lags behind. Once it is applied they are dropped, and the others called to join again; should
- * the broker die before that, their sessions end. The others are also called when they were on their way to a new
- * assignment: each goes on with what it has, and what somebody was to give up would have stayed with it, or with nobody.
- * (Apache Kafka 4.3 gives everybody its target at once, while others are still at work on it.)
+ * the broker die before they have, the sessions of those that go end. The others are also called when they were on their
+ * way to a new assignment: each goes on with what it has, and what somebody was to give up would have stayed with it, or
+ * with nobody. (Apache Kafka 4.3 gives everybody its target at once, while others are still at work on it.)
  */
 export function downgrade(core: GroupCore, turn: Turn, group: ConsumerGroup, change: Downgrade): void {
   const { groupId } = group;
+  const generationId = "joining" in change ? change.epoch : group.epoch;
   const members = new Map(group.members);
   if ("joining" in change) {
-    members.delete(change.replaced.memberId);
-    members.set(change.joining.memberId, change.joining);
-    turn.records.push(...memberTombstones(groupId, change.joining.memberId));
+    const { joining, replaced } = change;
+    members.delete(replaced.memberId);
+    members.set(joining.memberId, joining);
+    turn.records.push(...memberTombstones(groupId, joining.memberId));
   }
-  turn.records.push(...consumerGroupTombstones(group), classicRecord(core, turn, group, [...members.values()]));
-  const leaving = "leaving" in change ? change.leaving.map(({ memberId }) => memberId) : [];
-  const isSettled = [...members.values()].every((member) => isReconciled(member, group.epoch));
-  const reason = leaving.length > 0 ? "members of the consumer protocol have left" : "an assignment was under way";
-  core.deadlines.set(
-    new Deadline<Turn>((later) =>
-      goOnAsClassic(core, later, groupId, { leaving, reason: leaving.length > 0 || !isSettled ? reason : undefined }),
-    ),
-    turn.now,
+  const going = "joining" in change ? restOf(change, generationId, members.values()) : change.leaving;
+  for (const member of going) members.set(member.memberId, member);
+  turn.records.push(
+    ...consumerGroupTombstones(group),
+    classicRecord(core, turn, group, generationId, [...members.values()]),
   );
-  core.logger.log("info", "a consumer group goes on with the classic protocol", { groupId, epoch: group.epoch });
+  const goingIds = going.map(({ memberId }) => memberId);
+  core.deadlines.set(new Deadline<Turn>((later) => goOnAsClassic(core, later, groupId, goingIds)), turn.now);
+  core.logger.log("info", "a consumer group goes on with the classic protocol", { groupId, generationId });
+}
+
+/** What a static member's last life leaves behind when not everybody has what it should: its place and all that it had are its
+ * successor's. */
+function restOf(
+  { replaced }: Downgrade & { readonly replaced: ConsumerMember },
+  epoch: number,
+  members: Iterable<ConsumerMember>,
+): ConsumerMember[] {
+  const isSettled = [...members].every((member) => isReconciled(member, epoch));
+  return isSettled ? [] : [{ ...replaced, ...NOTHING_ASSIGNED, instanceId: null }];
 }
 
 function classicRecord(
   core: GroupCore,
   turn: Turn,
   group: ConsumerGroup,
+  generationId: number,
   members: readonly ConsumerMember[],
 ): CoordinatorRecord {
   const protocol = electProtocol(members);
   const leader = defined(members.find(({ classic }) => classic !== null));
   return groupRecord(group.groupId, {
     protocolType: "consumer",
-    generation: group.epoch,
+    generation: generationId,
     protocol,
     leader: leader.memberId,
     currentStateTimestamp: turn.now,
@@ -220,18 +237,12 @@ function subscriptionIn({ classic, subscribedTopicNames }: ConsumerMember, proto
   return defined(classic.protocols.find(({ name }) => name === protocol)).metadata;
 }
 
-/** With a `reason` everybody is called to join again. */
-function goOnAsClassic(
-  core: GroupCore,
-  turn: Turn,
-  groupId: string,
-  { leaving, reason }: { readonly leaving: readonly string[]; readonly reason: string | undefined },
-): void {
+function goOnAsClassic(core: GroupCore, turn: Turn, groupId: string, goingIds: readonly string[]): void {
   const group = core.groups.get(groupId);
   if (group?.kind !== "classic") return;
   for (const member of [...group.members.values()]) {
-    if (leaving.includes(member.memberId)) dropMember(core, turn, group, member);
+    if (goingIds.includes(member.memberId)) dropMember(core, turn, group, member);
     else if (!member.isWaitingForUs) touchSession(core, member, turn.now);
   }
-  if (reason !== undefined) proceedWithout(core, turn, group, reason);
+  if (goingIds.length > 0) proceedWithout(core, turn, group, "members of the consumer protocol have left");
 }
