@@ -100,6 +100,18 @@ export const intendedDifferences: readonly IntendedDifference[] = [
       mentions(apache, "NONE"),
   },
   {
+    name: "a commit in the name of a generation before",
+    reason:
+      "In a group of the consumer protocol Apache Kafka takes it from a member of the classic protocol that has the partition " +
+      "since (KIP-1251). But a member that gives up everything to join again may have that partition anew, and read it from the " +
+      "offset before: the commit would count what it has read a second time by then. Ours refuses it, as in a classic group",
+    matches: ({ question, oncilla, apache }) =>
+      question.startsWith("OffsetCommit") &&
+      question.endsWith("of the generation before, and still its own") &&
+      mentions(oncilla, "ILLEGAL_GENERATION") &&
+      mentions(apache, "NONE"),
+  },
+  {
     name: "a static member joins again under its own id",
     reason:
       "Where the answer to its join was lost, say. Apache Kafka takes it for another life of the same member, which has to wait " +

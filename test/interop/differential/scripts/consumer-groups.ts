@@ -112,6 +112,24 @@ export const consumerGroups: readonly Script[] = [
     },
   },
   {
+    name: "consumer groups: a member of the classic protocol commits before it has asked for its assignment",
+    async run(side) {
+      await side.createTopic("t", 2);
+      const u = await side.createTopic("u", 2);
+      await findKnowing(side, "g", ["t", "u"]);
+      await setGroupConfig(side, "g", "consumer.assignment.interval.ms", "0");
+      await pulse(side, "g", newcomer("m"), subscription);
+      const n = await joinAnew(side, "g", { topics: ["u"] });
+      await commit(side, "g", n, u, 1, { note: "between JoinGroup and SyncGroup" });
+      await commit(side, "g", { ...n, generationId: n.generationId - 1 }, u, 1, { note: "of the generation before" });
+      await sync(side, "g", n);
+      const again = await join(side, "g", { memberId: n.memberId, topics: ["t", "u"], note: "reads something else" });
+      await commit(side, "g", n, u, 2, { note: "of the generation before, and still its own" });
+      await commit(side, "g", again, u, 2, { note: "between JoinGroup and SyncGroup" });
+      await committed(side, "g", u);
+    },
+  },
+  {
     name: "consumer groups: what a member ceases to read goes before the next assignment",
     async run(side) {
       await side.createTopic("t", 4);

@@ -38,15 +38,17 @@ export interface JoinOptions extends AskOptions {
   readonly protocolType?: string;
   /** In the order of preference. */
   readonly protocols?: readonly string[];
-  /** What a member has to say beside that it wants the topic `t`. */
+  /** Default: "t". */
+  readonly topics?: readonly string[];
+  /** What a member has to say beside which topics it wants. */
   readonly userData?: string;
 }
 
 /** One JoinGroup. The member is who it is now, if it was let in. */
 export async function join(side: Side, groupId: string, options: JoinOptions = {}): Promise<Member> {
-  const { version = 9, memberId = "", instanceId, protocols = ["range"], userData = "m" } = options;
+  const { version = 9, memberId = "", instanceId, protocols = ["range"], topics = ["t"], userData = "m" } = options;
   const subscription = encodeVersioned(consumerProtocolSubscription, 1, {
-    topics: [side.unique("t")],
+    topics: topics.map((name) => side.unique(name)),
     userData: Buffer.from(userData),
   });
   const response = await side.ask(
