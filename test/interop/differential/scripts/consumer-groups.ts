@@ -301,15 +301,31 @@ export const consumerGroups: readonly Script[] = [
       await sync(side, "g", first, [[first, "all"]]);
       const other = join(side, "g", { version: 3, connection: "other", note: "a second" });
       await side.untilGroup(side.unique("g"), "PreparingRebalance", 2);
-      await joinAnew(side, "g", { connection: "third", note: "a third, early" });
       const again = await join(side, "g", { memberId: first.memberId, note: "the first again" });
       const second = await other;
-      await join(side, "g", { version: 3, connection: "third", note: "a third, late" });
-      await joinAnew(side, "g", { connection: "third", note: "a third, late" });
+      await joinAs(side, "a third, before the assignment");
       await sync(side, "g", again, [[again, "all"]]);
-      await join(side, "g", { version: 3, connection: "third", note: "a third, later" });
-      await leave(side, "g", [second]);
+      await sync(side, "g", second);
+      await joinAs(side, "a third, late");
+      const calling = join(side, "g", { memberId: first.memberId, connection: "first", note: "the leader calls" });
+      await side.untilGroup(side.unique("g"), "PreparingRebalance", 2);
+      const early = joinAnew(side, "g", { connection: "third", note: "a third, before the second is back" });
+      await side.untilGroup(side.unique("g"), "PreparingRebalance", 3);
+      await join(side, "g", { memberId: second.memberId, note: "the second, too late" });
+      await joinAs(side, "a fourth");
+      await leave(side, "g", [second], { note: "who was turned away" });
+      const [leader, third] = await Promise.all([calling, early]);
+      await sync(side, "g", leader, [[leader, "all"]]);
+      await sync(side, "g", third);
+      await joinAs(side, "the second, as somebody else");
+      await leave(side, "g", [third]);
       await describeGroup(side, ["g"]);
     },
   },
 ];
+
+/** Of both kinds: one that is given its id with the answer, and one that has to come again with it. */
+async function joinAs(side: Side, note: string): Promise<void> {
+  await join(side, "g", { version: 3, connection: "somebody", note });
+  await joinAnew(side, "g", { connection: "somebody", note });
+}

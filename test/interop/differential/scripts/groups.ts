@@ -7,6 +7,7 @@ import {
   deleteGroup,
   deleteOffset,
   describeGroup,
+  type Joined,
   join,
   joinAnew,
   leave,
@@ -183,6 +184,28 @@ export const groups: readonly Script[] = [
       );
       void secondBack;
       void leader;
+    },
+  },
+  {
+    name: "groups: the leader does not come back in time",
+    async run(side) {
+      await find(side, "group", "g");
+      const first = await joinAnew(side, "g");
+      await sync(side, "g", first, [[first, "all"]]);
+      const others: Promise<Member>[] = [];
+      for (const name of ["second", "third"]) {
+        const { memberId } = await join(side, "g", { connection: name });
+        // Which of them leads is anybody's guess: Apache Kafka asks a hash map.
+        const select = ({ errorCode, generationId }: Joined) => ({ errorCode, generationId });
+        others.push(join(side, "g", { connection: name, memberId, select }));
+        await side.untilGroup(side.unique("g"), "PreparingRebalance", others.length + 1);
+      }
+      const joined = await Promise.all(others);
+      const leaders = joined.filter(({ memberId, leaderId }) => memberId === leaderId).length;
+      const told = joined.map(({ toldMembers = 0 }) => toldMembers).toSorted();
+      side.record("leaders, and of how many members each was told", [leaders, ...told]);
+      await beat(side, "g", first, { note: "too late" });
+      await describeGroup(side, ["g"]);
     },
   },
   {

@@ -25,7 +25,11 @@ export interface Member {
   readonly instanceId?: string;
   /** Who leads the generation, as its JoinGroup said. */
   readonly leaderId?: string;
+  /** Of how many members its JoinGroup told: of none unless it leads. */
+  readonly toldMembers?: number;
 }
+
+export type Joined = ResponseOf<typeof joinGroup>;
 
 export const outsider: Member = { memberId: "", generationId: -1 };
 
@@ -42,6 +46,8 @@ export interface JoinOptions extends AskOptions {
   readonly topics?: readonly string[];
   /** What a member has to say beside which topics it wants. */
   readonly userData?: string;
+  /** What of the answer is compared. Default: all. */
+  readonly select?: (response: Joined) => unknown;
 }
 
 /** One JoinGroup. The member is who it is now, if it was let in. */
@@ -64,11 +70,13 @@ export async function join(side: Side, groupId: string, options: JoinOptions = {
       protocols: protocols.map((name) => ({ name, metadata: subscription })),
     },
     { retry: [], ...options },
+    options.select,
   );
   return {
     memberId: response.memberId,
     generationId: response.generationId,
     leaderId: response.leader,
+    toldMembers: response.members.length,
     ...(instanceId === undefined ? {} : { instanceId }),
   };
 }
