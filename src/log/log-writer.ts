@@ -11,6 +11,7 @@ import type { ProducerState } from "./producer-state.ts";
 import { Segment } from "./segment.ts";
 import type { SegmentList } from "./segment-list.ts";
 import type { AppendOutcome } from "./types.ts";
+import { isTooLarge } from "./write-file.ts";
 
 interface LogWriterOptions {
   readonly disk: Disk;
@@ -51,7 +52,7 @@ export class LogWriter {
     const lastOffset = nextOffset - 1;
     try {
       if (this.#segments.active.isFullFor(sizeBytes, lastOffset, maxTimestamp, config)) this.roll();
-      this.#segments.active.append(chunks, batches, config.indexIntervalBytes);
+      this.#append(chunks, batches, config.indexIntervalBytes);
     } catch (error) {
       return health.notWritten(error as Error, () => this.#segments.active.dropUnwritten());
     }
@@ -59,6 +60,19 @@ export class LogWriter {
     sync.written(sizeBytes);
     if (config.durability === "fsync" || sync.isDue) commit.request();
     return { ok: true, baseOffset, lastOffset, logAppendTimeMs, logStartOffset, isDuplicate: false };
+  }
+
+  /** A file that may grow no further, whatever `segment.bytes` says, is full: the next one has room. */
+  #append(chunks: readonly Uint8Array[], batches: readonly RecordBatch[], indexIntervalBytes: number): void {
+    const { active } = this.#segments;
+    try {
+      active.append(chunks, batches, indexIntervalBytes);
+    } catch (error) {
+      if (!isTooLarge(error) || active.sizeBytes === 0) throw error;
+      active.dropUnwritten();
+      this.roll();
+      this.#segments.active.append(chunks, batches, indexIntervalBytes);
+    }
   }
 
   /** Seals the active segment and begins the next one. When it throws, nothing has changed. */

@@ -39,3 +39,8 @@ export function shortageOf(error: unknown): string | undefined {
 export function lacksDescriptors(error: unknown): boolean {
   return error instanceof DiskError && (error.code === "EMFILE" || error.code === "ENFILE");
 }
+
+/** The file has reached the size that the system lets it have: a limit of the process, or of the file system. */
+export function isTooLarge(error: unknown): boolean {
+  return error instanceof DiskError && error.code === "EFBIG";
+}

@@ -33,7 +33,16 @@ export function oncillaBeside(pid: number, ...args: string[]): RunningCommand {
 
 /** With no more than so many files open at a time. */
 export function oncillaWithFiles(limit: number, ...args: string[]): RunningCommand {
-  return run("sh", "-c", `ulimit -n ${limit} && exec "$0" "$@"`, process.execPath, main, ...args);
+  return oncillaWithin(`-n ${limit}`, ...args);
+}
+
+/** With files of no more than so many blocks of 512 bytes. */
+export function oncillaWithFileSize(limitBlocks: number, ...args: string[]): RunningCommand {
+  return oncillaWithin(`-f ${limitBlocks}`, ...args);
+}
+
+function oncillaWithin(limit: string, ...args: string[]): RunningCommand {
+  return run("sh", "-c", `ulimit ${limit} && exec "$0" "$@"`, process.execPath, main, ...args);
 }
 
 function run(command: string, ...args: string[]): RunningCommand {
