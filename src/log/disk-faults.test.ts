@@ -43,16 +43,18 @@ class FaultyDisk extends MemoryDisk {
         this.check("write", path);
         file.write(chunks, position);
       },
-      sync: async () => {
-        await file.sync();
-        this.check("sync", path);
-      },
+      sync: () => this.sync(file),
       truncate: (size) => file.truncate(size),
       close: () => {
         this.openCount--;
         file.close();
       },
     };
+  }
+
+  async sync(file: DiskFile): Promise<void> {
+    await file.sync();
+    this.check("sync", file.path);
   }
 
   override async syncFolder(path: string): Promise<void> {
@@ -440,6 +442,16 @@ describe.each(["EMFILE", "ENFILE"])("too many open files (%s)", (code) => {
     disk.fails = () => false;
     log = await fixture.open();
     expect(valuesOf(consume(log, "read_uncommitted"))).toEqual(["a", "b", "c", "d", "e"]);
+  });
+
+  it("do not excuse a file whose sync has failed at the same time", async () => {
+    disk.sync = async ({ path }) => {
+      for (let i = 0; i < 100; i++) await Promise.resolve();
+      throw new DiskError("EIO", path, "EIO");
+    };
+    disk.fails = (operation) => operation === "syncFolder";
+    append(log, { values: ["e"] });
+    await expect(fixture.open()).rejects.toMatchObject({ code: "SYNC_FAILED" });
   });
 
   it("refuse a read for whose sake indexes are to be built anew, and keep none of the files that there were", () => {

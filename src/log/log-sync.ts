@@ -57,10 +57,13 @@ export class LogSync {
     this.#unsyncedBytes = 0;
     const { unsynced: sealed, active } = segments;
     const files = [...sealed.flatMap((segment) => segment.files), active.log];
-    const syncs = files.map((file) => file.sync().catch(throwFailedSync));
-    if (this.#isFolderDirty) syncs.push(folderSync.run());
+    const fileSyncs = Promise.allSettled(files.map((file) => file.sync()));
+    const folderSynced = this.#isFolderDirty ? folderSync.run() : Promise.resolve();
     this.#isFolderDirty = false;
-    await Promise.all(syncs);
+    // It is heard of below, unless there is worse: a lack of descriptors would excuse a file's failure, too.
+    folderSynced.catch(() => {});
+    for (const outcome of await fileSyncs) if (outcome.status === "rejected") throwFailedSync(outcome.reason);
+    await folderSynced;
     onSynced(clock.monotonic() - startedMs);
     segments.synced(sealed);
     const { baseOffsets } = segments;
