@@ -33,6 +33,7 @@ const compaction = "src/log/compaction/log-compaction.test.ts";
 const classicGroups = "src/coordinator/group/faults.test.ts";
 const consumerGroups = "src/coordinator/group/consumer-group/faults.test.ts";
 const migration = "src/coordinator/group/consumer-group/migration.test.ts";
+const refusedFirst = "test/client/refused-first.test.ts";
 const streamsGroups = "src/coordinator/group/streams-group/faults.test.ts";
 
 export const faults: readonly Fault[] = [
@@ -879,6 +880,39 @@ export const faults: readonly Fault[] = [
         find: 'const member = group.members.get(memberId);\n  if (!member) return "UNKNOWN_MEMBER_ID";\n  if (apiVersion',
         replace: 'const member = group.members.get(memberId);\n  if (!member) return "NONE";\n  if (apiVersion',
         test: { file: streamsGroups, name: "21: a stalled member returns after its tasks moved" },
+      },
+    ],
+  },
+  {
+    number: 23,
+    title: "One batch of several in flight fails: the order holds and no sequence is skipped",
+    variants: [
+      {
+        breaks: "several batches are open before the broker has one of the producer's",
+        file: "client/producer/sequences.ts",
+        find: "this.#knownProducerId === identity.producerId ? MAX_OPEN_BATCHES : 1;",
+        replace: "MAX_OPEN_BATCHES;",
+        test: { file: refusedFirst, name: "an idempotent producer stores each record once, in order" },
+      },
+      {
+        breaks: "a batch is sent again before the fate of those before it is known",
+        file: "client/producer/sequences.ts",
+        find: "return this.#open[0] === batch;",
+        replace: "return this.#open.includes(batch);",
+        test: {
+          file: "src/client/producer/sequences.test.ts",
+          name: "are kept by a batch until its fate is known; only the first may be sent again",
+        },
+      },
+      {
+        breaks: "the numbers of a refused batch are skipped",
+        file: "client/producer/sequences.ts",
+        find: "else this.#needsRestart = true;",
+        replace: "else this.#needsRestart = false;",
+        test: {
+          file: "src/client/producer/sequences.test.ts",
+          name: "of a refused batch are given again when none was numbered behind it",
+        },
       },
     ],
   },

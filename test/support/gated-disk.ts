@@ -5,7 +5,7 @@ import { MemoryDisk } from "../../src/platform/memory-disk.ts";
 export class GatedDisk implements Disk {
   readonly #inner = new MemoryDisk();
   readonly #failing = new Map<string, string>();
-  readonly #full = new Set<string>();
+  readonly #full = new Map<string, number>();
   readonly #short = new Set<string>();
   #held: string | undefined;
   #waiting: (() => void)[] = [];
@@ -38,9 +38,9 @@ export class GatedDisk implements Disk {
     this.#failing.clear();
   }
 
-  /** There is no room for writes in folders whose name begins with `folder`, until `empty`. */
-  fill(folder: string): void {
-    this.#full.add(folder);
+  /** There is no room for writes in folders whose name begins with `folder`, until `empty`, or until so many have failed. */
+  fill(folder: string, writes: number = Number.POSITIVE_INFINITY): void {
+    this.#full.set(folder, writes);
   }
 
   empty(): void {
@@ -99,8 +99,10 @@ export class GatedDisk implements Disk {
       size: () => file.size(),
       read: (target, targetOffset, length, position) => file.read(target, targetOffset, length, position),
       write: (chunks, position) => {
-        for (const folder of this.#full) {
-          if (file.path.includes(`/${folder}`)) throw new DiskError("ENOSPC", file.path, `${file.path}: ENOSPC`);
+        for (const [folder, left] of this.#full) {
+          if (left === 0 || !file.path.includes(`/${folder}`)) continue;
+          this.#full.set(folder, left - 1);
+          throw new DiskError("ENOSPC", file.path, `${file.path}: ENOSPC`);
         }
         file.write(chunks, position);
       },
