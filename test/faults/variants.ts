@@ -632,8 +632,8 @@ export const faults: readonly Fault[] = [
       {
         breaks: "a log whose sync found no room is opened again",
         file: "log/log-sync.ts",
-        find: "file.sync().catch(throwFailedSync)",
-        replace: "file.sync()",
+        find: 'if (outcome.status === "rejected") throwFailedSync(outcome.reason);',
+        replace: 'if (outcome.status === "rejected") throw outcome.reason;',
         test: {
           file: "src/broker/full-disk.test.ts",
           name: "a log whose files could not be synced stays offline, also when there was no room for that",
