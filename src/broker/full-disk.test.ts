@@ -6,6 +6,8 @@ import { type RawProducer, RawSession } from "../../test/support/raw-session.ts"
 import { SteppedClock } from "../../test/support/stepped-clock.ts";
 import { until } from "../../test/support/until.ts";
 import { nodePlatform } from "../platform/node/index.ts";
+import { metadata } from "../protocol/apis/metadata.ts";
+import { errorName } from "../protocol/errors.ts";
 import { Broker } from "./broker.ts";
 
 /** A coordinator whose log refused a record begins anew after that time, at first; markers are tried again as often. */
@@ -131,9 +133,15 @@ describe.each<[string, (folder: string) => void]>([
     clock.advance(MAINTENANCE_MS);
   }
 
-  it("a new topic's partitions are offline, until there is enough; then they are known as opened", async () => {
+  it("a new topic is made, with partitions that are offline until there is enough; then they are known as opened", async () => {
     take("topic-1");
     const topic = await session.createTopic("topic", 3);
+    const leaders = async (): Promise<string[]> => {
+      const { topics } = await session.client.send(metadata, 12, { topics: [{ name: topic.name }] });
+      return topics.flatMap(({ partitions }) => partitions.map(({ errorCode }) => errorName(errorCode)));
+    };
+    await expect(session.createTopic("topic", 3)).rejects.toThrow("already exists");
+    expect(await leaders()).toEqual(["NONE", "LEADER_NOT_AVAILABLE", "NONE"]);
     const write = async (partition: number): Promise<string> => {
       return (await session.produce(topic, ["a"], { partition })).error;
     };
@@ -144,6 +152,7 @@ describe.each<[string, (folder: string) => void]>([
     giveBack();
     await until(async () => (await write(1)) === "NONE");
     expect(await write(2)).toBe("NONE");
+    expect(await leaders()).toEqual(["NONE", "NONE", "NONE"]);
 
     await stop();
     disk.remove("data/topic-1");

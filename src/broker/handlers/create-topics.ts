@@ -16,6 +16,11 @@ type Result = ResponseBody<typeof createTopics>["topics"][number];
 /** The first version that may be told THROTTLING_QUOTA_EXCEEDED (KIP-599). */
 const STRICT_QUOTA_VERSION = 6;
 
+/**
+ * As in Apache Kafka a topic is created once the metadata says so durably, whatever becomes of its partitions: one that could not
+ * be opened, for want of room or descriptors say, is offline (LEADER_NOT_AVAILABLE in Metadata, which clients wait out), and the
+ * maintenance opens it. An error would have the client create the topic again, and be told that it exists.
+ */
 export function createTopicsHandler(services: BrokerServices): Handler<typeof createTopics> {
   const { topics, quotas } = services;
   return {
