@@ -32,8 +32,10 @@ const producerState = "src/log/producer-state.test.ts";
 const compaction = "src/log/compaction/log-compaction.test.ts";
 const classicGroups = "src/coordinator/group/faults.test.ts";
 const consumerGroups = "src/coordinator/group/consumer-group/faults.test.ts";
+const classicMembers = "src/coordinator/group/consumer-group/classic-members.test.ts";
 const migration = "src/coordinator/group/consumer-group/migration.test.ts";
 const refusedFirst = "test/client/refused-first.test.ts";
+const staticMembers = "src/coordinator/group/consumer-group/static-members.test.ts";
 const streamsGroups = "src/coordinator/group/streams-group/faults.test.ts";
 
 export const faults: readonly Fault[] = [
@@ -639,6 +641,16 @@ export const faults: readonly Fault[] = [
           name: "a log whose files could not be synced stays offline, also when there was no room for that",
         },
       },
+      {
+        breaks: "a log whose sync failed while there were no descriptors is opened again",
+        file: "log/log-sync.ts",
+        find: "    folderSynced.catch(() => {});",
+        replace: "    await folderSynced;",
+        test: {
+          file: "src/log/disk-faults.test.ts",
+          name: "too many open files (EMFILE) > do not excuse a file whose sync has failed at the same time",
+        },
+      },
     ],
   },
   {
@@ -788,14 +800,14 @@ export const faults: readonly Fault[] = [
         file: "coordinator/group/consumer-group/classic-member-requests.ts",
         find: 'subscription.owned.length > 0 ? "UNKNOWN_MEMBER_ID"',
         replace: 'subscription.owned.length < 0 ? "UNKNOWN_MEMBER_ID"',
-        test: { file: migration, name: "must give up what they have when the group has dropped them" },
+        test: { file: classicMembers, name: "must give up what they have when the group has dropped them" },
       },
       {
         breaks: "a static member that was to give something up is let in again in silence",
         file: "coordinator/group/join.ts",
         find: " && !isOwing",
         replace: "",
-        test: { file: migration, name: "that was to give something up is not let in again in silence" },
+        test: { file: staticMembers, name: "that was to give something up is not let in again in silence" },
       },
       {
         breaks: "a static member that takes a classic group over leaves with nobody what is nobody's",
@@ -803,7 +815,7 @@ export const faults: readonly Fault[] = [
         find: "subscriptions.hash !== group.metadataHash;",
         replace: "(group.metadataHash !== 0 && subscriptions.hash !== group.metadataHash);",
         test: {
-          file: migration,
+          file: staticMembers,
           name: "a static member's new life finds what a cooperative rebalance had taken away and not given on",
         },
       },
@@ -812,7 +824,7 @@ export const faults: readonly Fault[] = [
         file: "coordinator/group/consumer-group/migration.ts",
         find: '"joining" in change ? change.epoch : group.epoch',
         replace: "group.epoch",
-        test: { file: migration, name: "a static member reads something else when it changes its protocol" },
+        test: { file: staticMembers, name: "a static member reads something else when it changes its protocol" },
       },
       {
         breaks: "a crash leaves a group that went back to the classic protocol with partitions that nobody reads",
@@ -820,7 +832,7 @@ export const faults: readonly Fault[] = [
         find: "for (const member of going) members.set(member.memberId, member);",
         replace: 'if ("leaving" in change) for (const member of going) members.set(member.memberId, member);',
         test: {
-          file: migration,
+          file: staticMembers,
           name: "a static member changes its protocol while another waits for what it has, and the broker dies",
         },
       },

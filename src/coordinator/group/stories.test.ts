@@ -1,11 +1,5 @@
-import { describe, expect, it } from "vitest";
-import { play } from "./story.testing.ts";
-
-/** Tells a story and checks that it comes out as it is written. */
-function tell(story: string): void {
-  const text = story.trim();
-  expect(play(text)).toBe(text);
-}
+import { describe, it } from "vitest";
+import { tellStory as tell } from "./story.testing.ts";
 
 describe("Joining and leaving", () => {
   it("two members join, one leaves, then the other", () => {

@@ -21,6 +21,7 @@
  *     later 1000                        ms go by
  *     restart                           the broker dies; another replays the log
  */
+import { expect } from "vitest";
 import { defined } from "../../platform/assert.ts";
 import { silentLogger } from "../../platform/logger.ts";
 import { seededRandom } from "../../platform/seeded-random.ts";
@@ -313,6 +314,18 @@ export function play(
   }
   return lines.join("\n");
 }
+
+/** Tells a story and checks that it comes out as it is written. */
+export type Tell = (story: string, config?: Partial<GroupCoordinatorConfig>) => void;
+
+export function teller(playStory: (story: string, config?: Partial<GroupCoordinatorConfig>) => string): Tell {
+  return (story, config) => {
+    const text = story.trim();
+    expect(playStory(text, config)).toBe(text);
+  };
+}
+
+export const tellStory: Tell = teller(play);
 
 function relabel(stage: Stage, event: string): string {
   return event.replace(/\S+-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g, (id) => stage.label(id));

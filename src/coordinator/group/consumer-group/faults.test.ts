@@ -1,12 +1,6 @@
 /** Faults 19 to 21 of those that are known to have broken others, for groups of the consumer protocol. */
-import { describe, expect, it } from "vitest";
-import { playConsumerStory } from "./story.testing.ts";
-
-/** Tells a story and checks that it comes out as it is written. */
-function tell(story: string): void {
-  const text = story.trim();
-  expect(playConsumerStory(text)).toBe(text);
-}
+import { describe, it } from "vitest";
+import { tellConsumerStory as tell } from "./story.testing.ts";
 
 describe("Faults of consumer groups", () => {
   it("19: a commit that reports an error is not applied", () => {

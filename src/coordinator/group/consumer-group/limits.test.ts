@@ -1,12 +1,5 @@
-import { describe, expect, it } from "vitest";
-import type { GroupCoordinatorConfig } from "../config.ts";
-import { playConsumerStory } from "./story.testing.ts";
-
-/** Tells a story and checks that it comes out as it is written. */
-function tell(story: string, config: Partial<GroupCoordinatorConfig>): void {
-  const text = story.trim();
-  expect(playConsumerStory(text, config)).toBe(text);
-}
+import { describe, it } from "vitest";
+import { tellConsumerStory as tell } from "./story.testing.ts";
 
 describe("limits of consumer groups", () => {
   it("an assignment stays for its interval, and members that come meanwhile have nothing", () => {

@@ -1,11 +1,5 @@
-import { describe, expect, it } from "vitest";
-import { playConsumerStory } from "./story.testing.ts";
-
-/** Tells a story and checks that it comes out as it is written. */
-function tell(story: string): void {
-  const text = story.trim();
-  expect(playConsumerStory(text)).toBe(text);
-}
+import { describe, it } from "vitest";
+import { tellConsumerStory as tell } from "./story.testing.ts";
 
 describe("Members of the consumer protocol", () => {
   it("two members share, both leave, and epochs go on", () => {

@@ -33,7 +33,9 @@ import {
   type Line,
   play,
   type Stage,
+  type Tell,
   type TestTopics,
+  teller,
   type Verb,
 } from "../story.testing.ts";
 import { describePartitions } from "./describe-record.testing.ts";
@@ -57,9 +59,11 @@ class Cast {
   readonly owned = new Map<string, readonly TopicPartitions[]>();
 }
 
-export function playConsumerStory(story: string, config: Partial<GroupCoordinatorConfig> = {}): string {
+function playConsumerStory(story: string, config: Partial<GroupCoordinatorConfig> = {}): string {
   return play(story, config, verbsOf(new Cast()));
 }
+
+export const tellConsumerStory: Tell = teller(playConsumerStory);
 
 function verbsOf(cast: Cast): Readonly<Record<string, Verb>> {
   return {

@@ -1,12 +1,6 @@
 /** Faults 20 and 21 of those that are known to have broken others, for streams groups. */
-import { describe, expect, it } from "vitest";
-import { playStreamsStory } from "./story.testing.ts";
-
-/** Tells a story and checks that it comes out as it is written. */
-function tell(story: string): void {
-  const text = story.trim();
-  expect(playStreamsStory(text)).toBe(text);
-}
+import { describe, it } from "vitest";
+import { tellStreamsStory as tell } from "./story.testing.ts";
 
 describe("Faults of streams groups", () => {
   it("20: members join at the same moment, and the power fails between two steps of a member", () => {

@@ -1,12 +1,5 @@
-import { describe, expect, it } from "vitest";
-import type { GroupCoordinatorConfig } from "../config.ts";
-import { playStreamsStory } from "./story.testing.ts";
-
-/** Tells a story and checks that it comes out as it is written. */
-function tell(story: string, config: Partial<GroupCoordinatorConfig> = {}): void {
-  const text = story.trim();
-  expect(playStreamsStory(text, config)).toBe(text);
-}
+import { describe, it } from "vitest";
+import { tellStreamsStory as tell } from "./story.testing.ts";
 
 describe("Members of a streams group", () => {
   it("two members share, both leave, and epochs go on", () => {

@@ -15,7 +15,7 @@ import { defined } from "../../../platform/assert.ts";
 import { errorName } from "../../../protocol/errors.ts";
 import type { GroupCoordinatorConfig } from "../config.ts";
 import type { DescribedStreamsGroup, StreamsGroupHeartbeatRequest } from "../messages.ts";
-import { contextOf, GROUP, type Line, play, type Stage, type Verb } from "../story.testing.ts";
+import { contextOf, GROUP, type Line, play, type Stage, type Tell, teller, type Verb } from "../story.testing.ts";
 import type { NewTopic } from "./configure-topology.ts";
 import { describeTasks } from "./describe-record.testing.ts";
 import type { StreamsHeartbeatResult } from "./heartbeat.ts";
@@ -77,9 +77,11 @@ export function program(name: string, epoch = 0): Topology {
 /** How much members know of endpoints, beside the stage's claims. */
 type EndpointEpochs = Map<string, number>;
 
-export function playStreamsStory(story: string, config: Partial<GroupCoordinatorConfig> = {}): string {
+function playStreamsStory(story: string, config: Partial<GroupCoordinatorConfig> = {}): string {
   return play(story, { streamsInitialRebalanceDelayMs: 0, ...config }, verbsOf(new Map()));
 }
+
+export const tellStreamsStory: Tell = teller(playStreamsStory);
 
 function verbsOf(known: EndpointEpochs): Readonly<Record<string, Verb>> {
   return {
