@@ -13,10 +13,10 @@ import type { Brokers } from "./compare.ts";
 /** Of __consumer_offsets and __transaction_state. */
 export const INTERNAL_PARTITIONS = 4;
 const MIN_SESSION_MS = 100;
-const CONSUMER_SESSION_MS = 3_000;
+export const CONSUMER_SESSION_MS = 6_000;
 const CONSUMER_HEARTBEAT_MS = 500;
 const MAX_GROUP_SIZE = 2;
-const EXPIRATION_MS = 2_000;
+export const EXPIRATION_MS = 2_000;
 /** How often is looked for what has expired. */
 export const EXPIRATION_CHECK_MS = 100;
 
@@ -38,6 +38,9 @@ const common: Settings = {
     "group.consumer.assignment.interval.ms": 0,
     // Ours aborts when the timeout is over; Apache Kafka looks every ten seconds by default.
     "transaction.abort.timed.out.transaction.cleanup.interval.ms": 100,
+    // One after the other: what was sent first, on whatever connection, is taken in first.
+    "num.network.threads": 1,
+    "num.io.threads": 1,
   },
   oncilla: {
     offsetsTopicPartitions: INTERNAL_PARTITIONS,

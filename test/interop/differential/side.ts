@@ -1,8 +1,10 @@
 /** What a script says to one of the two brokers. Each call is a step, and its answer a line of the transcript. */
 import { setTimeout as sleep } from "node:timers/promises";
+import { apiVersions } from "../../../src/protocol/apis/api-versions.ts";
 import { describeGroups } from "../../../src/protocol/apis/describe-groups.ts";
 import { describeTransactions } from "../../../src/protocol/apis/describe-transactions.ts";
-import type { ErrorName } from "../../../src/protocol/errors.ts";
+import { listOffsets } from "../../../src/protocol/apis/list-offsets.ts";
+import { type ErrorName, errorCodes } from "../../../src/protocol/errors.ts";
 import type { Api, RequestBody, ResponseOf } from "../../../src/protocol/schema.ts";
 import { RawClient } from "../../support/raw-client.ts";
 import { RawSession, type RawTopic } from "../../support/raw-session.ts";
@@ -39,8 +41,10 @@ const passing: readonly ErrorName[] = [
   "NOT_COORDINATOR",
   "NOT_ENOUGH_REPLICAS",
 ];
-const PATIENCE_MS = 5_000;
+const PATIENCE_MS = 15_000;
 const PAUSE_MS = 10;
+/** How many answers prove that a broker has taken in what was sent before. Apache Kafka may read two connections in any order once. */
+const PROBES = 3;
 
 export class Side {
   readonly name: SideName;
@@ -52,6 +56,7 @@ export class Side {
   readonly #prefix: string;
   readonly #connections = new Map<string, Promise<RawClient>>();
   #isClosed = false;
+  #wasLate = false;
 
   /** `prefix` keeps this script's names apart from those of all others, also of earlier runs. */
   constructor(name: SideName, address: string, prefix: string, epochMs: number) {
@@ -71,6 +76,25 @@ export class Side {
       }));
     }
     return this.#transcript;
+  }
+
+  /** Whether something took longer than it may. What the broker answered says nothing then. */
+  get wasLate(): boolean {
+    return this.#wasLate;
+  }
+
+  /** Something that must be over sooner than a time that the broker measures. */
+  async inTime<T>(limitMs: number, work: () => Promise<T>): Promise<T> {
+    const startedAtMs = performance.now();
+    try {
+      return await work();
+    } finally {
+      this.expectWithin(limitMs, startedAtMs);
+    }
+  }
+
+  expectWithin(limitMs: number, startedAtMs: number): void {
+    if (performance.now() - startedAtMs > limitMs) this.#wasLate = true;
   }
 
   #newCanonicalizer(): Canonicalizer {
@@ -101,13 +125,26 @@ export class Side {
     return this.quietly(async (session) => {
       const topic = await session.createTopic(this.unique(name), partitions, configs);
       this.#topicIds.push(topic.id);
-      for (let partition = 0; partition < partitions; partition++) {
-        await this.until(`${name}-${partition} has a leader`, async () => {
-          const { error } = await session.listOffset(topic, -1, { partition });
-          return error === "NONE";
-        });
-      }
+      for (let partition = 0; partition < partitions; partition++) await this.untilLed(topic, partition);
       return topic;
+    });
+  }
+
+  /** Waits until the broker leads a partition: in Apache Kafka a moment after it was made. */
+  async untilLed(topic: RawTopic, partition: number): Promise<void> {
+    await this.#untilListed(topic, partition, "NONE");
+  }
+
+  /** Waits until the broker knows no more of a topic, likewise. */
+  async untilGone(topic: RawTopic): Promise<void> {
+    await this.#untilListed(topic, 0, "UNKNOWN_TOPIC_OR_PARTITION");
+  }
+
+  async #untilListed({ name }: RawTopic, partitionIndex: number, error: ErrorName): Promise<void> {
+    const topics = [{ name, partitions: [{ partitionIndex, timestamp: -1 }] }];
+    await this.until(`${name}-${partitionIndex}: ${error}`, async () => {
+      const answer = await this.peek(listOffsets, 7, { replicaId: -1, isolationLevel: 0, topics });
+      return answer.topics[0]?.partitions[0]?.errorCode === errorCodes[error];
     });
   }
 
@@ -165,6 +202,17 @@ export class Side {
     return this.#request(api, version, body, "watch");
   }
 
+  /** Waits until the broker has taken in what was asked so far, and has answered what it does not keep waiting. `probe`: a request
+   * that goes the same way and is answered behind what that has written. */
+  async untilTakenIn(probe: () => Promise<unknown>): Promise<void> {
+    for (;;) {
+      await Promise.all(this.#connections.values());
+      const asked = this.#lines.length;
+      for (let i = 0; i < PROBES; i++) await probe();
+      if (this.#lines.length === asked) return;
+    }
+  }
+
   /** Waits until a transaction is complete, which is no step. */
   async settled(transactionalId: string): Promise<void> {
     await this.until(`${transactionalId} is settled`, async () => {
@@ -197,11 +245,16 @@ export class Side {
     }
   }
 
-  /** Does something on the side again and again until the side is closed, which is no step. */
-  keepDoing(pauseMs: number, work: () => Promise<unknown>): void {
+  /** Does something on the side again and again until the side is closed, which is no step: after pauses, and the next time in
+   * `limitMs` at the latest. */
+  keepDoing(pauseMs: number, limitMs: number, work: () => Promise<unknown>): void {
     const go = async (): Promise<void> => {
+      let startedAtMs = performance.now();
       while (!this.#isClosed) {
+        const nextAtMs = performance.now();
         await work().catch(() => {});
+        if (!this.#isClosed) this.expectWithin(limitMs, startedAtMs);
+        startedAtMs = nextAtMs;
         await sleep(pauseMs, undefined, { ref: false });
       }
     };
@@ -221,10 +274,17 @@ export class Side {
   ): Promise<ResponseOf<A>> {
     let client = this.#connections.get(connection);
     if (!client) {
-      client = RawClient.connect(this.#address);
+      client = this.#connect();
       this.#connections.set(connection, client);
     }
     return (await client).send(api, version, body);
+  }
+
+  /** A connection that the broker has taken on, and not only its operating system. */
+  async #connect(): Promise<RawClient> {
+    const client = await RawClient.connect(this.#address);
+    await client.send(apiVersions, 0, {});
+    return client;
   }
 }
 

@@ -2,6 +2,7 @@
 import type { Random } from "../../../../src/platform/random.ts";
 import { consumerGroupDescribe } from "../../../../src/protocol/apis/consumer-group-describe.ts";
 import type { RawTopic } from "../../../support/raw-session.ts";
+import { CONSUMER_SESSION_MS } from "../brokers.ts";
 import type { Side } from "../side.ts";
 import {
   AWAY_EPOCH,
@@ -48,6 +49,8 @@ interface World {
   readonly members: Map<Name, ConsumerMember>;
   /** Lives of the static member that have left for a while, and not come back. */
   readonly away: Set<Name>;
+  /** When all were heard. Nobody else is to be dropped than those who fall silent. */
+  heardAtMs: number;
 }
 
 export const consumerGroupSubject: Subject<Operation, World> = {
@@ -56,11 +59,13 @@ export const consumerGroupSubject: Subject<Operation, World> = {
     const t = await side.createTopic("t", 4);
     const u = await side.createTopic("u", 3);
     await findKnowing(side, "g", ["t", "u"]);
-    return { topics: [t, u], members: new Map(), away: new Set() };
+    return { topics: [t, u], members: new Map(), away: new Set(), heardAtMs: performance.now() };
   },
   choose,
-  perform,
-  isSlow: ({ kind }) => kind === "fallSilent",
+  async perform(side, world, operation) {
+    await perform(side, world, operation);
+    side.expectWithin(CONSUMER_SESSION_MS, world.heardAtMs);
+  },
 };
 
 function choose(random: Random): Operation {
@@ -179,23 +184,24 @@ function speakerOf(side: Side, { name, epoch, instanceId }: ConsumerMember, skew
  * they should have. Which of them learns of it first is a matter of milliseconds, and so no step. */
 async function fallSilent(side: Side, world: World, who: Name): Promise<void> {
   const silent = [who, ...world.away].map((name) => side.unique(name));
-  let heardAtMs = 0;
+  await hearOthers(side, world, who);
   await side.until(`${who} is dropped`, async () => {
-    if (performance.now() - heardAtMs > ROUND_MS) {
-      heardAtMs = performance.now();
-      await hearOthers(side, world, who);
-    }
+    if (performance.now() - world.heardAtMs > ROUND_MS) await hearOthers(side, world, who);
     const { groups } = await side.peek(consumerGroupDescribe, 1, groupIn(side));
     return groups.every(({ members }) => members.every(({ memberId }) => !silent.includes(memberId)));
   });
   for (let round = 0; round < ROUNDS; round++) await hearOthers(side, world, who);
 }
 
-async function hearOthers(side: Side, { members }: World, who: Name): Promise<void> {
+async function hearOthers(side: Side, world: World, who: Name): Promise<void> {
+  const { members } = world;
+  const startedAtMs = performance.now();
   for (const name of names) {
     const member = members.get(name);
     if (name !== who && member) members.set(name, await pulseAside(side, "g", member, { owned: member.owned }));
   }
+  side.expectWithin(CONSUMER_SESSION_MS, world.heardAtMs);
+  world.heardAtMs = startedAtMs;
 }
 
 function text({ kind: _, ...rest }: Operation): string {

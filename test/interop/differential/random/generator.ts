@@ -9,8 +9,11 @@ export interface Subject<Operation, World> {
   /** Makes topics and coordinators. */
   prepare(side: Side): Promise<World>;
   choose(random: Random): Operation;
-  /** Whether an operation takes its time, and nothing else is done before it is over. Default: none does. */
-  isSlow?(operation: Operation): boolean;
+  /** Whether an operation's answer may have to wait for what others do. Nothing else is done before any other is answered.
+   * Default: none's. */
+  mayWait?(operation: Operation): boolean;
+  /** A request on the side that shows by its answer that the broker has taken in what was asked before. */
+  probe?(side: Side, world: World): Promise<unknown>;
   /** Resolves when it is answered, which may be long after others were. */
   perform(side: Side, world: World, operation: Operation): Promise<void>;
 }

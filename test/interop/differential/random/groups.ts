@@ -3,9 +3,20 @@ import type { Random } from "../../../../src/platform/random.ts";
 import { randomInt } from "../../../../src/platform/random.ts";
 import { describeGroups } from "../../../../src/protocol/apis/describe-groups.ts";
 import { heartbeat } from "../../../../src/protocol/apis/heartbeat.ts";
+import { offsetCommit } from "../../../../src/protocol/apis/offset-commit.ts";
 import type { RawProducer, RawTopic } from "../../../support/raw-session.ts";
 import type { Side } from "../side.ts";
-import { beat, commit, committed, describeGroup, join, leave, type Member, sync } from "../verbs/groups.ts";
+import {
+  beat,
+  commit,
+  committed,
+  describeGroup,
+  join,
+  leave,
+  type Member,
+  neighbourOf,
+  sync,
+} from "../verbs/groups.ts";
 import { find, init, txnOffsets } from "../verbs/transactions.ts";
 import { pick, type Subject, weighted } from "./generator.ts";
 
@@ -64,12 +75,13 @@ function subject(name: string, sessionTimeoutMs: number): Subject<Operation, Wor
       const producer = await init(side, "a");
       const empty = { members: new Map(), parked: new Set<Name>(), requests: 0, alive: [] };
       const world: World = { topic, producer, sessionTimeoutMs, ...empty };
-      if (isMortal) side.keepDoing(HEARTBEAT_MS, () => showSigns(side, world));
+      if (isMortal) side.keepDoing(HEARTBEAT_MS, SESSION_MS / 2, () => showSigns(side, world));
       return world;
     },
     choose: (random) => choose(random, isMortal),
     perform,
-    isSlow: ({ kind }) => kind === "fallSilent",
+    mayWait: ({ kind }) => kind === "join" || kind === "sync",
+    probe: commitAside,
   };
 }
 
@@ -182,6 +194,18 @@ async function joinAs(
   world.members.set(who, joined);
   drop(world.alive, ({ member: { memberId: known } }) => known === joined.memberId);
   world.alive.push({ who, member: joined });
+}
+
+/** By the coordinator's next group: it takes one request after the other, and writes what comes of them into the same log. */
+async function commitAside(side: Side, { topic }: World): Promise<void> {
+  const partitions = [{ partitionIndex: 0, committedOffset: 0, committedMetadata: "" }];
+  const { topics } = await side.peek(offsetCommit, 9, {
+    groupId: neighbourOf(side, "g"),
+    generationIdOrMemberEpoch: -1,
+    memberId: "",
+    topics: [{ name: topic.name, partitions }],
+  });
+  if (topics[0]?.partitions[0]?.errorCode !== 0) throw new Error("nothing was written on the side");
 }
 
 /** What all that are alive do besides. It changes nothing but their sessions. */

@@ -1,20 +1,19 @@
 /** Plays one operation after the other on both brokers, and compares after each. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { seededRandom } from "../../../../src/platform/seeded-random.ts";
-import { type Brokers, type Comparison, contrast, openSides } from "../compare.ts";
+import { type Brokers, type Comparison, contrast, openSides, untilInTime } from "../compare.ts";
 import type { Side } from "../side.ts";
 import type { Subject } from "./generator.ts";
 
-/** An answer that neither broker gives within this time is one that waits for something. Long enough for a loaded machine: a
- * broker must have taken a request in before the next one comes on another connection. */
-const PARKED_MS = 400;
 /** How much later than the other a broker may answer. */
-const BEHIND_MS = 3_000;
+const BEHIND_MS = 15_000;
 const PAUSE_MS = 10;
 /** While a difference is looked for that was there once. */
-const SHORT_PATIENCE_MS = 400;
+const SHORT_PATIENCE_MS = 1_000;
 /** The most attempts at making a failing sequence shorter. */
 const MAX_ATTEMPTS = 60;
+
+type Played = Comparison & { readonly played: number };
 
 export function operationsFrom<Operation>(
   subject: Subject<Operation, unknown>,
@@ -31,8 +30,19 @@ export async function play<Operation, World>(
   operations: readonly Operation[],
   brokers: Brokers,
   patienceMs: number = BEHIND_MS,
-): Promise<Comparison & { readonly played: number }> {
-  const sides = openSides(brokers);
+): Promise<Played> {
+  return untilInTime(async () => {
+    const sides = openSides(brokers);
+    return { sides, result: await playOnce(subject, operations, sides, patienceMs) };
+  });
+}
+
+async function playOnce<Operation, World>(
+  subject: Subject<Operation, World>,
+  operations: readonly Operation[],
+  sides: readonly Side[],
+  patienceMs: number,
+): Promise<Played> {
   try {
     const worlds = await Promise.all(sides.map((side) => subject.prepare(side)));
     let played = 0;
@@ -73,11 +83,16 @@ async function performOnBoth<Operation, World>(
   worlds: readonly World[],
   operation: Operation,
 ): Promise<void> {
-  const answered = sides.map((side, i) =>
-    // What waits at the end is answered by the closing of its connection.
-    subject.perform(side, worlds[i] as World, operation).catch(() => {}),
+  await Promise.all(
+    sides.map(async (side, i) => {
+      const world = worlds[i] as World;
+      // What waits at the end is answered by the closing of its connection.
+      const answered = subject.perform(side, world, operation).catch(() => {});
+      if (!subject.mayWait?.(operation)) await answered;
+      const { probe } = subject;
+      if (probe) await side.untilTakenIn(() => probe(side, world));
+    }),
   );
-  await (subject.isSlow?.(operation) ? Promise.all(answered) : Promise.race([Promise.all(answered), sleep(PARKED_MS)]));
 }
 
 /** Answers come when they come: what differs now may not in a moment. */

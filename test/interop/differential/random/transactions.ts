@@ -99,8 +99,6 @@ export const transactionSubject: Subject<Operation, World> = {
   },
   choose,
   perform,
-  // Nothing waits for another request; and completions take their time.
-  isSlow: () => true,
 };
 
 function choose(random: Random): Operation {

@@ -171,6 +171,7 @@ export const cluster: readonly Script[] = [
       await widen(5, [[1], [1, 1]]);
       await widen(5, [[1], [1]]);
       await widen(2, null, { name: side.unique("missing") });
+      await side.untilLed(topic, 4);
       await describePartitions(side, topic.name);
       const twice = [6, 7].map((count) => ({ name: topic.name, count, assignments: null }));
       await side.ask(createPartitions, 3, { topics: twice, timeoutMs: 10_000, validateOnly: false }, { note: "twice" });

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describeConfigs } from "../../../../src/protocol/apis/describe-configs.ts";
 import { incrementalAlterConfigs } from "../../../../src/protocol/apis/incremental-alter-configs.ts";
+import { CONSUMER_SESSION_MS } from "../brokers.ts";
 import type { Script } from "../compare.ts";
 import type { Side } from "../side.ts";
 import {
@@ -14,7 +15,7 @@ import {
   pulse,
   pulseAside,
 } from "../verbs/consumer-groups.ts";
-import { beat, commit, committed, describeGroup, join, joinAnew, leave, sync } from "../verbs/groups.ts";
+import { beat, commit, committed, describeGroup, join, joinAnew, leave, REBALANCE_MS, sync } from "../verbs/groups.ts";
 import { find } from "../verbs/transactions.ts";
 
 const GROUP = 32;
@@ -45,13 +46,13 @@ function goOn(side: Side, member: ConsumerMember): Promise<ConsumerMember> {
   return pulse(side, "g", member, { owned: member.owned });
 }
 
-export const consumerGroups: readonly Script[] = [
+const scripts: readonly Script[] = [
   {
     name: "consumer groups: settings of single groups",
     async run(side) {
       const settings: readonly (readonly [name: string, value: string])[] = [
         ["consumer.session.timeout.ms", "60001"],
-        ["consumer.session.timeout.ms", "2999"],
+        ["consumer.session.timeout.ms", `${CONSUMER_SESSION_MS - 1}`],
         ["consumer.session.timeout.ms", "60000"],
         ["consumer.session.timeout.ms", "x"],
         ["consumer.heartbeat.interval.ms", "15001"],
@@ -74,20 +75,26 @@ export const consumerGroups: readonly Script[] = [
       await side.createTopic("t", 4);
       await findKnowing(side, "g", ["t"]);
       await setGroupConfig(side, "g", "consumer.assignment.interval.ms", String(INTERVAL_MS));
-      let m = await pulse(side, "g", newcomer("m"), subscription);
-      let n = await pulse(side, "g", newcomer("n"), subscription);
-      m = await goOn(side, m);
-      n = await goOn(side, n);
-      await describeConsumerGroup(side, "g", { note: "the second member has nothing yet" });
-      await sleep(INTERVAL_MS);
-      for (let round = 0; round < 3; round++) {
+      let m = newcomer("m");
+      let n = newcomer("n");
+      await side.inTime(INTERVAL_MS, async () => {
+        m = await pulse(side, "g", m, subscription);
+        n = await pulse(side, "g", n, subscription);
         m = await goOn(side, m);
         n = await goOn(side, n);
-      }
-      await describeConsumerGroup(side, "g", { note: "both have something" });
-      await pulse(side, "g", { ...n, epoch: LEAVE_EPOCH });
-      m = await goOn(side, m);
-      await describeConsumerGroup(side, "g", { note: "one has left, its share is nobody's yet" });
+        await describeConsumerGroup(side, "g", { note: "the second member has nothing yet" });
+      });
+      await sleep(INTERVAL_MS);
+      await side.inTime(INTERVAL_MS, async () => {
+        for (let round = 0; round < 3; round++) {
+          m = await goOn(side, m);
+          n = await goOn(side, n);
+        }
+        await describeConsumerGroup(side, "g", { note: "both have something" });
+        await pulse(side, "g", { ...n, epoch: LEAVE_EPOCH });
+        m = await goOn(side, m);
+        await describeConsumerGroup(side, "g", { note: "one has left, its share is nobody's yet" });
+      });
       await setGroupConfig(side, "g", "consumer.assignment.interval.ms", "0");
       m = await goOn(side, m);
       await describeConsumerGroup(side, "g", { note: "the rest is the other's" });
@@ -99,16 +106,19 @@ export const consumerGroups: readonly Script[] = [
       await side.createTopic("t", 4);
       await findKnowing(side, "g", ["t"]);
       await setGroupConfig(side, "g", "consumer.assignment.interval.ms", String(INTERVAL_MS));
-      const m = await pulse(side, "g", newcomer("m"), subscription);
-      let n = await joinAnew(side, "g");
-      await sync(side, "g", n, [], { note: "before the next assignment" });
-      await beat(side, "g", n, { note: "before the next assignment" });
+      const [m, first] = await side.inTime(INTERVAL_MS, async () => {
+        const member = await pulse(side, "g", newcomer("m"), subscription);
+        const classic = await joinAnew(side, "g");
+        await sync(side, "g", classic, [], { note: "before the next assignment" });
+        await beat(side, "g", classic, { note: "before the next assignment" });
+        return [member, classic];
+      });
       await sleep(INTERVAL_MS);
       // Which of them has what is as chance gives the other its id.
       await pulseAside(side, "g", m, { owned: m.owned });
-      await beat(side, "g", n, { note: "there is something to join for" });
-      n = await join(side, "g", { memberId: n.memberId });
-      await sync(side, "g", n, [], { note: "at the next epoch" });
+      await beat(side, "g", first, { note: "there is something to join for" });
+      const again = await join(side, "g", { memberId: first.memberId });
+      await sync(side, "g", again, [], { note: "at the next epoch" });
     },
   },
   {
@@ -136,15 +146,19 @@ export const consumerGroups: readonly Script[] = [
       await side.createTopic("u", 2);
       await findKnowing(side, "g", ["t", "u"]);
       await setGroupConfig(side, "g", "consumer.assignment.interval.ms", String(INTERVAL_MS));
-      let m = await pulse(side, "g", newcomer("m"), { topics: ["t", "u"], assignor: "range" });
-      const n = await pulse(side, "g", newcomer("n"), { topics: ["u"], assignor: "range" });
-      const had = m.owned;
-      m = await pulse(side, "g", m, { topics: ["t"], owned: m.owned }, { note: "reads t only" });
-      await describeConsumerGroup(side, "g", { note: "gives up u" });
-      await pulse(side, "g", m, { owned: had }, { note: "has not given up u yet" });
-      m = await goOn(side, m);
-      await describeConsumerGroup(side, "g", { note: "has given up u" });
-      m = await goOn(side, m);
+      let m = newcomer("m");
+      let n = newcomer("n");
+      await side.inTime(INTERVAL_MS, async () => {
+        m = await pulse(side, "g", m, { topics: ["t", "u"], assignor: "range" });
+        n = await pulse(side, "g", n, { topics: ["u"], assignor: "range" });
+        const had = m.owned;
+        m = await pulse(side, "g", m, { topics: ["t"], owned: m.owned }, { note: "reads t only" });
+        await describeConsumerGroup(side, "g", { note: "gives up u" });
+        await pulse(side, "g", m, { owned: had }, { note: "has not given up u yet" });
+        m = await goOn(side, m);
+        await describeConsumerGroup(side, "g", { note: "has given up u" });
+        m = await goOn(side, m);
+      });
       await sleep(INTERVAL_MS);
       await goOn(side, n);
       await goOn(side, m);
@@ -307,14 +321,17 @@ export const consumerGroups: readonly Script[] = [
       await sync(side, "g", again, [[again, "all"]]);
       await sync(side, "g", second);
       await joinAs(side, "a third, late");
-      const calling = join(side, "g", { memberId: first.memberId, connection: "first", note: "the leader calls" });
-      await side.untilGroup(side.unique("g"), "PreparingRebalance", 2);
-      const early = joinAnew(side, "g", { connection: "third", note: "a third, before the second is back" });
-      await side.untilGroup(side.unique("g"), "PreparingRebalance", 3);
-      await join(side, "g", { memberId: second.memberId, note: "the second, too late" });
-      await joinAs(side, "a fourth");
-      await leave(side, "g", [second], { note: "who was turned away" });
-      const [leader, third] = await Promise.all([calling, early]);
+      const joining = await side.inTime(REBALANCE_MS, async () => {
+        const calling = join(side, "g", { memberId: first.memberId, connection: "first", note: "the leader calls" });
+        await side.untilGroup(side.unique("g"), "PreparingRebalance", 2);
+        const early = joinAnew(side, "g", { connection: "third", note: "a third, before the second is back" });
+        await side.untilGroup(side.unique("g"), "PreparingRebalance", 3);
+        await join(side, "g", { memberId: second.memberId, note: "the second, too late" });
+        await joinAs(side, "a fourth");
+        await leave(side, "g", [second], { note: "who was turned away" });
+        return [calling, early] as const;
+      });
+      const [leader, third] = await Promise.all(joining);
       await sync(side, "g", leader, [[leader, "all"]]);
       await sync(side, "g", third);
       await joinAs(side, "the second, as somebody else");
@@ -323,6 +340,11 @@ export const consumerGroups: readonly Script[] = [
     },
   },
 ];
+
+/** Nobody is dropped on the way. */
+export const consumerGroups: readonly Script[] = scripts.map((script) =>
+  script.name.startsWith("consumer groups") ? { limitMs: CONSUMER_SESSION_MS, ...script } : script,
+);
 
 /** Of both kinds: one that is given its id with the answer, and one that has to come again with it. */
 async function joinAs(side: Side, note: string): Promise<void> {

@@ -63,8 +63,9 @@ export const exhaustion: readonly Script[] = [
     async run(side) {
       const topic = await side.createTopic("t");
       await find(side, "transaction", "a");
-      const last = await aged(side, "a", 32_766, 300);
-      await write(side, topic, ["a"], within("a", last));
+      const timeoutMs = 1_000;
+      const last = await aged(side, "a", 32_766, timeoutMs);
+      await side.inTime(timeoutMs, () => write(side, topic, ["a"], within("a", last)));
       await side.untilTransaction(side.unique("a"), "CompleteAbort");
       await describe(side, ["a"]);
       await end(side, "a", last, "abort", { note: "late" });

@@ -125,10 +125,8 @@ export const fetchSessions: readonly Script[] = [
       await fetchIn(side, topic, [byId, 2], [[0, 0]], { note: "another topic" });
       const gone = await fetchIn(side, topic, [0, 0], [[0, 0]], { version: 12 });
       await side.ask(deleteTopics, 5, { topicNames: [topic.name], timeoutMs: 10_000 });
-      await side.until("the topic is gone", async () => {
-        const { responses } = await side.ask(deleteTopics, 5, { topicNames: [topic.name], timeoutMs: 10_000 });
-        return responses[0]?.errorCode === 3;
-      });
+      await side.ask(deleteTopics, 5, { topicNames: [topic.name], timeoutMs: 10_000 }, { note: "again" });
+      await side.untilGone(topic);
       await fetchIn(side, topic, [gone, 1], [], { version: 12, note: "deleted" });
     },
   },

@@ -15,6 +15,7 @@ import {
   type Member,
   missing,
   outsider,
+  REBALANCE_MS,
   sync,
 } from "../verbs/groups.ts";
 import { find } from "../verbs/transactions.ts";
@@ -113,6 +114,7 @@ export const groups: readonly Script[] = [
   },
   {
     name: "groups: two members, and a rebalance from each state",
+    limitMs: REBALANCE_MS,
     async run(side) {
       const topic = await side.createTopic("t");
       await find(side, "group", "g");
@@ -161,6 +163,7 @@ export const groups: readonly Script[] = [
   },
   {
     name: "groups: the join of a third member while the leader is to assign",
+    limitMs: 2 * REBALANCE_MS,
     async run(side) {
       await find(side, "group", "g");
       const first = await joinAnew(side, "g", { connection: "first" });
@@ -193,13 +196,15 @@ export const groups: readonly Script[] = [
       const first = await joinAnew(side, "g");
       await sync(side, "g", first, [[first, "all"]]);
       const others: Promise<Member>[] = [];
-      for (const name of ["second", "third"]) {
-        const { memberId } = await join(side, "g", { connection: name });
-        // Which of them leads is anybody's guess: Apache Kafka asks a hash map.
-        const select = ({ errorCode, generationId }: Joined) => ({ errorCode, generationId });
-        others.push(join(side, "g", { connection: name, memberId, select }));
-        await side.untilGroup(side.unique("g"), "PreparingRebalance", others.length + 1);
-      }
+      await side.inTime(REBALANCE_MS, async () => {
+        for (const name of ["second", "third"]) {
+          const { memberId } = await join(side, "g", { connection: name });
+          // Which of them leads is anybody's guess: Apache Kafka asks a hash map.
+          const select = ({ errorCode, generationId }: Joined) => ({ errorCode, generationId });
+          others.push(join(side, "g", { connection: name, memberId, select }));
+          await side.untilGroup(side.unique("g"), "PreparingRebalance", others.length + 1);
+        }
+      });
       const joined = await Promise.all(others);
       const leaders = joined.filter(({ memberId, leaderId }) => memberId === leaderId).length;
       const told = joined.map(({ toldMembers = 0 }) => toldMembers).toSorted();
@@ -210,6 +215,7 @@ export const groups: readonly Script[] = [
   },
   {
     name: "groups: static members",
+    limitMs: REBALANCE_MS,
     async run(side) {
       const topic = await side.createTopic("t");
       await find(side, "group", "g");
@@ -246,14 +252,21 @@ export const groups: readonly Script[] = [
     name: "groups: sessions end",
     async run(side) {
       await find(side, "group", "g");
-      const member = await joinAnew(side, "g", { sessionTimeoutMs: 300 });
-      await sync(side, "g", member, [[member, "all"]]);
+      const sessionTimeoutMs = 1_000;
+      const member = await side.inTime(sessionTimeoutMs, async () => {
+        const joined = await joinAnew(side, "g", { sessionTimeoutMs });
+        await sync(side, "g", joined, [[joined, "all"]]);
+        return joined;
+      });
       await side.untilGroup(side.unique("g"), "Empty", 0);
       await describeGroup(side, ["g"]);
       await beat(side, "g", member, { note: "too late" });
       await join(side, "g", { memberId: member.memberId, note: "too late" });
-      const fixed = await join(side, "h", { instanceId: "i", sessionTimeoutMs: 300 });
-      await sync(side, "h", fixed, [[fixed, "all"]]);
+      const fixed = await side.inTime(sessionTimeoutMs, async () => {
+        const joined = await join(side, "h", { instanceId: "i", sessionTimeoutMs });
+        await sync(side, "h", joined, [[joined, "all"]]);
+        return joined;
+      });
       await side.untilGroup(side.unique("h"), "Empty", 0);
       await describeGroup(side, ["h"]);
       await beat(side, "h", fixed, { note: "too late" });

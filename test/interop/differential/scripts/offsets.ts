@@ -1,6 +1,6 @@
 /** Offsets of groups: committed, read, in transactions. */
 import type { Script } from "../compare.ts";
-import { commit, committed, deleteGroup, joinAnew, missing, outsider, sync } from "../verbs/groups.ts";
+import { commit, committed, deleteGroup, joinAnew, missing, outsider, REBALANCE_MS, sync } from "../verbs/groups.ts";
 import { addOffsets, end, find, init, txnOffsets } from "../verbs/transactions.ts";
 
 export const offsets: readonly Script[] = [
@@ -75,6 +75,7 @@ export const offsets: readonly Script[] = [
   },
   {
     name: "offsets: in transactions of a group's members (KIP-447)",
+    limitMs: REBALANCE_MS,
     async run(side) {
       const topic = await side.createTopic("t");
       await find(side, "transaction", "a");

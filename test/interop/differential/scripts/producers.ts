@@ -16,6 +16,9 @@ import {
   write,
 } from "../verbs/transactions.ts";
 
+/** Long enough for a request or two that the timeout is not to come between. */
+const TIMEOUT_MS = 1_000;
+
 export const producerScripts: readonly Script[] = [
   {
     name: "idempotent: sequences, duplicates, gaps",
@@ -132,6 +135,7 @@ export const producerScripts: readonly Script[] = [
       const rightful = await init(side, "a", { note: "and another" });
       await write(side, topic, ["a"], within("a", rightful));
       await init(side, "a", { as: zombie, note: "the zombie" });
+      await side.settled(side.unique("a"));
       await describe(side, ["a"]);
     },
   },
@@ -165,8 +169,8 @@ export const producerScripts: readonly Script[] = [
     async run(side) {
       const topic = await side.createTopic("t");
       await find(side, "transaction", "a");
-      const first = await init(side, "a", { timeoutMs: 200 });
-      await write(side, topic, ["a"], within("a", first));
+      const first = await init(side, "a", { timeoutMs: TIMEOUT_MS });
+      await side.inTime(TIMEOUT_MS, () => write(side, topic, ["a"], within("a", first)));
       await side.untilTransaction(side.unique("a"), "CompleteAbort");
       await describe(side, ["a"]);
       await producers(side, topic);
@@ -175,9 +179,11 @@ export const producerScripts: readonly Script[] = [
       await txnOffsets(side, "a", first, "g", topic, 3, { note: "too late" });
       await end(side, "a", first, "commit", { note: "too late" });
       await end(side, "a", first, "abort", { note: "too late" });
-      const second = await init(side, "a", { as: first, timeoutMs: 200, note: "goes on" });
-      await write(side, topic, ["c"], within("a", second));
-      await end(side, "a", second, "commit");
+      const second = await init(side, "a", { as: first, timeoutMs: TIMEOUT_MS, note: "goes on" });
+      await side.inTime(TIMEOUT_MS, async () => {
+        await write(side, topic, ["c"], within("a", second));
+        await end(side, "a", second, "commit");
+      });
       await look(side, topic);
       await describe(side, ["a"]);
     },
@@ -188,9 +194,11 @@ export const producerScripts: readonly Script[] = [
       const topic = await side.createTopic("t");
       await find(side, "transaction", "a");
       await find(side, "group", "g");
-      const first = await init(side, "a", { timeoutMs: 200, version: 4 });
-      await addPartitions(side, "a", first, [[topic, 0]]);
-      await write(side, topic, ["a"], { ...within("a", first), version: 11 });
+      const first = await init(side, "a", { timeoutMs: TIMEOUT_MS, version: 4 });
+      await side.inTime(TIMEOUT_MS, async () => {
+        await addPartitions(side, "a", first, [[topic, 0]]);
+        await write(side, topic, ["a"], { ...within("a", first), version: 11 });
+      });
       await side.untilTransaction(side.unique("a"), "CompleteAbort");
       await describe(side, ["a"]);
       await producers(side, topic);
@@ -210,8 +218,8 @@ export const producerScripts: readonly Script[] = [
     async run(side) {
       const topic = await side.createTopic("t");
       await find(side, "transaction", "a");
-      const first = await init(side, "a", { timeoutMs: 200 });
-      await write(side, topic, ["a"], within("a", first));
+      const first = await init(side, "a", { timeoutMs: TIMEOUT_MS });
+      await side.inTime(TIMEOUT_MS, () => write(side, topic, ["a"], within("a", first)));
       await side.untilTransaction(side.unique("a"), "CompleteAbort");
       const second = await init(side, "a");
       await init(side, "a", { as: first, note: "the one that timed out" });

@@ -1,4 +1,5 @@
 /** The finalized feature transaction.version, while clients of both kinds are at work (KIP-890). */
+import { apiVersions } from "../../../../src/protocol/apis/api-versions.ts";
 import { updateFeatures } from "../../../../src/protocol/apis/update-features.ts";
 import type { Script } from "../compare.ts";
 import type { Side } from "../side.ts";
@@ -44,9 +45,12 @@ export const transactionVersion: readonly Script[] = [0, 1].map((level) => ({
       await write(side, topic, ["a4"], { ...within("a", producer), version: 11, note: "by one who has noticed" });
       await end(side, "a", producer, "commit", { version: 4, note: "by one who has noticed" });
       await init(side, "a", { note: "a new producer" });
-      const timed = await init(side, "c", { timeoutMs: 200 });
-      await addPartitions(side, "c", timed, [[topic, 0]]);
-      await write(side, topic, ["c1"], { ...within("c", timed), version: 11 });
+      const timeoutMs = 1_000;
+      const timed = await init(side, "c", { timeoutMs });
+      await side.inTime(timeoutMs, async () => {
+        await addPartitions(side, "c", timed, [[topic, 0]]);
+        await write(side, topic, ["c1"], { ...within("c", timed), version: 11 });
+      });
       await side.untilTransaction(side.unique("c"), "CompleteAbort");
       await describe(side, ["a", "b", "c"]);
       await producers(side, topic);
@@ -65,4 +69,13 @@ async function finalize(side: Side, level: number): Promise<void> {
   const upgradeType = level === HIGHEST ? 1 : 2;
   const featureUpdates = [{ feature: "transaction.version", maxVersionLevel: level, upgradeType }];
   await side.ask(updateFeatures, 1, { timeoutMs: 10_000, featureUpdates }, { note: `to ${level}` });
+  // Apache Kafka's controller has it a moment before its broker.
+  await side.until(`transaction.version is ${level}`, async () => {
+    const { finalizedFeatures } = await side.peek(apiVersions, 4, {
+      clientSoftwareName: "raw",
+      clientSoftwareVersion: "1",
+    });
+    const feature = finalizedFeatures.find(({ name }) => name === "transaction.version");
+    return (feature?.maxVersionLevel ?? 0) === level;
+  });
 }

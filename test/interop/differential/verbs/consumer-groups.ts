@@ -1,12 +1,11 @@
 /** The requests of members that speak the consumer protocol (KIP-848), as steps. Members make up their ids themselves, so
  * that they are the same on both sides. */
 
-import { coordinatorPartitionFor } from "../../../../src/coordinator/partition-for.ts";
 import { consumerGroupDescribe } from "../../../../src/protocol/apis/consumer-group-describe.ts";
 import { consumerGroupHeartbeat } from "../../../../src/protocol/apis/consumer-group-heartbeat.ts";
 import type { RequestBody, ResponseOf } from "../../../../src/protocol/schema.ts";
-import { INTERNAL_PARTITIONS } from "../brokers.ts";
 import type { AskOptions, Side } from "../side.ts";
+import { neighbourOf } from "./groups.ts";
 import { find } from "./transactions.ts";
 
 type Request = RequestBody<typeof consumerGroupHeartbeat>;
@@ -95,9 +94,7 @@ function taught(member: ConsumerMember, { errorCode, memberEpoch, assignment }: 
  * asks, in the same partition of __consumer_offsets. */
 export async function findKnowing(side: Side, groupId: string, topics: readonly string[]): Promise<void> {
   await find(side, "group", groupId);
-  const partitionOf = (name: string): number => coordinatorPartitionFor(side.unique(name), INTERNAL_PARTITIONS);
-  let scouts = "scouts";
-  while (partitionOf(scouts) !== partitionOf(groupId)) scouts += "+";
+  const scouts = side.plain(neighbourOf(side, groupId));
   await side.until(`the coordinator knows ${topics}`, async () => {
     const scout = await pulseAside(side, scouts, newcomer("scout"), { topics });
     await pulseAside(side, scouts, { ...scout, epoch: LEAVE_EPOCH }, {});

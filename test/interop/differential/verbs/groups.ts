@@ -1,4 +1,5 @@
 /** The requests of groups' members, and of those who look after groups, as steps. */
+import { coordinatorPartitionFor } from "../../../../src/coordinator/partition-for.ts";
 import { deleteGroups } from "../../../../src/protocol/apis/delete-groups.ts";
 import { describeGroups } from "../../../../src/protocol/apis/describe-groups.ts";
 import { heartbeat } from "../../../../src/protocol/apis/heartbeat.ts";
@@ -13,10 +14,11 @@ import { encodeVersioned, ZERO_UUID } from "../../../../src/protocol/codec.ts";
 import { consumerProtocolSubscription } from "../../../../src/protocol/internal/consumer-protocol.ts";
 import type { RequestBody, ResponseOf } from "../../../../src/protocol/schema.ts";
 import type { RawTopic } from "../../../support/raw-session.ts";
+import { INTERNAL_PARTITIONS } from "../brokers.ts";
 import type { AskOptions, Side } from "../side.ts";
 
 const SESSION_MS = 10_000;
-const REBALANCE_MS = 5_000;
+export const REBALANCE_MS = 5_000;
 
 /** Somebody who speaks for a member of a generation. */
 export interface Member {
@@ -221,6 +223,14 @@ export async function listed(
       groups: answer.groups.filter(({ groupId }) => side.owns(groupId)),
     }),
   );
+}
+
+/** The id of another group that has the same coordinator, in the same partition of __consumer_offsets. */
+export function neighbourOf(side: Side, groupId: string): string {
+  const partitionOf = (id: string): number => coordinatorPartitionFor(id, INTERNAL_PARTITIONS);
+  let count = 0;
+  while (partitionOf(side.unique(`neighbour ${count}`)) !== partitionOf(side.unique(groupId))) count++;
+  return side.unique(`neighbour ${count}`);
 }
 
 /** A topic of that name which does not exist. */
