@@ -166,8 +166,12 @@ export class BrokerCore {
 
   async #carryOutTopic(topic: Topic): Promise<MetadataRecord[]> {
     if (topic.isDeleted) {
-      await this.#cleaner.forget(topic.name);
-      await this.partitions.delete(topic);
+      try {
+        await this.#cleaner.forget(topic.name);
+      } finally {
+        // The topic is gone, whatever becomes of this: another of its name may be made, and needs its place.
+        await this.partitions.delete(topic);
+      }
       return [];
     }
     this.partitions.updateConfig(topic);

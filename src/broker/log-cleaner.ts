@@ -173,10 +173,11 @@ export class LogCleaner {
     logger.log("error", "log is not compacted any more: it cannot be read or written", { topicPartition, error });
   }
 
-  /** One after the other: each write begins with what is known by then. */
+  /** One after the other: each write begins with what is known by then, whatever became of the one before. */
   #save(): Promise<void> {
-    this.#saving = this.#saving.then(() => this.#write());
-    return this.#saving;
+    const saved = this.#saving.then(() => this.#write());
+    this.#saving = saved.catch(() => {});
+    return saved;
   }
 
   async #write(): Promise<void> {

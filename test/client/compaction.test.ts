@@ -6,6 +6,8 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Broker, type BrokerOptions } from "../../src/broker/index.ts";
 import { Client, type ConsumerRecord } from "../../src/client/index.ts";
+import { type Disk, DiskError } from "../../src/platform/disk.ts";
+import { nodePlatform } from "../../src/platform/node/index.ts";
 import { readAll, text, until } from "../support/cluster.ts";
 
 const topic = "table";
@@ -14,6 +16,8 @@ const partition = 0;
 let folder: string;
 let broker: Broker;
 let client: Client;
+/** The data folder cannot be opened to be synced. */
+let isShort: boolean;
 const logged: { readonly message: string; readonly fields: Readonly<Record<string, unknown>> }[] = [];
 
 /** Every log of it, those of the coordinators among them, is compacted every few ms, down to the last batches. */
@@ -23,10 +27,19 @@ const options: BrokerOptions = {
   topicDefaults: { "segment.ms": 1, "min.cleanable.dirty.ratio": 0.01, "delete.retention.ms": 0 },
 };
 
+const disk: Disk = {
+  ...nodePlatform.disk,
+  async syncFolder(path) {
+    if (isShort && path === folder) throw new DiskError("EMFILE", path, `${path}: EMFILE`);
+    await nodePlatform.disk.syncFolder(path);
+  },
+};
+
 async function start(): Promise<void> {
   logged.length = 0;
+  isShort = false;
   const logger = { log: (_level: string, message: string, fields = {}) => void logged.push({ message, fields }) };
-  broker = await Broker.start({ ...options, dataDir: folder, logger });
+  broker = await Broker.start({ ...options, dataDir: folder, logger, platform: { ...nodePlatform, disk } });
   client = new Client({ brokers: broker.address, retryBackoffMs: 5 });
 }
 
@@ -110,6 +123,26 @@ describe("a compacted topic", () => {
     }
     await compacted(`${topic}-0`, 4);
     const admin = client.admin();
+    await admin.deleteTopics([topic]);
+    expect(readFileSync(join(folder, "cleaner-offset-checkpoint"), "utf8")).not.toContain(topic);
+  });
+
+  it("that could not be deleted durably, for want of descriptors, leaves its place to another of its name all the same", async () => {
+    const admin = client.admin();
+    const fill = async (value: string): Promise<void> => {
+      for (let i = 0; i < 5; i++) {
+        await client.producer().send({ topic, partition, key: "k", value, timestamp: 1_000_000 + i * 10 });
+      }
+      await compacted(`${topic}-0`, 4);
+    };
+    await fill("old");
+    isShort = true;
+    await expect(admin.deleteTopics([topic])).rejects.toThrow();
+    isShort = false;
+    logged.length = 0;
+    await admin.createTopics([{ topic, partitions: 1, configs: { "cleanup.policy": "compact" } }]);
+    await fill("new");
+    expect(view(await readAll(client, topic))).toEqual({ k: "new" });
     await admin.deleteTopics([topic]);
     expect(readFileSync(join(folder, "cleaner-offset-checkpoint"), "utf8")).not.toContain(topic);
   });
