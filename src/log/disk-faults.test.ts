@@ -1,8 +1,8 @@
 // Disks that fail: a write or a sync that does not succeed, and one that is full (fault 17).
 
 import { beforeEach, describe, expect, it } from "vitest";
-import { DiskError, type DiskFile } from "../platform/disk.ts";
-import { MemoryDisk } from "../platform/memory-disk.ts";
+import { DiskError } from "../platform/disk.ts";
+import { FaultyDisk, type Operation } from "./faulty-disk.testing.ts";
 import {
   append,
   appendTransactional,
@@ -16,56 +16,7 @@ import {
 } from "./log.testing.ts";
 import type { LogConfig } from "./log-config.ts";
 import type { PartitionLog } from "./partition-log.ts";
-
-type Operation = "write" | "sync" | "syncFolder" | "read" | "create" | "open";
-
-/** Fails with `code` at the operations on paths that `fails` names. A failed write may have written a part. */
-class FaultyDisk extends MemoryDisk {
-  code = "EIO";
-  /** Files that were opened and not closed. */
-  openCount = 0;
-  fails: (operation: Operation, path: string) => boolean = () => false;
-
-  override open(path: string, options?: { readonly create?: boolean }): DiskFile {
-    this.check(options?.create && !this.exists(path) ? "create" : "open", path);
-    const file = super.open(path, options);
-    this.openCount++;
-    return {
-      path,
-      size: () => file.size(),
-      read: (target, targetOffset, length, position) => {
-        this.check("read", path);
-        return file.read(target, targetOffset, length, position);
-      },
-      write: (chunks, position) => {
-        const bytes = Buffer.concat(chunks);
-        if (this.fails("write", path)) file.write([bytes.subarray(0, bytes.length / 2)], position);
-        this.check("write", path);
-        file.write(chunks, position);
-      },
-      sync: () => this.sync(file),
-      truncate: (size) => file.truncate(size),
-      close: () => {
-        this.openCount--;
-        file.close();
-      },
-    };
-  }
-
-  async sync(file: DiskFile): Promise<void> {
-    await file.sync();
-    this.check("sync", file.path);
-  }
-
-  override async syncFolder(path: string): Promise<void> {
-    await super.syncFolder(path);
-    this.check("syncFolder", path);
-  }
-
-  check(operation: Operation, path: string): void {
-    if (this.fails(operation, path)) throw new DiskError(this.code, path, `${path}: ${this.code}, ${operation}`);
-  }
-}
+import { segmentFileName } from "./segment-files.ts";
 
 let disk: FaultyDisk;
 let fixture: LogFixture;
@@ -380,6 +331,40 @@ describe.each(["ENOSPC", "SHORT_WRITE", "EDQUOT", "EFBIG"])("a full disk (%s)", 
     await log.flush();
     expect(log.logStartOffset).toBe(2);
     expect(fixture.bytesOf("log-start-offset-checkpoint").toString()).toBe("0\n1\ntopic 0 2\n");
+  });
+});
+
+describe("a file that may not grow", () => {
+  const isSegment = (path: string, baseOffset: number): boolean =>
+    path.endsWith(`/${segmentFileName(baseOffset, "log")}`);
+
+  beforeEach(() => {
+    disk.code = "EFBIG";
+  });
+
+  it("is a full segment, and the next one begins", async () => {
+    append(log, { values: ["a"], producerId: 1 });
+    disk.fails = (operation, path) => operation === "write" && isSegment(path, 0);
+    append(log, { values: ["b"], producerId: 1, sequence: 1 });
+    append(log, { values: ["c"], producerId: 1, sequence: 2 });
+    await durable(log);
+    expect(fixture.files("log").map(Number.parseFloat)).toEqual([0, 1]);
+    expect(valuesOf(consume(log, "read_uncommitted"))).toEqual(["a", "b", "c"]);
+    log = await fixture.open();
+    expect(valuesOf(consume(log, "read_uncommitted"))).toEqual(["a", "b", "c"]);
+  });
+
+  it("refuses a batch that no other one takes either, and that makes no more than one segment", async () => {
+    append(log, { values: ["a"] });
+    disk.fails = (operation, path) => operation === "write" && path.endsWith(".log");
+    for (let i = 0; i < 3; i++) expect(tryAppend()).toBe("KAFKA_STORAGE_ERROR");
+    expect(fixture.files("log").map(Number.parseFloat)).toEqual([0, 1]);
+    disk.fails = () => false;
+    append(log, { values: ["b"] });
+    await durable(log);
+    log = await fixture.open();
+    expect(valuesOf(consume(log, "read_uncommitted"))).toEqual(["a", "b"]);
+    expect(log.offlineReason).toBeUndefined();
   });
 });
 

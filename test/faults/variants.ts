@@ -642,6 +642,16 @@ export const faults: readonly Fault[] = [
         },
       },
       {
+        breaks: "a file that may not grow ends its partition's writes",
+        file: "log/log-writer.ts",
+        find: "if (!isTooLarge(error) || active.sizeBytes === 0) throw error;",
+        replace: "if (active.sizeBytes >= 0) throw error;",
+        test: {
+          file: "src/log/disk-faults.test.ts",
+          name: "a file that may not grow > is a full segment, and the next one begins",
+        },
+      },
+      {
         breaks: "a log whose sync failed while there were no descriptors is opened again",
         file: "log/log-sync.ts",
         find: "    folderSynced.catch(() => {});",
@@ -657,6 +667,16 @@ export const faults: readonly Fault[] = [
     number: 18,
     title: "Deletion and recreation, DeleteRecords and retention move the log's start past an open transaction",
     variants: [
+      {
+        breaks: "a checkpoint of the cleaner that was not saved once keeps every compacted topic from being deleted",
+        file: "broker/log-cleaner.ts",
+        find: "this.#saving = saved.catch(() => {});",
+        replace: "this.#saving = saved;",
+        test: {
+          file: "test/client/compaction.test.ts",
+          name: "that could not be deleted durably, for want of descriptors, leaves its place to another of its name all the same",
+        },
+      },
       {
         breaks: "the last stable offset stays behind the log's start",
         file: "log/watermarks.ts",
