@@ -113,8 +113,8 @@ export async function startApacheKafka(options: ApacheKafkaOptions): Promise<Apa
   await new Promise<void>((resolve, reject) => {
     const timer = setTimeout(() => {
       child.kill("SIGKILL");
-      reject(new Error(`Apache Kafka did not start in 60 seconds\n${log}`));
-    }, 60_000);
+      reject(new Error(`Apache Kafka did not start in three minutes\n${log}`));
+    }, 180_000);
     child.once("error", (error) => {
       clearTimeout(timer);
       reject(error);

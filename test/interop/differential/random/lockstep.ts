@@ -33,7 +33,8 @@ export async function play<Operation, World>(
 ): Promise<Played> {
   return untilInTime(async () => {
     const sides = openSides(brokers);
-    return { sides, result: await playOnce(subject, operations, sides, patienceMs) };
+    const result = await playOnce(subject, operations, sides, patienceMs);
+    return { sides, result, isEnough: !hasUnintended(result) };
   });
 }
 
