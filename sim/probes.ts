@@ -1,5 +1,6 @@
 /** Looks over the shoulder of the code under test: which rare things happen in there, that show nowhere else. The classes are
  * wrapped from outside; the code knows nothing of it. */
+import { AssignedPartition } from "../src/client/consumer/assignment.ts";
 import { TransactionCoordinator } from "../src/coordinator/transaction/transaction-coordinator.ts";
 import { WaitingRoom } from "../src/coordinator/transaction/waiting-room.ts";
 import { PartitionLog } from "../src/log/partition-log.ts";
@@ -22,6 +23,9 @@ export function observe({ coverage, onLog }: World): void {
   isInstalled = true;
   observeLog();
   observeCoordinator();
+  before(AssignedPartition.prototype, "isSound", ({ position }, [asked]) => {
+    if ((position?.offset ?? 0) > asked.offset) hit("consumer: records were handed out while their leader was asked");
+  });
   after(Restorer.prototype, "add", (_, [, , from, target]) => {
     if (from > 0 && from < target) hit("streams: a store replayed the tail of its changelog");
   });
@@ -74,4 +78,17 @@ function after<T extends object, K extends keyof T>(
     return result;
   };
   target[name] = wrapped as T[K];
+}
+
+/** Calls `look` with the object and the arguments of each call of a method. */
+function before<T extends object, K extends keyof T>(
+  target: T,
+  name: K,
+  look: T[K] extends (...args: infer A) => unknown ? (self: T, args: A) => void : never,
+): void {
+  const original = target[name] as (...args: unknown[]) => unknown;
+  target[name] = function (this: T, ...args: unknown[]): unknown {
+    (look as (self: T, args: unknown[]) => void)(this, args);
+    return original.apply(this, args);
+  } as T[K];
 }

@@ -75,6 +75,20 @@ export function drawFaults(
     const durationMs = Math.min(dice.pick([20, 300, 2_000, 8_000]) * dice.between(0.5, 2), windowMs - atMs);
     faults.push({ kind: dice.pick(kinds), atMs, durationMs, host: dice.pick(hosts), strength: dice.float() });
   }
+  if (options.kinds.includes("kill") && dice.chance(0.15)) faults.push(...quickRestarts(dice, options));
+  return faults;
+}
+
+/** The broker is killed at a steady pace, and back at once each time: what it answered as one life meets what its next life says. */
+function quickRestarts(
+  dice: Dice,
+  { hosts, windowMs }: { readonly hosts: readonly string[]; readonly windowMs: number },
+): Fault[] {
+  const faults: Fault[] = [];
+  const paceMs = dice.between(1_000, 4_000);
+  for (let atMs = paceMs; atMs < windowMs; atMs += paceMs * dice.between(0.5, 1.5)) {
+    faults.push({ kind: "kill", atMs, durationMs: dice.between(5, 100), host: dice.pick(hosts), strength: 0 });
+  }
   return faults;
 }
 

@@ -35,6 +35,7 @@ export const rareEvents: readonly string[] = [
   "transactions: one that was open for long was found",
   "the membership was lost",
   "the position is not in the log",
+  "consumer: records were handed out while their leader was asked",
   "seasons: a topic was deleted in the middle of a transaction",
   "journal: records were deleted",
   "segment removed",

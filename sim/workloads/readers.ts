@@ -5,6 +5,7 @@ import { idOf } from "../../src/cli/verify/check/stored-partition.ts";
 import { checksumOf, type History, type PartitionReads } from "../../src/cli/verify/history.ts";
 import { type Consumer, type IsolationLevel, OncillaError, type TopicPartition } from "../../src/client/index.ts";
 import type { Logger } from "../../src/platform/logger.ts";
+import { answerLate } from "../late-answers.ts";
 import type { Machine, Process } from "../world/machine.ts";
 import type { World } from "../world/world.ts";
 import { asOncillaError, connect, pause, type TopicPlan } from "./workload.ts";
@@ -16,7 +17,7 @@ export function addReader(
   isolation: IsolationLevel,
 ): Machine {
   return world.addMachine(`reader-${isolation === "read_committed" ? "rc" : "ru"}`, (process) =>
-    readForEver(process, history, partitionsOf(topics), isolation),
+    readForEver(process, { world, history, partitions: partitionsOf(topics), isolation }),
   );
 }
 
@@ -44,14 +45,20 @@ export async function readAll(
   await client.close();
 }
 
-async function readForEver(
-  process: Process,
-  history: History,
-  partitions: readonly TopicPartition[],
-  isolation: IsolationLevel,
-): Promise<void> {
-  const client = connect(process);
+interface ReadTask {
+  readonly world: World;
+  readonly history: History;
+  readonly partitions: readonly TopicPartition[];
+  readonly isolation: IsolationLevel;
+}
+
+/** Some begin anew at the log's start every now and then, with all that is under way. */
+async function readForEver(process: Process, { world, history, partitions, isolation }: ReadTask): Promise<void> {
   const { dice } = process;
+  const isLate = dice.chance(0.5);
+  if (isLate) answerLate({ process, maxMs: dice.pick([1_000, 3_000]), isOver: () => world.isQuiet });
+  // News of the cluster is to overtake what is late.
+  const client = connect(process, isLate ? { metadataMaxAgeMs: 300 } : {});
   const consumer = client.consumer({
     isolationLevel: isolation,
     fetchMaxBytes: dice.pick([500, 5_000, 1_000_000]),
@@ -59,7 +66,11 @@ async function readForEver(
     maxPollRecords: dice.pick([1, 10, 500]),
     fetchMaxWaitMs: dice.pick([30, 200, 500]),
   });
-  const read = new ReadLog(process, history, `${process.host}.${process.life.number}`, isolation, partitions);
+  const restlessness = dice.pick([0, 0, 0.02, 0.1]);
+  const begin = (number: number): ReadLog =>
+    new ReadLog(process, history, `${process.host}.${process.life.number}.${number}`, isolation, partitions);
+  let readings = 1;
+  let read = begin(readings);
   consumer.assign(partitions);
   while (!process.stop.aborted) {
     try {
@@ -68,6 +79,9 @@ async function readForEver(
       asOncillaError(error);
     }
     if (dice.chance(0.1)) await pause(process, 1, 300);
+    if (world.isQuiet || !dice.chance(restlessness)) continue;
+    consumer.seekToBeginning(partitions);
+    read = begin(++readings);
   }
   await client.close();
 }

@@ -49,6 +49,7 @@ export function connect(process: Process, options: Partial<ClientOptions> = {}):
     clientId: host,
     requestTimeoutMs: dice.int(1_500, 8_000),
     connectTimeoutMs: dice.int(500, 2_000),
+    metadataMaxAgeMs: dice.pick([300, 3_000, 300_000]),
     platform,
     logger,
     ...options,
