@@ -99,7 +99,8 @@ export interface BrokerOptions {
   /** The closer all replies that clients have not taken come to that much, the less a fetch returns; down to one batch.
    * Default 512 MiB. */
   readonly queuedMaxReplyBytes?: number;
-  /** The most that one Fetch returns, whatever it asks for. Default 55 MiB. */
+  /** The most that one Fetch returns, whatever it asks for. Default 4 MiB: what was read is sent while the processor still has
+   * it in its caches, and partitions take turns from one Fetch to the next. More is faster over long distances. */
   readonly maxFetchBytes?: number;
   /** Clients whose fetches the broker remembers, so that they need name only what changes (KIP-227). Default 1000. */
   readonly maxFetchSessions?: number;
@@ -243,7 +244,7 @@ const checks: Checks<Omit<BrokerConfig, "listeners">> = {
   connectionsMaxIdleMs: withDefault(10 * 60 * 1000, wholeNumber(1, INT_MAX)),
   queuedMaxRequestBytes: withDefault(256 * MIB, wholeNumber(1024, Number.MAX_SAFE_INTEGER)),
   queuedMaxReplyBytes: withDefault(512 * MIB, wholeNumber(1024, Number.MAX_SAFE_INTEGER)),
-  maxFetchBytes: withDefault(55 * MIB, wholeNumber(1024, INT_MAX)),
+  maxFetchBytes: withDefault(4 * MIB, wholeNumber(1024, INT_MAX)),
   maxFetchSessions: withDefault(1000, wholeNumber(0, INT_MAX)),
   metricsPort: optional(wholeNumber(0, 65_535)),
   metricsHost: withDefault("127.0.0.1", text),
