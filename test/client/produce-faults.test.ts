@@ -4,6 +4,7 @@ import { initProducerId } from "../../src/protocol/apis/init-producer-id.ts";
 import { metadata } from "../../src/protocol/apis/metadata.ts";
 import { produce } from "../../src/protocol/apis/produce.ts";
 import { type ErrorName, errorCodes } from "../../src/protocol/errors.ts";
+import type { ResponseOf } from "../../src/protocol/schema.ts";
 import { createTopic, readAll, startCluster, type TestCluster, text } from "../support/cluster.ts";
 import { connectionFaults, FaultyNetwork } from "../support/faulty-network.ts";
 
@@ -46,6 +47,18 @@ async function produceUnder(fault: () => void): Promise<void> {
 /** As wide as a batch. */
 function number(i: number): string {
   return `${i}`.padStart(60, " ");
+}
+
+function withError(response: ResponseOf<typeof produce>, error: ErrorName): ResponseOf<typeof produce> {
+  const responses = response.responses.map((each) => ({
+    ...each,
+    partitionResponses: each.partitionResponses.map((partition) => ({
+      ...partition,
+      errorCode: errorCodes[error],
+      baseOffset: -1,
+    })),
+  }));
+  return { ...response, responses };
 }
 
 async function expectOnceAndInOrder(): Promise<void> {
@@ -91,15 +104,7 @@ describe("an idempotent producer with five requests in flight stores each record
       let answers = 0;
       network.rewrite(produce, (response) => {
         if (++answers % 4 !== 1 || answers > 12) return undefined;
-        const responses = response.responses.map((each) => ({
-          ...each,
-          partitionResponses: each.partitionResponses.map((partition) => ({
-            ...partition,
-            errorCode: errorCodes[error],
-            baseOffset: -1,
-          })),
-        }));
-        return { ...response, responses };
+        return withError(response, error);
       });
     });
     await expectOnceAndInOrder();
@@ -117,6 +122,51 @@ describe("an idempotent producer with five requests in flight stores each record
       });
     });
     await expectOnceAndInOrder();
+  });
+});
+
+describe("a batch that was stored, which its answer did not say, is refused when it is sent again:", () => {
+  /** All batches are stored, and said not to be sure; the first one's second answer is `error`. */
+  async function produceUnsure(batches: readonly string[][], error: ErrorName): Promise<string[]> {
+    const client = connect();
+    const producer = client.producer({ lingerMs: 0, batchSizeBytes: 100 });
+    await producer.send({ topic, partition: 0, value: "first" });
+    let answers = 0;
+    network.rewrite(produce, (response) => {
+      if (++answers <= batches.length) return withError(response, "REQUEST_TIMED_OUT");
+      return answers === batches.length + 1 ? withError(response, error) : undefined;
+    });
+    const values = [...batches.flat(), "next"];
+    const sends = batches.map((batch) => producer.sendAll(batch.map((value) => ({ topic, partition: 0, value }))));
+    const [refused, ...others] = await Promise.allSettled(sends);
+    expect(refused).toMatchObject({ status: "rejected", reason: { code: error } });
+    for (const each of others) expect(each.status).toBe("fulfilled");
+    const { offset } = await producer.send({ topic, partition: 0, value: "next" });
+    expect(offset).toBe(values.length);
+    await client.close();
+    return ["first", ...values];
+  }
+
+  async function stored(): Promise<string[]> {
+    return (await readAll(cluster.client, topic)).map(({ value }) => text(value));
+  }
+
+  it.each(["INVALID_TIMESTAMP", "TOPIC_AUTHORIZATION_FAILED", "MESSAGE_TOO_LARGE"] as const)(
+    "%s, and its numbers are not given to the next one",
+    async (error) => {
+      const values = await produceUnsure([[number(1)]], error);
+      expect(await stored()).toEqual(values);
+    },
+  );
+
+  it("the one behind it, of which the same is true, is not stored a second time", async () => {
+    const values = await produceUnsure([[number(1)], [number(2)]], "INVALID_TIMESTAMP");
+    expect(await stored()).toEqual(values);
+  });
+
+  it("its halves are not stored behind it", async () => {
+    const values = await produceUnsure([["a", "b"]], "MESSAGE_TOO_LARGE");
+    expect(await stored()).toEqual(values);
   });
 });
 

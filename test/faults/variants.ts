@@ -34,6 +34,7 @@ const classicGroups = "src/coordinator/group/faults.test.ts";
 const consumerGroups = "src/coordinator/group/consumer-group/faults.test.ts";
 const classicMembers = "src/coordinator/group/consumer-group/classic-members.test.ts";
 const migration = "src/coordinator/group/consumer-group/migration.test.ts";
+const produceFaults = "test/client/produce-faults.test.ts";
 const refusedFirst = "test/client/refused-first.test.ts";
 const staticMembers = "src/coordinator/group/consumer-group/static-members.test.ts";
 const streamsGroups = "src/coordinator/group/streams-group/faults.test.ts";
@@ -945,6 +946,13 @@ export const faults: readonly Fault[] = [
           file: "src/client/producer/sequences.test.ts",
           name: "of a refused batch are given again when none was numbered behind it",
         },
+      },
+      {
+        breaks: "the numbers of a refused batch are given again although it may be in the log",
+        file: "client/producer/verdict.ts",
+        find: 'situation.isInDoubt ? "unknown" : verdict;',
+        replace: "situation.isInDoubt ? verdict : verdict;",
+        test: { file: produceFaults, name: "INVALID_TIMESTAMP, and its numbers are not given to the next one" },
       },
     ],
   },

@@ -19,7 +19,7 @@ import type { DeliveryGuard } from "./delivery-guard.ts";
 import type { PartitionQueue } from "./partition-queue.ts";
 import { type BatchAnswer, fromResponse, maxVersionFor, toRequest } from "./produce-exchange.ts";
 import type { ProducerIdentity } from "./sequences.ts";
-import { judge, type Verdict } from "./verdict.ts";
+import { judge, leavesInDoubt, type Verdict } from "./verdict.ts";
 
 export interface SenderOptions {
   readonly acks: "all" | 1 | 0;
@@ -342,6 +342,7 @@ export class Sender {
     const verdict = judge(error, {
       recordCount: batch.recordCount,
       isFirstOpen: this.#guard && queue.sequences.isFirst(batch),
+      isInDoubt: batch.isInDoubt,
       isTransactional: this.#guard?.isTransactional ?? false,
       isWanted: this.#guard?.isDelivering ?? true,
     });
@@ -373,6 +374,7 @@ export class Sender {
         this.#accumulator.putBack(batch);
         return;
       case "retry":
+        if (leavesInDoubt(error)) batch.isInDoubt = true;
         batch.sendAt = this.#clock.monotonic() + this.#retryDelay(batch, error);
         this.#accumulator.putBack(batch);
         return;

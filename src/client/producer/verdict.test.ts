@@ -2,10 +2,17 @@ import { describe, expect, it } from "vitest";
 import { type ErrorName, errorCodes, isRetriable } from "../../protocol/errors.ts";
 import { type BatchSituation, judge, type Verdict } from "./verdict.ts";
 
-const first: BatchSituation = { recordCount: 2, isFirstOpen: true, isTransactional: false, isWanted: true };
+const first: BatchSituation = {
+  recordCount: 2,
+  isFirstOpen: true,
+  isInDoubt: false,
+  isTransactional: false,
+  isWanted: true,
+};
 const later: BatchSituation = { ...first, isFirstOpen: false };
 const single: BatchSituation = { ...first, recordCount: 1 };
 const plain: BatchSituation = { ...first, isFirstOpen: undefined };
+const inDoubt: BatchSituation = { ...first, isInDoubt: true };
 const transactional: BatchSituation = { ...first, isTransactional: true };
 const aborted: BatchSituation = { ...transactional, isWanted: false };
 
@@ -33,6 +40,13 @@ const cases: readonly (readonly [ErrorName | "DISCONNECTED", string, BatchSituat
   ["INVALID_RECORD", "later", later, "refused"],
   ["TOPIC_AUTHORIZATION_FAILED", "first", first, "refused"],
   ["UNKNOWN_SERVER_ERROR", "first", first, "unknown"],
+  ["NONE", "in doubt", inDoubt, "acknowledged"],
+  ["REQUEST_TIMED_OUT", "in doubt", inDoubt, "retry"],
+  ["OUT_OF_ORDER_SEQUENCE_NUMBER", "in doubt", inDoubt, "restart"],
+  // An attempt before may have put it into the log, with all its records.
+  ["INVALID_TIMESTAMP", "in doubt", inDoubt, "unknown"],
+  ["MESSAGE_TOO_LARGE", "in doubt", inDoubt, "unknown"],
+  ["MESSAGE_TOO_LARGE", "plain, in doubt", { ...plain, isInDoubt: true }, "split"],
 ];
 
 describe("the verdict over a batch", () => {

@@ -7,7 +7,7 @@ import { type ErrorName, isRetriable } from "../../protocol/errors.ts";
  * - restart: a batch before it is missing in the log: number the partition's batches anew, then send them again.
  * - split: too large as it is; send its records in smaller ones.
  * - refused: it is not in the log and never will be.
- * - unknown: nothing more will be heard of it.
+ * - unknown: nothing more will be heard of it, and it may be in the log.
  */
 export type Verdict = "acknowledged" | "retry" | "restart" | "split" | "refused" | "unknown";
 
@@ -20,17 +20,39 @@ const leavesOpen: ReadonlySet<ErrorName | "DISCONNECTED"> = new Set<ErrorName | 
   "UNKNOWN_SERVER_ERROR",
 ]);
 
+/** Errors that are told before anything is written: the batch is sent again as if it had not been sent. */
+const leavesNothing: ReadonlySet<ErrorName | "DISCONNECTED"> = new Set<ErrorName | "DISCONNECTED">([
+  "OUT_OF_ORDER_SEQUENCE_NUMBER",
+  "CONCURRENT_TRANSACTIONS",
+  "NOT_ENOUGH_REPLICAS",
+]);
+
 export interface BatchSituation {
   readonly recordCount: number;
   /** Undefined without idempotence. */
   readonly isFirstOpen: boolean | undefined;
+  /** An attempt before this one may have put it into the log: numbers that are given again, or halves under numbers of the
+   * whole, would be taken for it. */
+  readonly isInDoubt: boolean;
   readonly isTransactional: boolean;
   /** False once the batch's transaction cannot be committed any more: then it only matters that the batch does not arrive
    * after the transaction's end. */
   readonly isWanted: boolean;
 }
 
+/** Whether the batch may be in the log after an attempt that is to be made again. */
+export function leavesInDoubt(error: ErrorName | "DISCONNECTED"): boolean {
+  return !leavesNothing.has(error);
+}
+
 export function judge(error: ErrorName | "DISCONNECTED", situation: BatchSituation): Verdict {
+  const verdict = judgeAttempt(error, situation);
+  // The last attempt left nothing in the log; one before it may have.
+  const isFinal = verdict === "refused" || verdict === "split";
+  return isFinal && situation.isFirstOpen !== undefined && situation.isInDoubt ? "unknown" : verdict;
+}
+
+function judgeAttempt(error: ErrorName | "DISCONNECTED", situation: BatchSituation): Verdict {
   // Later batches are in the log as well: this one is, only the broker does not remember where.
   if (error === "NONE" || error === "DUPLICATE_SEQUENCE_NUMBER") return "acknowledged";
   if (!situation.isWanted && !leavesOpen.has(error)) return "refused";
