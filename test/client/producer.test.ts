@@ -159,6 +159,26 @@ describe("a producer", () => {
     await producer.close();
   });
 
+  it("flushes what waits for room too, and sends it before it closes", async () => {
+    const open = (): Producer => client.producer({ bufferMemoryBytes: 1_000, batchSizeBytes: 500, lingerMs: 50 });
+    const flushed = open();
+    const closed = open();
+    let acknowledged = 0;
+    const send = (producer: Producer): Promise<void>[] =>
+      numbered(50, 0).map(async (record) => {
+        await producer.send({ ...record, key: "x".repeat(100) });
+        acknowledged++;
+      });
+    const first = send(flushed);
+    await flushed.flush();
+    expect(acknowledged).toBe(50);
+    const second = send(closed);
+    await closed.close();
+    expect(acknowledged).toBe(100);
+    await Promise.all([...first, ...second]);
+    await flushed.close();
+  });
+
   it("says what is missing when a topic does not exist", async () => {
     const producer = client.producer({ maxBlockMs: 300 });
     // Brokers may create what is asked for, but not under this name.

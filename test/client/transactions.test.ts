@@ -1,5 +1,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import type { Client, ConsumerRecord, IsolationLevel, Producer, ProducerOptions } from "../../src/client/index.ts";
+import {
+  type Client,
+  type ConsumerRecord,
+  type IsolationLevel,
+  type Producer,
+  type ProducerOptions,
+  serdes,
+} from "../../src/client/index.ts";
 import { createTopic, readAll, startCluster, type TestCluster, text, until } from "../support/cluster.ts";
 
 let cluster: TestCluster;
@@ -252,6 +259,54 @@ describe("a transaction", () => {
     await expect(again).rejects.toMatchObject({ abortable: true });
     await producer.transaction(async (tx) => everywhere(tx, "whole"));
     expect(summary(await readAll(client, topic))).toEqual({ whole: 4 });
+    await producer.close();
+  });
+
+  it("commits all that was given to send before, what waits for room too", async () => {
+    const producer = await start({ bufferMemoryBytes: 2_000, batchSizeBytes: 500 });
+    producer.beginTransaction();
+    const sends = Array.from({ length: 40 }, (_, i) =>
+      producer.send({ topic, partition: i % 4, value: "whole".padEnd(200, " ") }),
+    );
+    const sent = Promise.all(sends);
+    sent.catch(() => {});
+    await producer.commitTransaction();
+    expect(summary(await readAll(client, topic))).toEqual({ ["whole".padEnd(200, " ")]: 40 });
+    expect(await sent).toHaveLength(40);
+    await producer.close();
+  });
+
+  it("drops what waits for room when it is aborted: nothing of it gets into the next one", async () => {
+    const producer = await start({ bufferMemoryBytes: 2_000, batchSizeBytes: 500 });
+    producer.beginTransaction();
+    const sends = Array.from({ length: 40 }, () => producer.send({ topic, value: "dropped".padEnd(200, " ") }));
+    const dropped = Promise.allSettled(sends);
+    await producer.abortTransaction();
+    await producer.transaction(async (tx) => everywhere(tx, "kept"));
+    expect((await dropped).at(-1)).toMatchObject({ reason: { code: "TRANSACTION_ABORTED" } });
+    expect(summary(await readAll(client, topic))).toEqual({ kept: 4 });
+    await producer.close();
+  });
+
+  it.each([
+    ["a serde does not take", "SERIALIZATION_FAILED", { value: "no number" }],
+    ["no broker would take", "INVALID_ARGUMENT", { value: "1", partition: -1 }],
+  ] as const)("cannot be committed without a record that %s, though nobody waited for it", async (_, code, record) => {
+    const serialize = (text: string): Uint8Array => {
+      if (text !== "no number") return Buffer.from(text);
+      throw new Error(text);
+    };
+    const producer = client.producer({ transactionalId, serdes: { value: { ...serdes.string, serialize } } });
+    await producer.initTransactions();
+    producer.beginTransaction();
+    const good = producer.send({ topic, value: "1" });
+    const bad = producer.send({ topic, ...record });
+    const told = Promise.allSettled([good, bad]);
+    await expect(producer.commitTransaction()).rejects.toMatchObject({ code, abortable: true });
+    expect((await told)[1]).toMatchObject({ reason: { code, abortable: true } });
+    await producer.abortTransaction();
+    await producer.transaction((tx) => tx.send({ topic, value: "2" }));
+    expect(summary(await readAll(client, topic))).toEqual({ 2: 1 });
     await producer.close();
   });
 

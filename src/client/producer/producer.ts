@@ -69,18 +69,26 @@ export class Producer<K = BytesLike, V = BytesLike> implements AsyncDisposable {
     this.#sender = new Sender(cluster, this.#lane, this.#accumulator, guard, settings);
   }
 
-  /** Resolves when the record is acknowledged; waits first while the buffer is full. Rejects with an OncillaError. */
+  /** Resolves when the record is acknowledged; waits first while the buffer is full. Rejects with an OncillaError. In a
+   * transaction it belongs to what `commitTransaction` commits from this call on; when it fails, so does the commit. */
   send(record: ProducerRecord<K, V>): Promise<RecordMetadata> {
     return new Promise((resolve, reject) => {
-      const enqueue = (): void => {
+      this.#requireOpen();
+      const take = (): void => {
+        // It may have waited for long.
+        const refusal = this.#closing.signal.aborted ? closedError() : this.#transactions?.lateRefusal;
+        if (refusal) {
+          reject(refusal);
+          return;
+        }
         try {
-          this.enqueue(record, (error, metadata) => (metadata ? resolve(metadata) : reject(error)));
+          this.#take(record, (error, metadata) => (metadata ? resolve(metadata) : reject(error)));
         } catch (error) {
-          reject(error);
+          reject(this.#refused(error));
         }
       };
-      if (this.#accumulator.hasRoom) enqueue();
-      else this.#whenRoom(enqueue);
+      if (this.#accumulator.hasRoom) take();
+      else this.#whenRoom(take);
     });
   }
 
@@ -95,10 +103,8 @@ export class Producer<K = BytesLike, V = BytesLike> implements AsyncDisposable {
    * Throws at once when no record can be taken: outside of a transaction, after an error that needs an abort, when closed.
    */
   enqueue(record: ProducerRecord<K, V>, callback?: DeliveryCallback): void {
-    if (this.#closed) throw closedError();
-    this.#transactions?.requireOpen();
-    checkRecord(record);
-    this.#topics.add(record.topic, record.partition, encodeRecord(record, this.#serdes, this.#clock.now()), callback);
+    this.#requireOpen();
+    this.#take(record, callback);
   }
 
   /** Undefined while there is room in the buffer, else a promise to wait for before the next `enqueue`. */
@@ -214,7 +220,27 @@ export class Producer<K = BytesLike, V = BytesLike> implements AsyncDisposable {
     else await this.#flushed();
   }
 
+  #requireOpen(): void {
+    if (this.#closed) throw closedError();
+    this.#transactions?.requireOpen();
+  }
+
+  #take(record: ProducerRecord<K, V>, callback: DeliveryCallback | undefined): void {
+    checkRecord(record);
+    this.#topics.add(record.topic, record.partition, encodeRecord(record, this.#serdes, this.#clock.now()), callback);
+  }
+
+  /** A record given to `send` was not taken. The transaction fails with it: its owner may learn of it only after the commit. */
+  #refused(error: unknown): unknown {
+    if (!this.#transactions) return error;
+    if (error instanceof OncillaError) return this.#transactions.batchFailed(error);
+    const message = error instanceof Error ? error.message : String(error);
+    return this.#transactions.batchFailed(new OncillaError("INVALID_ARGUMENT", message, { cause: error }));
+  }
+
   async #flushed(): Promise<void> {
+    // In turn: what was given to `send` before is taken then.
+    await this.ready();
     await this.#topics.discovered();
     const flushed = this.#accumulator.flushed();
     this.#sender.wake();

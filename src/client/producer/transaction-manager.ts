@@ -133,6 +133,12 @@ export class TransactionManager implements DeliveryGuard {
     if (this.state !== "in_transaction") throw this.#machine.refusal("send");
   }
 
+  /** Why a record that was given while the transaction was open does not get into it any more; a commit waits for it. */
+  get lateRefusal(): OncillaError | undefined {
+    if (this.isDelivering) return undefined;
+    return this.state === "aborting" ? notSent() : this.#machine.refusal("send");
+  }
+
   initialize(): Promise<void> {
     return this.#perform("initTransactions", () => {
       this.#machine.apply("initialize");
@@ -160,7 +166,7 @@ export class TransactionManager implements DeliveryGuard {
   abort(): Promise<void> {
     return this.#perform("abortTransaction", () => {
       this.#machine.apply("abort");
-      this.#batches.dropUnsent(new OncillaError("TRANSACTION_ABORTED", "not sent: its transaction was aborted"));
+      this.#batches.dropUnsent(notSent());
       return this.#end(false);
     });
   }
@@ -369,4 +375,8 @@ export class TransactionManager implements DeliveryGuard {
     else this.#batches.dropUnsent(error);
     return this.#machine.error ?? error;
   }
+}
+
+function notSent(): OncillaError {
+  return new OncillaError("TRANSACTION_ABORTED", "not sent: its transaction was aborted");
 }
