@@ -49,14 +49,19 @@ function number(i: number): string {
   return `${i}`.padStart(60, " ");
 }
 
-function withError(response: ResponseOf<typeof produce>, error: ErrorName): ResponseOf<typeof produce> {
+/** Makes the answer an error: about all batches, or about the one at `offset`. */
+function withError(
+  response: ResponseOf<typeof produce>,
+  error: ErrorName,
+  offset?: number,
+): ResponseOf<typeof produce> {
   const responses = response.responses.map((each) => ({
     ...each,
-    partitionResponses: each.partitionResponses.map((partition) => ({
-      ...partition,
-      errorCode: errorCodes[error],
-      baseOffset: -1,
-    })),
+    partitionResponses: each.partitionResponses.map((partition) =>
+      offset === undefined || partition.baseOffset === offset
+        ? { ...partition, errorCode: errorCodes[error], baseOffset: -1 }
+        : partition,
+    ),
   }));
   return { ...response, responses };
 }
@@ -106,6 +111,16 @@ describe("an idempotent producer with five requests in flight stores each record
         if (++answers % 4 !== 1 || answers > 12) return undefined;
         return withError(response, error);
       });
+    });
+    await expectOnceAndInOrder();
+  });
+
+  it("nothing is sure about one batch, again and again, while those behind it are acknowledged", async () => {
+    await produceUnder(() => {
+      let answers = 0;
+      network.rewrite(produce, (response) =>
+        ++answers <= 12 ? withError(response, "NOT_ENOUGH_REPLICAS_AFTER_APPEND", 1) : undefined,
+      );
     });
     await expectOnceAndInOrder();
   });
@@ -168,6 +183,33 @@ describe("a batch that was stored, which its answer did not say, is refused when
     const values = await produceUnsure([["a", "b"]], "MESSAGE_TOO_LARGE");
     expect(await stored()).toEqual(values);
   });
+});
+
+it("a batch that may be in the log keeps its numbers when the one behind it is refused", async () => {
+  const client = connect();
+  const producer = client.producer({ lingerMs: 0, batchSizeBytes: 100 });
+  await producer.send({ topic, partition: 0, value: "first" });
+  let isSure = false;
+  network.rewrite(produce, (response) => {
+    if (isSure) return undefined;
+    isSure = true;
+    return withError(response, "REQUEST_TIMED_OUT");
+  });
+  const tomorrow = Date.now() + 2 * 86_400_000;
+  const [a, b, c] = await Promise.allSettled([
+    producer.send({ topic, partition: 0, value: number(1) }),
+    producer.send({ topic, partition: 0, value: number(2), timestamp: tomorrow }),
+    producer.send({ topic, partition: 0, value: number(3) }),
+  ]);
+  expect(a).toMatchObject({ status: "fulfilled", value: { offset: 1 } });
+  expect(b).toMatchObject({ status: "rejected", reason: { code: "INVALID_TIMESTAMP" } });
+  expect(c).toMatchObject({ status: "fulfilled", value: { offset: 2 } });
+  expect((await readAll(cluster.client, topic)).map(({ value }) => text(value))).toEqual([
+    "first",
+    number(1),
+    number(3),
+  ]);
+  await client.close();
 });
 
 describe("a producer begins its work all the same when", () => {

@@ -940,8 +940,8 @@ export const faults: readonly Fault[] = [
       {
         breaks: "the numbers of a refused batch are skipped",
         file: "client/producer/sequences.ts",
-        find: "else this.#needsRestart = true;",
-        replace: "else this.#needsRestart = false;",
+        find: "else this.#hasGap = true;",
+        replace: "else this.#hasGap = false;",
         test: {
           file: "src/client/producer/sequences.test.ts",
           name: "of a refused batch are given again when none was numbered behind it",
@@ -953,6 +953,26 @@ export const faults: readonly Fault[] = [
         find: 'situation.isInDoubt ? "unknown" : verdict;',
         replace: "situation.isInDoubt ? verdict : verdict;",
         test: { file: produceFaults, name: "INVALID_TIMESTAMP, and its numbers are not given to the next one" },
+      },
+      {
+        breaks: "a batch of unknown fate is overtaken by so many that the broker forgets it",
+        file: "client/producer/sequences.ts",
+        find: "this.#openBeforeLost === undefined && this.#overtaken === 0;",
+        replace: "this.#openBeforeLost === undefined;",
+        test: {
+          file: produceFaults,
+          name: "nothing is sure about one batch, again and again, while those behind it are acknowledged",
+        },
+      },
+      {
+        breaks: "a batch that may be in the log is numbered anew with those behind a gap",
+        file: "client/producer/sequences.ts",
+        find: "this.#hasGap && this.#overtaken === 0 && !this.#open[0]?.isInDoubt;",
+        replace: "this.#hasGap;",
+        test: {
+          file: produceFaults,
+          name: "a batch that may be in the log keeps its numbers when the one behind it is refused",
+        },
       },
     ],
   },

@@ -40,7 +40,6 @@ export class ProducerBatch implements Sequenced {
   /** Not to be sent (again) before. */
   sendAt: number = Number.NEGATIVE_INFINITY;
   isInFlight: boolean = false;
-  /** It may be in the log, under the numbers that it has: an attempt is over, and nobody knows how it went. */
   isInDoubt: boolean = false;
   readonly #builder: RecordBatchBuilder;
   readonly #limitBytes: number;
@@ -103,7 +102,6 @@ export class ProducerBatch implements Sequenced {
   /** The numbers changed: `encode` starts afresh. */
   renumbered(): void {
     this.#bytes = undefined;
-    this.isInDoubt = false;
   }
 
   /** Two batches with a half of the records each. */

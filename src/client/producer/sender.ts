@@ -343,6 +343,7 @@ export class Sender {
       recordCount: batch.recordCount,
       isFirstOpen: this.#guard && queue.sequences.isFirst(batch),
       isInDoubt: batch.isInDoubt,
+      isOvertaken: batch.isNumbered && queue.sequences.isOvertaken(batch),
       isTransactional: this.#guard?.isTransactional ?? false,
       isWanted: this.#guard?.isDelivering ?? true,
     });
@@ -369,7 +370,7 @@ export class Sender {
         this.#accumulator.split(batch);
         return;
       case "restart":
-        sequences.foundGap();
+        sequences.foundGap(batch);
         this.#unsettled.add(batch.queue);
         this.#accumulator.putBack(batch);
         return;

@@ -19,7 +19,7 @@ beforeEach(() => {
 });
 
 function batch(name: string, recordCount: number): Batch {
-  return { name, recordCount, identity: undefined, baseSequence: -1 };
+  return { name, recordCount, identity: undefined, baseSequence: -1, isInDoubt: false };
 }
 
 /** Batches of ten records each. */
@@ -96,14 +96,26 @@ describe("the numbers of a partition's batches", () => {
   });
 
   it("start again where the broker has forgotten the producer, with one batch at a time", () => {
-    send("a", "b");
-    sequences.foundGap();
+    const [a] = send("a", "b") as [Batch, Batch];
+    sequences.foundGap(a);
     expect(sequences.needsRestart).toBe(true);
     sequences.restart(bumped);
     expect(open()).toBe("a@0 b@10");
     for (const each of [...sequences.open]) sequences.refused(each);
     sequences.restart({ producerId: 1, producerEpoch: 2 });
     expect(sequences.mayNumber(bumped)).toBe(true);
+  });
+
+  it("are kept behind a gap by those before it that may be in the log, until these are settled", () => {
+    const [a, b] = send("a", "b", "c") as [Batch, Batch];
+    a.isInDoubt = true;
+    sequences.refused(b);
+    expect(sequences.needsRestart).toBe(false);
+    expect(sequences.mayNumber(identity)).toBe(false);
+    sequences.acknowledged(a);
+    expect(sequences.needsRestart).toBe(true);
+    sequences.restart(bumped);
+    expect(open()).toBe("c@0");
   });
 
   it("change to a new identity once all of the old are settled", () => {
@@ -121,6 +133,40 @@ describe("the numbers of a partition's batches", () => {
     sequences.split(b, [batch("b1", 5), batch("b2", 5)]);
     send("c");
     expect(open()).toBe("a1@1 a2@7 b1@11 b2@16 c@21");
+  });
+});
+
+describe("a batch that others have overtaken", () => {
+  it("is settled before anything is numbered behind them: the broker remembers five", () => {
+    const [a, b, c, d] = send("a", "b", "c", "d") as [Batch, Batch, Batch, Batch];
+    sequences.acknowledged(c);
+    expect([a, b, d].map((each) => sequences.isOvertaken(each))).toEqual([true, true, false]);
+    expect(sequences.mayNumber(identity)).toBe(false);
+    sequences.acknowledged(a);
+    sequences.acknowledged(d);
+    expect(sequences.mayNumber(identity)).toBe(false);
+    sequences.acknowledged(b);
+    expect(sequences.mayNumber(identity)).toBe(true);
+  });
+
+  it("keeps its numbers behind a gap", () => {
+    const [a, b, c] = send("a", "b", "c", "d") as [Batch, Batch, Batch];
+    sequences.acknowledged(b);
+    sequences.refused(c);
+    expect(sequences.needsRestart).toBe(false);
+    sequences.givenUp(a);
+    expect(sequences.needsRestart).toBe(true);
+  });
+
+  it("counts with all its parts when it was split", () => {
+    const [a, b] = send("a", "b") as [Batch, Batch];
+    sequences.acknowledged(b);
+    const [a1, a2] = [batch("a1", 5), batch("a2", 5)];
+    sequences.split(a, [a1, a2]);
+    sequences.acknowledged(a1);
+    expect(sequences.isOvertaken(a2)).toBe(true);
+    sequences.acknowledged(a2);
+    expect(sequences.mayNumber(identity)).toBe(true);
   });
 });
 
@@ -170,7 +216,9 @@ describe("a batch that was given up, with its fate unknown,", () => {
     const [a, b] = send("a", "b") as [Batch, Batch];
     sequences.givenUp(a);
     expect(sequences.isFirst(b)).toBe(true);
-    sequences.foundGap();
+    b.isInDoubt = true;
+    sequences.foundGap(b);
+    expect(sequences.needsRestart).toBe(true);
     sequences.restart(bumped);
     expect(open()).toBe("b@0");
     expect(sequences.mayNumber(bumped)).toBe(false);

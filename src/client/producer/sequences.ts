@@ -4,8 +4,9 @@
  *
  * The broker accepts a batch when its first sequence follows the last one that it has, and recognises its last five
  * batches. So: numbers are given when a batch is first sent, never changed while its fate is unknown, and at most five
- * batches are open. A batch that failed is sent again only once everything before it is settled. A broker that has nothing of
- * a producer accepts any first sequence (KAFKA-14359): until one batch is acknowledged, only one is open.
+ * batches are open. A batch that failed is sent again only once everything before it is settled; until it is, no others are
+ * numbered behind those that overtook it, so that the broker still remembers it. A broker that has nothing of a producer accepts
+ * any first sequence (KAFKA-14359): until one batch is acknowledged, only one is open.
  *
  * Sources: KIP-98, KIP-360.
  */
@@ -23,6 +24,8 @@ export interface Sequenced {
   readonly recordCount: number;
   identity: ProducerIdentity | undefined;
   baseSequence: number;
+  /** It may be in the log under the numbers that it has: an attempt is over, and nobody knows how it went. */
+  isInDoubt: boolean;
 }
 
 /** As many batches as a broker recognises. */
@@ -35,7 +38,9 @@ export class PartitionSequences<B extends Sequenced> {
   #open: B[] = [];
   /** How many of the open batches stand before the last one that was given up without its fate being known. */
   #openBeforeLost: number | undefined;
-  #needsRestart = false;
+  /** How many of the open batches stand before one that was acknowledged. */
+  #overtaken = 0;
+  #hasGap = false;
   /** The producer that the partition's leader has batches of. */
   #knownProducerId: number | undefined;
 
@@ -44,10 +49,10 @@ export class PartitionSequences<B extends Sequenced> {
     return this.#open;
   }
 
-  /** The numbers from here on would leave a gap: start again at 0, under an epoch that the partition has not seen. Allowed
-   * once no open batch is on its way. */
+  /** The numbers leave a gap: start again at 0, under an epoch that the partition has not seen. Allowed once no open batch is on
+   * its way. What may be in the log already comes before the gap, and is settled first, under the numbers that it has. */
   get needsRestart(): boolean {
-    return this.#needsRestart;
+    return this.#hasGap && this.#overtaken === 0 && !this.#open[0]?.isInDoubt;
   }
 
   /** A batch was given up, and nothing that was sent after it can tell any more whether it is in the log. */
@@ -65,7 +70,8 @@ export class PartitionSequences<B extends Sequenced> {
     // A new identity starts again, whatever was before, once the numbers of the old one are settled.
     if (this.#identity !== identity) return this.#open.length === 0;
     const limit = this.#knownProducerId === identity.producerId ? MAX_OPEN_BATCHES : 1;
-    return !this.#needsRestart && this.#openBeforeLost === undefined && this.#open.length < limit;
+    const isSettled = !this.#hasGap && this.#openBeforeLost === undefined && this.#overtaken === 0;
+    return isSettled && this.#open.length < limit;
   }
 
   number(batch: B, identity: ProducerIdentity): void {
@@ -80,32 +86,38 @@ export class PartitionSequences<B extends Sequenced> {
     return this.#open[0] === batch;
   }
 
+  /** Whether a batch behind it was acknowledged. */
+  isOvertaken(batch: B): boolean {
+    return this.#open.indexOf(batch) < this.#overtaken;
+  }
+
   /** The batch is in the log, and so is all that was numbered before it. */
   acknowledged(batch: B): void {
-    const index = this.#remove(batch);
     this.#knownProducerId = batch.identity?.producerId;
-    if (this.#openBeforeLost !== undefined && index >= this.#openBeforeLost) this.#openBeforeLost = undefined;
-    else this.#removedAt(index);
+    const isBehindLost = this.#open.indexOf(batch) >= (this.#openBeforeLost ?? 0);
+    const index = this.#remove(batch);
+    if (isBehindLost) this.#openBeforeLost = undefined;
+    this.#overtaken = Math.max(this.#overtaken, index);
   }
 
   /** The batch is not in the log and never will be. */
   refused(batch: B): void {
-    this.#removedAt(this.#remove(batch));
+    this.#remove(batch);
     // With nothing numbered behind it, its numbers can be given again.
     if (addSequence(batch.baseSequence, batch.recordCount) === this.#next) this.#next = batch.baseSequence;
-    else this.#needsRestart = true;
+    else this.#hasGap = true;
   }
 
   /** Nobody waits for the batch any more, and whether it is in the log is not known. */
   givenUp(batch: B): void {
     const index = this.#remove(batch);
-    this.#removedAt(index);
     this.#openBeforeLost = Math.max(this.#openBeforeLost ?? 0, index);
   }
 
   /** The broker says that a batch is missing before this one, which is the first: start again. */
-  foundGap(): void {
-    this.#needsRestart = true;
+  foundGap(batch: B): void {
+    batch.isInDoubt = false;
+    this.#hasGap = true;
     this.#knownProducerId = undefined;
   }
 
@@ -120,7 +132,7 @@ export class PartitionSequences<B extends Sequenced> {
       sequence = addSequence(sequence, part.recordCount);
     }
     this.#open.splice(index, 1, ...parts);
-    if (this.#openBeforeLost !== undefined && index < this.#openBeforeLost) this.#openBeforeLost += parts.length - 1;
+    this.#shiftCounts(index, parts.length - 1);
   }
 
   /** Starts at 0 under `identity`; open batches get new numbers in the same order. None of them may be on its way. */
@@ -128,13 +140,15 @@ export class PartitionSequences<B extends Sequenced> {
     this.#identity = identity;
     this.#next = 0;
     this.#openBeforeLost = undefined;
-    this.#needsRestart = false;
+    this.#hasGap = false;
+    this.#overtaken = 0;
     for (const batch of this.#open) this.#assign(batch, identity);
   }
 
   #assign(batch: B, identity: ProducerIdentity): void {
     batch.identity = identity;
     batch.baseSequence = this.#next;
+    batch.isInDoubt = false;
     this.#next = addSequence(this.#next, batch.recordCount);
   }
 
@@ -142,10 +156,13 @@ export class PartitionSequences<B extends Sequenced> {
     const index = this.#open.indexOf(batch);
     assert(index >= 0, "a batch that is not open was settled");
     this.#open.splice(index, 1);
+    this.#shiftCounts(index, -1);
     return index;
   }
 
-  #removedAt(index: number): void {
-    if (this.#openBeforeLost !== undefined && index < this.#openBeforeLost) this.#openBeforeLost--;
+  /** `change` batches more are open at `index`. */
+  #shiftCounts(index: number, change: number): void {
+    if (this.#openBeforeLost !== undefined && index < this.#openBeforeLost) this.#openBeforeLost += change;
+    if (index < this.#overtaken) this.#overtaken += change;
   }
 }

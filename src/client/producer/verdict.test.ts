@@ -6,6 +6,7 @@ const first: BatchSituation = {
   recordCount: 2,
   isFirstOpen: true,
   isInDoubt: false,
+  isOvertaken: false,
   isTransactional: false,
   isWanted: true,
 };
@@ -13,6 +14,7 @@ const later: BatchSituation = { ...first, isFirstOpen: false };
 const single: BatchSituation = { ...first, recordCount: 1 };
 const plain: BatchSituation = { ...first, isFirstOpen: undefined };
 const inDoubt: BatchSituation = { ...first, isInDoubt: true };
+const overtaken: BatchSituation = { ...first, isOvertaken: true };
 const transactional: BatchSituation = { ...first, isTransactional: true };
 const aborted: BatchSituation = { ...transactional, isWanted: false };
 
@@ -34,7 +36,10 @@ const cases: readonly (readonly [ErrorName | "DISCONNECTED", string, BatchSituat
   ["OUT_OF_ORDER_SEQUENCE_NUMBER", "first", first, "restart"],
   ["OUT_OF_ORDER_SEQUENCE_NUMBER", "transactional", transactional, "refused"],
   ["OUT_OF_ORDER_SEQUENCE_NUMBER", "plain", plain, "refused"],
+  ["OUT_OF_ORDER_SEQUENCE_NUMBER", "first, overtaken", overtaken, "unknown"],
+  ["OUT_OF_ORDER_SEQUENCE_NUMBER", "later, overtaken", { ...later, isOvertaken: true }, "retry"],
   ["UNKNOWN_PRODUCER_ID", "first", first, "restart"],
+  ["UNKNOWN_PRODUCER_ID", "first, overtaken", overtaken, "unknown"],
   ["UNKNOWN_PRODUCER_ID", "transactional", transactional, "refused"],
   ["INVALID_PRODUCER_EPOCH", "first", first, "refused"],
   ["INVALID_RECORD", "later", later, "refused"],

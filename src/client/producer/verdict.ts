@@ -34,6 +34,8 @@ export interface BatchSituation {
   /** An attempt before this one may have put it into the log: numbers that are given again, or halves under numbers of the
    * whole, would be taken for it. */
   readonly isInDoubt: boolean;
+  /** One behind it was acknowledged. Sent again under new numbers, it would stand behind that one, or twice in the log. */
+  readonly isOvertaken: boolean;
   readonly isTransactional: boolean;
   /** False once the batch's transaction cannot be committed any more: then it only matters that the batch does not arrive
    * after the transaction's end. */
@@ -60,7 +62,8 @@ function judgeAttempt(error: ErrorName | "DISCONNECTED", situation: BatchSituati
   if (error === "OUT_OF_ORDER_SEQUENCE_NUMBER" && situation.isFirstOpen === false) return "retry";
   if (error === "OUT_OF_ORDER_SEQUENCE_NUMBER" || error === "UNKNOWN_PRODUCER_ID") {
     // The broker has lost what it knew (KIP-360). A transaction's batches must not be renumbered halfway: it is aborted.
-    return situation.isFirstOpen !== undefined && !situation.isTransactional ? "restart" : "refused";
+    if (situation.isFirstOpen === undefined || situation.isTransactional) return "refused";
+    return situation.isOvertaken ? "unknown" : "restart";
   }
   if (error === "DISCONNECTED" || isRetriable(error)) return "retry";
   return leavesOpen.has(error) ? "unknown" : "refused";
