@@ -179,6 +179,14 @@ describe("a producer", () => {
     await flushed.close();
   });
 
+  it("keeps the order when the buffer is full before the topic is known", async () => {
+    const fresh = cluster.connect();
+    const sent = await fresh.producer({ bufferMemoryBytes: 10_000, batchSizeBytes: 1_000 }).sendAll(numbered(1_000, 0));
+    expect(sent.map(({ offset }) => offset)).toEqual(sent.map((_, i) => i));
+    expect(await valuesOf(0)).toEqual(numbered(1_000).map(({ value }) => value));
+    await fresh.close();
+  });
+
   it("says what is missing when a topic does not exist", async () => {
     const producer = client.producer({ maxBlockMs: 300 });
     // Brokers may create what is asked for, but not under this name.

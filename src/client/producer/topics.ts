@@ -114,10 +114,13 @@ export class ProducerTopics {
   #takePending(topic: Topic, action: (pending: PendingRecord) => void): void {
     const pending = topic.pending;
     topic.pending = [];
+    let sizeBytes = 0;
     for (const each of pending) {
       action(each);
-      this.#accumulator.reserve(-pendingSize(each.record));
+      sizeBytes += pendingSize(each.record);
     }
+    // Not before: who waits for room comes behind all of them.
+    this.#accumulator.reserve(-sizeBytes);
   }
 
   #append(
