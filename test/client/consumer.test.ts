@@ -230,6 +230,21 @@ describe("a consumer of chosen partitions", () => {
     expect((await next.committed([at(0)]))[0]?.offset).toBeGreaterThanOrEqual(4);
   });
 
+  it("does not commit by itself what the poll that commits is about to return", async () => {
+    await produce(0, 4);
+    const groupId = cluster.unique("auto");
+    const consumer = make({ groupId, autoCommit: true, maxPollRecords: 2, autoCommitIntervalMs: 0 });
+    consumer.assign([at(0)]);
+    // Asked on the same connection, and so behind the commit.
+    const committed = async (): Promise<number> => (await consumer.committed([at(0)]))[0]?.offset ?? 0;
+    for (const offset of [0, 2]) {
+      expect(await consumer.poll({ timeoutMs: 60_000 })).toMatchObject([{ offset }, { offset: offset + 1 }]);
+      expect(await committed()).toBe(offset);
+    }
+    await consumer.poll({ timeoutMs: 0 });
+    expect(await committed()).toBe(4);
+  });
+
   it("starts over by the policy when its position is no longer in the log", async () => {
     await produce(0, 10);
     await client.admin().deleteRecords([{ ...at(0), offset: 4 }]);

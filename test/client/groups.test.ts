@@ -4,6 +4,7 @@ import {
   type Consumer,
   type ConsumerGroupMetadata,
   type ConsumerOptions,
+  type ConsumerRecord,
   cooperativeStickyAssignor,
   OncillaError,
   type RebalanceListener,
@@ -324,6 +325,44 @@ describe.each<Protocol>(["classic", "consumer"])("a group of the %s protocol", (
     await closed;
     await polled;
     expect(steps).toEqual(["assigning", "assigned", "revoked"]);
+  });
+
+  it("does not commit, when it is closed, what a poll under way has not returned", async () => {
+    await produce(24);
+    const other = cluster.unique("other");
+    await createTopic(client, other, 1);
+    let finish = (): void => {};
+    let isAssigning = false;
+    const consumer = client.consumer({ groupId, ...settingsOf(protocol), autoCommit: true, maxPollRecords: 1 });
+    const listener: RebalanceListener = {};
+    const assigning = new Promise<void>((begun) => {
+      listener.onAssigned = async (partitions) => {
+        if (!partitions.some((each) => each.topic === other)) return;
+        isAssigning = true;
+        begun();
+        await new Promise<void>((resolve) => {
+          finish = resolve;
+        });
+      };
+    });
+    consumer.subscribe([topic], listener);
+    let returned: readonly ConsumerRecord[] = [];
+    while (returned.length === 0) returned = await consumer.poll();
+    // More of that partition was fetched, and is returned as soon as it may.
+    consumer.pause(consumer.assignment());
+    consumer.subscribe([topic, other], listener);
+    let polled = consumer.poll();
+    while (!isAssigning) {
+      await Promise.race([polled, assigning]);
+      if (!isAssigning) polled = consumer.poll();
+    }
+    consumer.resume(consumer.paused());
+    const closed = consumer.close();
+    finish();
+    await closed;
+    await polled;
+    const stored = await client.admin().listConsumerGroupOffsets(groupId);
+    expect(stored.reduce((sum, { offset }) => sum + offset, 0)).toBe(1);
   });
 });
 

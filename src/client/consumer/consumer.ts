@@ -395,13 +395,16 @@ export class Consumer<K = Buffer, V = Buffer> implements AsyncDisposable {
       this.#cluster.refreshWhenOld();
       this.#throwWhenUnreachable();
       await this.#advance();
+      // What is read now would be committed before it is returned.
+      if (this.#isLeaving) continue;
       this.#finder.throwError();
+      // Before positions move: the caller came back, and is done with what it has.
+      this.#autoCommitWhenDue();
       const records = this.#fetcher.take(this.#settings.maxPollRecords) as ConsumerRecord<
         unknown,
         unknown
       >[] as ConsumerRecord<K, V>[];
       this.#pump();
-      this.#autoCommitWhenDue();
       const now = this.#clock.monotonic();
       if (records.length > 0 || now >= deadline) return records;
       const until = Math.min(deadline, this.#giveUpAt ?? deadline);
