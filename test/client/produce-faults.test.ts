@@ -212,6 +212,34 @@ it("a batch that may be in the log keeps its numbers when the one behind it is r
   await client.close();
 });
 
+it("a topic made anew, whose log knows no producer, gets the records in the order in which they were given", async () => {
+  const client = connect();
+  const producer = client.producer({ lingerMs: 0, batchSizeBytes: 100 });
+  await producer.send({ topic, partition: 0, value: "first" });
+  const aRoundTrip = async (): Promise<void> => {
+    const other = cluster.unique("other");
+    await createTopic(cluster.client, other, 1);
+    // Reads the metadata of all topics that are known.
+    await producer.partitionsFor(other);
+  };
+  network.at(produce, 1, "hold");
+  const a = producer.send({ topic, partition: 0, value: number(1) });
+  await aRoundTrip();
+  expect(network.hits).toBe(1);
+  await cluster.client.admin().deleteTopics([topic]);
+  await createTopic(cluster.client, topic, 2);
+  await aRoundTrip();
+  const b = producer.send({ topic, partition: 0, value: number(2) });
+  await aRoundTrip();
+  network.release();
+  expect(await Promise.allSettled([a, b])).toMatchObject([
+    { status: "fulfilled", value: { offset: 0 } },
+    { status: "fulfilled", value: { offset: 1 } },
+  ]);
+  expect((await readAll(cluster.client, topic)).map(({ value }) => text(value))).toEqual([number(1), number(2)]);
+  await client.close();
+});
+
 describe("a producer begins its work all the same when", () => {
   it.each(
     [metadata, initProducerId].flatMap((api) => connectionFaults.map((fault) => [api.name, fault, api] as const)),

@@ -974,6 +974,26 @@ export const faults: readonly Fault[] = [
           name: "a batch that may be in the log keeps its numbers when the one behind it is refused",
         },
       },
+      {
+        breaks: "a topic made anew is taken to know the producer as the old one did",
+        file: "client/producer/partition-queue.ts",
+        find: "const isSure = topicId === this.#acknowledgedTopicId && now",
+        replace: "const isSure = topicId !== '' && now",
+        test: {
+          file: produceFaults,
+          name: "a topic made anew, whose log knows no producer, gets the records in the order in which they were given",
+        },
+      },
+      {
+        breaks: "a leader is taken to remember a producer for ever",
+        file: "client/producer/partition-queue.ts",
+        find: "now - this.#acknowledgedAt <= REMEMBERED_MS;",
+        replace: "now >= this.#acknowledgedAt;",
+        test: {
+          file: "src/client/producer/partition-queue.test.ts",
+          name: "one is, where the leader may have forgotten the producer: the last one was acknowledged long ago",
+        },
+      },
     ],
   },
 ];

@@ -40,6 +40,8 @@ export class ProducerBatch implements Sequenced {
   /** Not to be sent (again) before. */
   sendAt: number = Number.NEGATIVE_INFINITY;
   isInFlight: boolean = false;
+  /** Of the topic that it was last sent to. */
+  topicId: string = "";
   isInDoubt: boolean = false;
   readonly #builder: RecordBatchBuilder;
   readonly #limitBytes: number;

@@ -1,5 +1,9 @@
 import type { ProducerBatch } from "./batch.ts";
-import { PartitionSequences } from "./sequences.ts";
+import { PartitionSequences, type ProducerIdentity } from "./sequences.ts";
+
+/** For how long a leader is sure to remember a producer that it hears nothing of: `producer.id.expiration.ms`, a day, may be set
+ * lower. Asking again costs one round trip. */
+const REMEMBERED_MS = 60_000;
 
 /** The batches of one partition that wait to be sent. */
 export class PartitionQueue {
@@ -10,6 +14,9 @@ export class PartitionQueue {
   readonly sequences: PartitionSequences<ProducerBatch> = new PartitionSequences();
   /** How many of its batches are on their way. */
   inFlight = 0;
+  /** Of the last batch that was acknowledged: to which topic, made anew or not, and when. */
+  #acknowledgedTopicId = "";
+  #acknowledgedAt = Number.NEGATIVE_INFINITY;
 
   constructor(topic: string, partition: number) {
     this.topic = topic;
@@ -18,6 +25,19 @@ export class PartitionQueue {
 
   get name(): string {
     return `${this.topic}-${this.partition}`;
+  }
+
+  /** Whether a new batch may be numbered now: several only where the leader is sure to know the producer. */
+  mayNumber(identity: ProducerIdentity, topicId: string, now: number): boolean {
+    const isSure = topicId === this.#acknowledgedTopicId && now - this.#acknowledgedAt <= REMEMBERED_MS;
+    if (!isSure) this.sequences.forget();
+    return this.sequences.mayNumber(identity);
+  }
+
+  acknowledged(batch: ProducerBatch, now: number): void {
+    this.sequences.acknowledged(batch);
+    this.#acknowledgedTopicId = batch.topicId;
+    this.#acknowledgedAt = now;
   }
 
   /** Puts a batch back that is to be sent again: before those that were not sent yet, in the order of the numbers (without

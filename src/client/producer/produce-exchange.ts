@@ -5,6 +5,7 @@ import { type ErrorName, errorName } from "../../protocol/errors.ts";
 import type { ResponseOf } from "../../protocol/schema.ts";
 import type { MetadataCache } from "../network/metadata-cache.ts";
 import type { ProducerBatch } from "./batch.ts";
+import type { PartitionQueue } from "./partition-queue.ts";
 
 /** The first version that names topics by id only. */
 const FIRST_VERSION_BY_ID = 13;
@@ -30,12 +31,13 @@ export interface ProduceSettings {
 
 /** The highest version that can say which topics are meant: those whose ids are not known go by name. */
 export function maxVersionFor(batches: readonly ProducerBatch[], metadata: MetadataCache): number {
-  const hasIds = batches.every((batch) => topicId(batch, metadata) !== ZERO_UUID);
+  const hasIds = batches.every(({ queue }) => topicIdOf(queue, metadata) !== ZERO_UUID);
   return hasIds ? produce.versions[1] : FIRST_VERSION_BY_ID - 1;
 }
 
-function topicId(batch: ProducerBatch, metadata: MetadataCache): string {
-  return metadata.topic(batch.queue.topic)?.topicId ?? ZERO_UUID;
+/** ZERO_UUID when it is not known. */
+export function topicIdOf({ topic }: PartitionQueue, metadata: MetadataCache): string {
+  return metadata.topic(topic)?.topicId ?? ZERO_UUID;
 }
 
 interface TopicProduceData {
@@ -63,7 +65,7 @@ export function toRequest(
     const name = batch.queue.topic;
     let topic = topics.get(name);
     if (!topic) {
-      topic = { name, topicId: topicId(batch, metadata), partitionData: [] };
+      topic = { name, topicId: topicIdOf(batch.queue, metadata), partitionData: [] };
       topics.set(name, topic);
     }
     topic.partitionData.push({ index: batch.queue.partition, records: encode(batch) });

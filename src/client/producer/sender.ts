@@ -17,7 +17,7 @@ import type { Accumulator } from "./accumulator.ts";
 import type { ProducerBatch } from "./batch.ts";
 import type { DeliveryGuard } from "./delivery-guard.ts";
 import type { PartitionQueue } from "./partition-queue.ts";
-import { type BatchAnswer, fromResponse, maxVersionFor, toRequest } from "./produce-exchange.ts";
+import { type BatchAnswer, fromResponse, maxVersionFor, topicIdOf, toRequest } from "./produce-exchange.ts";
 import type { ProducerIdentity } from "./sequences.ts";
 import { judge, leavesInDoubt, type Verdict } from "./verdict.ts";
 
@@ -163,7 +163,7 @@ export class Sender {
     const leaderless = new Set<string>();
     for (const queue of this.#accumulator.queues) {
       const batch = queue.waiting[0];
-      if (!batch || !this.#maySend(queue, batch, identity)) continue;
+      if (!batch || !this.#maySend(queue, batch, identity, now)) continue;
       if (batch.sendAt > now) {
         this.#alarm.setBy(batch.sendAt);
         continue;
@@ -187,10 +187,13 @@ export class Sender {
     return isReady ? Number.NEGATIVE_INFINITY : batch.createdAt + this.#options.lingerMs;
   }
 
-  #maySend(queue: PartitionQueue, batch: ProducerBatch, identity: ProducerIdentity | undefined): boolean {
+  #maySend(queue: PartitionQueue, batch: ProducerBatch, identity: ProducerIdentity | undefined, now: number): boolean {
     if (!this.#guard || !identity) return true;
     const { sequences } = queue;
-    if (!batch.isNumbered) return sequences.mayNumber(identity) && this.#guard.mayProduce(queue);
+    if (!batch.isNumbered) {
+      const topicId = topicIdOf(queue, this.#cluster.metadata);
+      return queue.mayNumber(identity, topicId, now) && this.#guard.mayProduce(queue);
+    }
     // What was numbered may be in the log, or still get there: in order, one at a time, until all is known.
     return sequences.isFirst(batch) && (this.#guard.isTransactional || !sequences.needsRestart);
   }
@@ -273,7 +276,10 @@ export class Sender {
     };
     const request = toRequest(batches, metadata, settings, (batch) => this.#encode(batch));
     const limit = Math.min(this.#guard?.maxProduceVersion ?? produce.versions[1], maxVersionFor(batches, metadata));
-    for (const batch of batches) batch.attempts++;
+    for (const batch of batches) {
+      batch.attempts++;
+      batch.topicId = topicIdOf(batch.queue, metadata);
+    }
     const version = this.#versionOrRefuse(connection, limit, batches);
     if (version === undefined) return;
     if (acks === 0) {
@@ -363,7 +369,7 @@ export class Sender {
     const { sequences } = batch.queue;
     switch (verdict) {
       case "acknowledged":
-        if (batch.isNumbered) sequences.acknowledged(batch);
+        if (batch.isNumbered) batch.queue.acknowledged(batch, this.#clock.monotonic());
         this.#accumulator.succeed(batch, answer?.baseOffset ?? -1, answer?.logAppendTimeMs ?? -1);
         return;
       case "split":

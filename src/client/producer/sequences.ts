@@ -118,6 +118,11 @@ export class PartitionSequences<B extends Sequenced> {
   foundGap(batch: B): void {
     batch.isInDoubt = false;
     this.#hasGap = true;
+    this.forget();
+  }
+
+  /** The leader may have nothing of the producer any more. */
+  forget(): void {
     this.#knownProducerId = undefined;
   }
 
