@@ -197,6 +197,71 @@ describe.each(protocols)("a transaction by the %s protocol survives", (protocol)
   });
 });
 
+describe("a transaction by the classic protocol of which it is not known whether it has begun", () => {
+  const group = { groupId: "readers", generationId: -1, memberId: "", groupInstanceId: null };
+
+  /** Aborts it: then the coordinator has nothing open, and refuses what may still come; and the producer goes on. */
+  async function expectToEnd(producer: Producer, epochBefore: number): Promise<void> {
+    await producer.abortTransaction();
+    const [found] = await cluster.client.admin().describeTransactions([transactionalId]);
+    expect(found?.state).not.toBe("Ongoing");
+    expect(found?.producerEpoch).toBeGreaterThan(epochBefore);
+    await producer.transaction((tx) => fill(tx, "next", 1));
+    expect(byPartition(await readAll(cluster.client, topic))).toEqual(expected("next"));
+    await client.close();
+  }
+
+  async function epoch(): Promise<number> {
+    const [found] = await cluster.client.admin().describeTransactions([transactionalId]);
+    return found?.producerEpoch ?? -1;
+  }
+
+  describe.each(["is its first", "follows one that was committed"])("%s", (place) => {
+    it.each(["lose request", "lose answer"] as const)("%s of AddOffsetsToTxn, time after time", async (fault) => {
+      const producer = connect("classic").producer({ transactionalId, maxBlockMs: 300 });
+      await producer.initTransactions();
+      if (place !== "is its first") {
+        await producer.transaction((tx) => tx.sendOffsetsToTransaction([{ topic, partition: 0, offset: 1 }], group));
+      }
+      const before = await epoch();
+      let isFaulty = true;
+      const strike = (): void => {
+        if (isFaulty) network.at(addOffsetsToTxn, 1, fault, strike);
+      };
+      strike();
+      producer.beginTransaction();
+      const sent = producer.sendOffsetsToTransaction([{ topic, partition: 0, offset: 2 }], group);
+      await expect(sent).rejects.toMatchObject({ code: "TIMEOUT", abortable: true });
+      isFaulty = false;
+      await expectToEnd(producer, before);
+    });
+
+    it("AddPartitionsToTxn, whose answer is lost and which is then refused", async () => {
+      const producer = await start("classic");
+      if (place !== "is its first") {
+        await producer.transaction((tx) => tx.sendOffsetsToTransaction([{ topic, partition: 0, offset: 1 }], group));
+      }
+      const before = await epoch();
+      network.at(addPartitionsToTxn, 1, "lose answer");
+      network.rewrite(addPartitionsToTxn, (response) => ({
+        ...response,
+        resultsByTopicV3AndBelow: response.resultsByTopicV3AndBelow.map((each) => ({
+          ...each,
+          resultsByPartition: each.resultsByPartition.map((result) => ({
+            ...result,
+            partitionErrorCode: errorCodes.TOPIC_AUTHORIZATION_FAILED,
+          })),
+        })),
+      }));
+      producer.beginTransaction();
+      const sent = producer.send({ topic, partition: 0, value: "refused" });
+      await expect(sent).rejects.toMatchObject({ code: "TOPIC_AUTHORIZATION_FAILED", abortable: true });
+      network.rewrite(addPartitionsToTxn, () => undefined);
+      await expectToEnd(producer, before);
+    });
+  });
+});
+
 describe("late requests of a transaction", () => {
   it("a Produce that arrives after the abort is refused", async () => {
     const producer = await start("v2");

@@ -65,8 +65,9 @@ export class TransactionManager implements DeliveryGuard {
   #identity: ProducerIdentity | undefined;
   /** Whether the open transaction uses the newer protocol. */
   #isV2 = false;
-  /** The coordinator knows of the open transaction, or may: it has to be ended. */
-  #hasBegun = false;
+  /** Whether the coordinator knows of the open transaction: then it has to be ended. Classic protocol: "maybe" from the first call
+   * that begins it until one is answered. */
+  #hasBegun: "no" | "maybe" | "yes" = "no";
   /** Something failed: what is on its way must not get into the next transaction, which takes a new epoch. */
   #mustBump = false;
   /** Classic protocol: partitions that belong to the transaction, and those that are to be added. */
@@ -115,7 +116,7 @@ export class TransactionManager implements DeliveryGuard {
   mayProduce(queue: PartitionQueue): boolean {
     if (!this.isDelivering) return false;
     if (this.#isV2) {
-      this.#hasBegun = true;
+      this.#hasBegun = "yes";
       return true;
     }
     if (this.#added.has(queue)) return true;
@@ -150,7 +151,7 @@ export class TransactionManager implements DeliveryGuard {
     if (this.#pending) throw this.#otherPending("beginTransaction");
     this.#machine.apply("begin");
     this.#isV2 = this.#cluster.featureLevel("transaction.version") >= 2;
-    this.#hasBegun = false;
+    this.#hasBegun = "no";
     this.#mustBump = false;
     this.#added.clear();
     this.#toAdd.clear();
@@ -234,12 +235,24 @@ export class TransactionManager implements DeliveryGuard {
     const isSound = this.state === (isCommit ? "committing" : "aborting");
     if (!isSound) throw this.#machine.refusal(isCommit ? "commitTransaction" : "abortTransaction");
     try {
-      if (this.#hasBegun) await this.#endTxn(isCommit);
+      if (this.#hasBegun === "maybe" && !isCommit) await this.#endIfBegun();
+      else if (this.#hasBegun !== "no") await this.#endTxn(isCommit);
     } catch (error) {
       const isAbortable = isCommit && error instanceof OncillaError && error.code === "TRANSACTION_ABORTABLE";
       throw isAbortable ? this.#failed(fromCoordinator(error)) : this.#failedForGood(error);
     }
     this.#machine.apply("completed");
+  }
+
+  /** The calls that begin the transaction have failed, and may have had effect, or may yet: this aborts. A new epoch alone would not
+   * do: a coordinator that has a transaction open fences whoever asks for one. */
+  async #endIfBegun(): Promise<void> {
+    try {
+      await this.#endTxn(false);
+    } catch (error) {
+      if (!(error instanceof OncillaError && error.code === "INVALID_TXN_STATE")) throw error;
+      await this.#initProducerId(this.#identity);
+    }
   }
 
   async #endTxn(committed: boolean): Promise<void> {
@@ -265,8 +278,7 @@ export class TransactionManager implements DeliveryGuard {
     try {
       while (this.#toAdd.size > 0) {
         const queues = [...this.#toAdd];
-        await this.#untilAnswered(() => this.#requestAdd(queues));
-        this.#hasBegun = true;
+        await this.#begins(() => this.#untilAnswered(() => this.#requestAdd(queues)));
         for (const queue of queues) {
           this.#toAdd.delete(queue);
           this.#added.add(queue);
@@ -280,6 +292,13 @@ export class TransactionManager implements DeliveryGuard {
     } finally {
       this.#isAdding = false;
     }
+  }
+
+  /** Classic protocol. */
+  async #begins(call: () => Promise<void>): Promise<void> {
+    if (this.#hasBegun === "no") this.#hasBegun = "maybe";
+    await call();
+    this.#hasBegun = "yes";
   }
 
   async #requestAdd(queues: readonly PartitionQueue[]): Promise<void> {
@@ -309,15 +328,15 @@ export class TransactionManager implements DeliveryGuard {
     if (offsets.length === 0) return;
     const { transactionalId } = this;
     const { maxBlockMs } = this.#options;
-    if (this.#isV2) this.#hasBegun = true;
+    if (this.#isV2) this.#hasBegun = "yes";
     else {
       const what = `adding the offsets of group ${group.groupId} to the transaction`;
-      await retrying(this.#scope, what, maxBlockMs, async () => {
+      const add = async (): Promise<void> => {
         const body = { transactionalId, ...this.#writer(), groupId: group.groupId };
         const response = await this.#coordinator.request(addOffsetsToTxn, body);
         this.#check(response.errorCode, what);
-      });
-      this.#hasBegun = true;
+      };
+      await this.#begins(() => retrying(this.#scope, what, maxBlockMs, add));
     }
     const link = this.#groupLink(group.groupId);
     const writer = { transactionalId, ...this.#writer() };
