@@ -1,6 +1,10 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Client, Consumer, ConsumerOptions, ConsumerRecord } from "../../src/client/index.ts";
+import { apiVersions } from "../../src/protocol/apis/api-versions.ts";
+import { fetch } from "../../src/protocol/apis/fetch.ts";
+import { metadata } from "../../src/protocol/apis/metadata.ts";
 import { createTopic, startCluster, type TestCluster, text } from "../support/cluster.ts";
+import { FaultyNetwork } from "../support/faulty-network.ts";
 
 let cluster: TestCluster;
 let client: Client;
@@ -256,6 +260,53 @@ describe("a consumer of chosen partitions", () => {
     await expect(take(none, 1)).rejects.toMatchObject({ code: "OFFSET_OUT_OF_RANGE", topic, partition: 0, offset: 1 });
     none.seek(at(0), 4);
     expect(values(await take(none, 6))).toEqual(range(4, 10));
+  });
+
+  it("goes on in a topic that was made anew and counts leader epochs from the beginning again", async () => {
+    await produce(0, 3);
+    const network = new FaultyNetwork();
+    // Fetches that do not tell the epoch: the broker does not know those of the topic's first life.
+    network.rewrite(apiVersions, (response) => ({
+      ...response,
+      apiKeys: response.apiKeys.map((each) => (each.apiKey === fetch.key ? { ...each, maxVersion: 8 } : each)),
+    }));
+    let firstLife: string | undefined;
+    let isSecondLife = false;
+    network.rewrite(metadata, (response) => ({
+      ...response,
+      topics: response.topics.map((each) => {
+        if (each.name !== topic) return each;
+        firstLife ??= each.topicId;
+        if (each.topicId !== firstLife) {
+          isSecondLife ||= each.errorCode === 0;
+          return each;
+        }
+        const later = (one: (typeof each.partitions)[number]) => ({ ...one, leaderEpoch: one.leaderEpoch + 100 });
+        return { ...each, partitions: each.partitions.map(later) };
+      }),
+    }));
+    const connected = cluster.connect({ platform: network.platform, metadataMaxAgeMs: 20, retryBackoffMs: 5 });
+    const consumer = connected.consumer();
+    consumer.assign([at(0)]);
+    // No epoch to be checked before the first fetch.
+    consumer.seek(at(0), 0);
+    expect(values(await take(consumer, 3))).toEqual(range(0, 3));
+    // It sees neither that the topic is gone nor that it is empty.
+    consumer.pause([at(0)]);
+    await client.admin().deleteTopics([topic]);
+    await createTopic(client, topic, 2);
+    await produce(10, 15);
+    while (!isSecondLife) {
+      await consumer.poll({ timeoutMs: 10 });
+      // Asks for the topic again once it is seen to be gone.
+      await consumer.endOffsets([at(0)]);
+    }
+    consumer.resume([at(0)]);
+    // From the beginning, where it was seen before there was anything in it.
+    const read: string[] = [];
+    while (read.at(-1) !== "14") read.push(...values(await consumer.poll()));
+    expect(read.slice(-2)).toEqual(["13", "14"]);
+    await connected.close();
   });
 
   it("reads batches larger than it asks for", async () => {

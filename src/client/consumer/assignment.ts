@@ -21,6 +21,8 @@ export class AssignedPartition implements TopicPartition {
   isQuiet: boolean = false;
   /** The leader epoch under which the position is known to be in the log. */
   validatedEpoch: number = -1;
+  /** Of the topic that the position is in, as soon as it is known. */
+  #topicId: string | undefined;
   #start: Start | undefined;
   #position: Position | undefined;
   #chunks: FetchedChunk[] = [];
@@ -67,6 +69,16 @@ export class AssignedPartition implements TopicPartition {
     this.#reset();
     this.#position = position;
     this.validatedEpoch = validatedEpoch;
+  }
+
+  /** Says which topic bears the name. One that was made anew may count leader epochs from 0 again: what was fetched and is on its way
+   * from the one before is void, and the position has to be checked, as the Java client does. */
+  follow(topicId: string): void {
+    const isAnother = this.#topicId !== undefined && this.#topicId !== topicId;
+    this.#topicId = topicId;
+    if (!isAnother) return;
+    if (this.#position) this.seek(this.#position);
+    else if (this.#start) this.restart(this.#start);
   }
 
   /** Goes on from where `start` turns out to be. */
@@ -146,6 +158,14 @@ export class Assignment {
 
   has(partition: AssignedPartition): boolean {
     return this.get(partition) === partition;
+  }
+
+  /** To be called before anything is asked about positions. */
+  follow(metadata: MetadataCache): void {
+    for (const assigned of this) {
+      const topicId = metadata.topic(assigned.topic)?.topicId;
+      if (topicId !== undefined) assigned.follow(topicId);
+    }
   }
 
   list(): TopicPartition[] {

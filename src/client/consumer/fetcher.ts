@@ -113,6 +113,7 @@ export class Fetcher {
   /** Sends the fetches that are possible now. */
   pump(): void {
     if (this.#isClosed) return;
+    this.#assignment.follow(this.#cluster.metadata);
     const now = this.#clock.monotonic();
     const byLeader = new Map<number, Asked[]>();
     const leaderless = new Set<string>();

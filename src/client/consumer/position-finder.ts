@@ -90,6 +90,7 @@ export class PositionFinder {
   /** Asks for what is not known and not asked for yet. */
   pump(): void {
     if (this.#isClosed) return;
+    this.#assignment.follow(this.#cluster.metadata);
     const now = this.#clock.monotonic();
     const open = [...this.#assignment].filter((partition) => this.#isDue(partition, now));
     const committed = open.filter(({ start }) => start === "committed");
