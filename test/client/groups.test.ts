@@ -215,6 +215,28 @@ describe.each<Protocol>(["classic", "consumer"])("a group of the %s protocol", (
     await stalls.consumer.commit();
   });
 
+  it("refuses what a static member read before it stalled, also once it is back with the same partitions", async () => {
+    const member = new Member({ maxPollIntervalMs: 500, groupInstanceId: "stalls" });
+    await until(() => member.share === "012345");
+    const before = member.consumer.groupMetadata();
+    member.isHolding = true;
+    await until(() =>
+      member.consumer.commit([{ topic, partition: 5, offset: 0 }]).then(
+        () => false,
+        () => true,
+      ),
+    );
+    member.isHolding = false;
+    await until(() => member.share === "012345" && member.events.length === 3);
+    expect(member.events).toEqual(["+ 012345", "lost 012345", "+ 012345"]);
+    const producer = client.producer({ transactionalId: cluster.unique("back") });
+    await producer.initTransactions();
+    producer.beginTransaction();
+    const sent = producer.sendOffsetsToTransaction([{ topic, partition: 0, offset: 1 }], before);
+    await expect(sent).rejects.toMatchObject({ code: "COMMIT_FAILED" });
+    await producer.abortTransaction();
+  });
+
   it("does not take the offsets of a member that left for an outsider's", async () => {
     const leaver = new Member();
     await until(() => leaver.share === "012345");

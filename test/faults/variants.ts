@@ -901,6 +901,13 @@ export const faults: readonly Fault[] = [
         test: { file: consumerGroups, name: "19: a commit that reports an error is not applied" },
       },
       {
+        breaks: "who joins once more keeps what it had, and may commit what it read before",
+        file: "coordinator/group/consumer-group/advance.ts",
+        find: "isJoining ? beginAnew(member, target.epoch) : member",
+        replace: "member",
+        test: { file: consumerGroups, name: "19: who joined once more commits what it read before" },
+      },
+      {
         breaks: "who was taken out of a consumer group is still let to commit",
         file: "coordinator/group/consumer-group/commit-check.ts",
         find: 'if (!member) return "UNKNOWN_MEMBER_ID";\n  const isPresent',

@@ -55,8 +55,8 @@ export class ConsumerProtocolMembership implements Membership {
   readonly #otherWay: CoordinatorLink;
   readonly #events: MembershipEvents;
   readonly #closing = new AbortController();
-  /** Of this consumer, for as long as it lives. */
-  readonly #memberId: string;
+  /** Of this consumer, until it leaves its group: what it read before cannot be committed under the next one. */
+  #memberId: string;
   #topics: readonly string[] = [];
   /** Empty when there is none any more; null when there never was one. */
   #pattern: string | null = null;
@@ -100,7 +100,7 @@ export class ConsumerProtocolMembership implements Membership {
     this.#coordinator = new CoordinatorLink(cluster, lane, "group", settings.groupId);
     this.#otherWay = otherWay;
     this.#events = events;
-    this.#memberId = Buffer.from(randomUuid(cluster.platform.random)).toString("base64url");
+    this.#memberId = this.#newMemberId();
     this.#lastPollAt = this.#clock.monotonic();
   }
 
@@ -345,6 +345,12 @@ export class ConsumerProtocolMembership implements Membership {
     this.#logger.log("warn", "leaving the group: poll was not called in time", { groupId, maxPollIntervalMs });
     void this.#sendLeave(groupInstanceId === null ? LEAVE_EPOCH : AWAY_EPOCH);
     this.#lose();
+    // A static member comes back at the epoch at which it left.
+    this.#memberId = this.#newMemberId();
+  }
+
+  #newMemberId(): string {
+    return Buffer.from(randomUuid(this.#cluster.platform.random)).toString("base64url");
   }
 
   async #sendLeave(memberEpoch: number): Promise<void> {

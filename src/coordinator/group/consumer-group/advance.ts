@@ -9,7 +9,7 @@ import type { Assignor } from "./assignors/assignor.ts";
 import { assignorNamed, defaultAssignor } from "./assignors/index.ts";
 import type { ConsumerGroup } from "./consumer-group.ts";
 import { type ConsumerMember, sameSubscription } from "./consumer-member.ts";
-import { reconcile, type Target } from "./reconcile.ts";
+import { beginAnew, reconcile, type Target } from "./reconcile.ts";
 import {
   assignmentRecord,
   epochRecord,
@@ -35,6 +35,8 @@ export interface Advance {
   readonly replaced: ConsumerMember | undefined;
   /** What it says it has; null when it does not say. */
   readonly owned: readonly TopicPartitions[] | null;
+  /** It joins, once more if it is known. */
+  readonly isJoining?: boolean;
 }
 
 export interface Advanced {
@@ -45,12 +47,12 @@ export interface Advanced {
 }
 
 export function advance(core: GroupCore, turn: Turn, step: Advance): Advanced {
-  const { group, before, member, owned } = step;
+  const { group, before, member, owned, isJoining } = step;
   if (member !== before) turn.records.push(memberRecord(group.groupId, member));
   const epoch = writeNews(core, turn, step);
   const mustAssign = epoch > group.assignmentEpoch && isDue(core, turn, group);
   const target = mustAssign ? newTarget(core, turn, step, epoch) : presentTarget(core, step);
-  const advanced = reconcile(group, member, target, owned);
+  const advanced = reconcile(group, isJoining ? beginAnew(member, target.epoch) : member, target, owned);
   if (advanced === member) return { member, epoch };
   turn.records.push(assignmentRecord(group.groupId, advanced));
   timeRevocation(core, turn, group, advanced);

@@ -47,6 +47,44 @@ fetch all
 `);
   });
 
+  it("19: who joined once more commits what it read before", () => {
+    tell(`
+topic t 2
+enter ann
+  log: ann reads t
+  log: epoch 2
+  log: target of ann: t 0 1
+  log: targets are of epoch 2
+  log: ann at 2 has t 0 1
+  ann: epoch 2, has t 0 1
+commit ann t-0=1
+  log: t-0 1
+  ann: NONE
+enter bob
+  log: bob reads t
+  log: epoch 3
+  log: target of ann: t 0
+  log: target of bob: t 1
+  log: targets are of epoch 3
+  log: bob at 3 has nothing
+  bob: epoch 3, has nothing
+# ann has lost its membership, and reads t-0 again from offset 1 on
+enter ann
+  log: ann at 3 has t 0
+  ann: epoch 3, has t 0
+txn ann 7/0 t-0=3 as=ann/2
+  ann: ILLEGAL_GENERATION
+commit ann t-0=3 as=ann/2
+  ann: STALE_MEMBER_EPOCH
+restart
+commit ann t-0=3 as=ann/2
+  ann: STALE_MEMBER_EPOCH
+commit ann t-0=2 as=ann/3
+  log: t-0 2
+  ann: NONE
+`);
+  });
+
   it("20: members join at the same moment, and the power fails between two steps of a member", () => {
     tell(`
 topic t 3

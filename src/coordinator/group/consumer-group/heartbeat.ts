@@ -123,6 +123,7 @@ function beat(
     member: withNews(before, request, context),
     replaced,
     owned: request.topicPartitions,
+    isJoining: request.memberEpoch === JOIN_EPOCH,
   });
   touch(core, group, member, turn.now);
   return {

@@ -136,6 +136,7 @@ pulse ann has=t0,t1,t2 as=ann/2
 pulse ann as=ann/2
   ann: FENCED_MEMBER_EPOCH
 enter ann
+  log: ann at 3 has t 0 1
   ann: epoch 3, has t 0 1
 tell ann
   ann: epoch 3, has t 0 1
