@@ -915,6 +915,13 @@ export const faults: readonly Fault[] = [
         test: { file: consumerGroups, name: "21: a stalled member returns after its partitions moved" },
       },
       {
+        breaks: "who joins a streams group once more keeps what it had, and may commit what it read before",
+        file: "coordinator/group/streams-group/advance.ts",
+        find: "isJoining ? beginAnew(member, target.epoch) : member",
+        replace: "member",
+        test: { file: streamsGroups, name: "21: who joined once more commits what it read before" },
+      },
+      {
         breaks: "who was taken out of a streams group is still let to commit",
         file: "coordinator/group/streams-group/commit-check.ts",
         find: 'const member = group.members.get(memberId);\n  if (!member) return "UNKNOWN_MEMBER_ID";\n  if (apiVersion',

@@ -60,6 +60,15 @@ export function put<V>(set: Map<string, Map<number, V>>, topicId: string, partit
   else set.set(topicId, new Map([[partition, value]]));
 }
 
+/** The same partitions, all of them got at `epoch`; the same object when they were. */
+export function heldSince(held: HeldPartitions, epoch: number): HeldPartitions {
+  const isSame = [...held.values()].every((partitions) => [...partitions.values()].every((since) => since === epoch));
+  if (isSame) return held;
+  const anew = new Map<string, Map<number, number>>();
+  for (const [topicId, partition] of each(held)) put(anew, topicId, partition, epoch);
+  return anew;
+}
+
 /** Whether all of `topics` is in `set`. */
 export function isSubset(topics: readonly TopicPartitions[], set: Partitions): boolean {
   return topics.every(({ topicId, partitions }) => partitions.every((partition) => contains(set, topicId, partition)));

@@ -3,6 +3,7 @@
 
 import {
   type HeldPartitions,
+  heldSince,
   NO_PARTITIONS,
   overlaps,
   type PartitionSet,
@@ -37,20 +38,8 @@ export function reconcile(
 /** Who joins once more has lost what it had, and reads what it gets again from the committed offsets on: what it read at an
  * epoch before must not be committed behind that. */
 export function beginAnew(member: ConsumerMember, epoch: number): ConsumerMember {
-  const assigned = heldFrom(member.assigned, epoch);
+  const assigned = heldSince(member.assigned, epoch);
   return assigned === member.assigned ? member : { ...member, assigned };
-}
-
-/** The same when it is. */
-function heldFrom(held: HeldPartitions, epoch: number): HeldPartitions {
-  const isSame = [...held.values()].every((partitions) => [...partitions.values()].every((since) => since === epoch));
-  if (isSame) return held;
-  return new Map(
-    Array.from(held, ([topicId, partitions]) => [
-      topicId,
-      new Map(Array.from(partitions.keys(), (partition) => [partition, epoch])),
-    ]),
-  );
 }
 
 function isSame(a: ConsumerMember, b: ConsumerMember): boolean {

@@ -7,7 +7,7 @@ import { topicsHash } from "../topic-catalog.ts";
 import type { Turn } from "../turn.ts";
 import { assignTasks } from "./assignor.ts";
 import { type ConfiguredTopology, configureTopology, type Status, statusCodes } from "./configure-topology.ts";
-import { reconcileTasks, type TaskTarget } from "./reconcile.ts";
+import { beginAnew, reconcileTasks, type TaskTarget } from "./reconcile.ts";
 import {
   streamsAssignmentRecord,
   streamsEpochRecord,
@@ -37,6 +37,8 @@ export interface StreamsAdvance {
   readonly topology: Topology;
   /** What it says it has; null when it does not say. */
   readonly owned: Tasks | null;
+  /** It joins, once more if it is known. */
+  readonly isJoining: boolean;
 }
 
 export interface Advanced {
@@ -46,7 +48,7 @@ export interface Advanced {
 }
 
 export function advanceStreams(core: GroupCore, turn: Turn, step: StreamsAdvance): Advanced {
-  const { group, before, member, topology, owned } = step;
+  const { group, before, member, topology, owned, isJoining } = step;
   const { groupId } = group;
   if (member !== before) turn.records.push(streamsMemberRecord(groupId, member));
   if (topology !== group.topology) turn.records.push(topologyRecord(groupId, topology));
@@ -54,7 +56,7 @@ export function advanceStreams(core: GroupCore, turn: Turn, step: StreamsAdvance
   const epoch = newEpoch(core, turn, step, configured);
   const statuses: Status[] = [];
   const target = targetFor(core, turn, step, configured, epoch, statuses);
-  const advanced = reconcileTasks(group, member, target, owned);
+  const advanced = reconcileTasks(group, isJoining ? beginAnew(member, target.epoch) : member, target, owned);
   if (advanced !== member) {
     turn.records.push(streamsAssignmentRecord(groupId, advanced));
     timeRevocation(core, turn, group, advanced);

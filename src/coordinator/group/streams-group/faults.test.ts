@@ -61,6 +61,40 @@ show
 `);
   });
 
+  it("21: who joined once more commits what it read before", () => {
+    tell(`
+topic t 2
+enter ann
+  log: ann in process ANN
+  log: topology 0
+  log: epoch 2, ready
+  log: target of ann: 0_0 0_1
+  log: targets are of epoch 2
+  log: ann at 2 has 0_0 0_1
+  ann: epoch 2, has 0_0 0_1
+enter bob
+  log: bob in process BOB
+  log: epoch 3, ready
+  log: target of ann: 0_0
+  log: target of bob: 0_1
+  log: targets are of epoch 3
+  log: bob at 3 has nothing
+  bob: epoch 3, has nothing
+# ann has lost its membership, and reads t-0 again
+enter ann
+  log: ann at 3 has 0_0
+  ann: epoch 3, has 0_0
+commit ann t-0=3 as=ann/2
+  ann: STALE_MEMBER_EPOCH
+restart
+commit ann t-0=3 as=ann/2
+  ann: STALE_MEMBER_EPOCH
+commit ann t-0=2 as=ann/3
+  log: t-0 2
+  ann: NONE
+`);
+  });
+
   it("21: a stalled member returns after its tasks moved", () => {
     tell(`
 topic t 2

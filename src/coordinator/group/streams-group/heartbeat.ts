@@ -144,7 +144,9 @@ function beat(
   const unknown = owned && checkOwned(group, before, owned);
   if (unknown) return unknown;
   const told = withNews(before, request, context);
-  const { member, configured, statuses } = advanceStreams(core, turn, { group, before, member: told, topology, owned });
+  const isJoining = request.memberEpoch === JOIN_EPOCH;
+  const step = { group, before, member: told, topology, owned, isJoining };
+  const { member, configured, statuses } = advanceStreams(core, turn, step);
   const { streamsSessionTimeoutMs } = core.settingsOf(group.groupId);
   startTimer(core, group.groupId, member.memberId, "session", turn.now + streamsSessionTimeoutMs);
   if (request.shutdownApplication) group.shutdownRequestedBy = member.memberId;

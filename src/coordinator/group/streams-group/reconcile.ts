@@ -2,7 +2,7 @@
  * goes on to the target's epoch and gets what is free. An active task is free when nobody else has it active; and no two
  * members of a process have the same task in any role, since they share its directory. Pure. */
 import { isReconciled } from "../consumer-group/consumer-member.ts";
-import { contains, each, type HeldPartitions, type PartitionSet, put } from "../partitions.ts";
+import { contains, each, type HeldPartitions, heldSince, type PartitionSet, put } from "../partitions.ts";
 import type { StreamsGroup } from "./streams-group.ts";
 import type { StreamsMember } from "./streams-member.ts";
 import { type HeldTasks, isNone, NO_TASKS, overlap, sameTasks, type Tasks, taskKey } from "./tasks.ts";
@@ -24,6 +24,12 @@ export function reconcileTasks(
   if (isRevoking && stillOwns(owned, member.pendingRevocation)) return member;
   const advanced = next(group, member, member.memberEpoch + (isRevoking ? 1 : 0), target, owned);
   return isSame(advanced, member) ? member : advanced;
+}
+
+/** As in a consumer group: what a member that joins once more read at an epoch before must not be committed any more. */
+export function beginAnew(member: StreamsMember, epoch: number): StreamsMember {
+  const active = heldSince(member.assigned.active, epoch);
+  return active === member.assigned.active ? member : { ...member, assigned: { ...member.assigned, active } };
 }
 
 function isSame(a: StreamsMember, b: StreamsMember): boolean {

@@ -137,6 +137,7 @@ pulse ann has=0_7
   ann: INVALID_REQUEST
 # ann was killed, and joins with the id that she had
 enter ann
+  log: ann at 3 has 0_0
   ann: epoch 3, has 0_0
 `);
   });
