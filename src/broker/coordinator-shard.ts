@@ -161,8 +161,8 @@ export class CoordinatorShard<M extends CoordinatorMachine<S>, S extends Refusab
     return this.partition.log.append([new RecordBatch(bytes)], "coordinator");
   }
 
-  /** The log did not take the step's records: because of the producer whose transaction they belong to, which the
-   * machine has an answer for, because there is no room for them, or because it is broken. */
+  /** The log did not take the step's records: because of the producer whose transaction they belong to, because there is no room
+   * for them, or because it is broken. The machine has an answer if they are a producer's, and has not changed. */
   #refused(step: S, error: ErrorName, message: string): void {
     const { isOffline } = this.partition;
     if (step.refused && !isOffline) {

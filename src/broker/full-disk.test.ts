@@ -73,6 +73,28 @@ describe("a full disk", () => {
     expect(await session.initProducer("id")).toMatchObject({ error: "NONE", producerId: producer.producerId });
   });
 
+  // v3: the group was added before. v5 adds it by itself, in a partition that has room.
+  it.each([3, 5])(
+    "refuses a transaction's offsets with an error that producers retry (TxnOffsetCommit v%i)",
+    async (version) => {
+      const topic = await session.createTopic("topic");
+      await session.findCoordinator("group", "group");
+      await until(async () => (await session.commitOffset("group", topic, 1)) === "NONE");
+      const producer = await session.newTransactional("id");
+      if (version === 3) await until(async () => (await session.addOffsets("id", producer, "group")) === "NONE");
+      const commit = (): Promise<string> => {
+        return session.commitOffsetInTransaction("id", producer, "group", topic, 2, { version });
+      };
+
+      disk.fill("__consumer_offsets");
+      for (let i = 0; i < 2; i++) expect(await commit()).toBe("COORDINATOR_NOT_AVAILABLE");
+      disk.empty();
+      expect(await commit()).toBe("NONE");
+      expect((await session.endTransaction("id", producer, "commit", version === 3 ? 3 : 5)).error).toBe("NONE");
+      await until(async () => (await session.committedOffset("group", topic)) === 2);
+    },
+  );
+
   it("has a coordinator begin anew after ever longer pauses, up to half a minute, until its log takes a record", async () => {
     const topic = await session.createTopic("topic");
     await session.findCoordinator("group", "group");

@@ -80,8 +80,15 @@ export function commitTransactionalOffsets(
       ),
     ),
   }));
-  turn.refused = (refusal) => respond(refuseAllTransactional(request, refusal));
+  turn.refused = (refusal) => respond(refuseAllTransactional(request, commitError(refusal)));
   turn.answer(respond, { throttleTimeMs: 0, topics });
+}
+
+/** A log without room, or that is closed: producers take these errors from a coordinator for fatal ones, and retry what a plain
+ * commit gets. */
+function commitError(refusal: ErrorName): ErrorName {
+  const isOfLog = refusal === "KAFKA_STORAGE_ERROR" || refusal === "NOT_LEADER_OR_FOLLOWER";
+  return isOfLog ? "COORDINATOR_NOT_AVAILABLE" : refusal;
 }
 
 interface Partition {

@@ -138,6 +138,21 @@ describe("committed offsets", () => {
   });
 });
 
+it.each([
+  ["KAFKA_STORAGE_ERROR", "COORDINATOR_NOT_AVAILABLE"],
+  ["NOT_LEADER_OR_FOLLOWER", "COORDINATOR_NOT_AVAILABLE"],
+  ["INVALID_PRODUCER_EPOCH", "INVALID_PRODUCER_EPOCH"],
+] as const)("a transactional commit that the log refuses with %s gets %s", (refusal, expected) => {
+  const world = new World();
+  let told: ErrorName | undefined;
+  const request = txnCommitRequest("7/0", ["t-0=5"], outsider);
+  const step = world.coordinator.commitTransactionalOffsets(request, world.now, ({ topics }) => {
+    told = errorName(defined(topics[0]?.partitions[0]).errorCode);
+  });
+  step.refused?.(refusal);
+  expect(told).toBe(expected);
+});
+
 describe("offsets expire", () => {
   const config: Partial<GroupCoordinatorConfig> = { offsetsRetentionMs: 24 * hour, initialRebalanceDelayMs: 0 };
 

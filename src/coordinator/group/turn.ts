@@ -6,9 +6,9 @@ export type Respond<T> = (response: T) => void;
 
 /** What one input led to. */
 export interface GroupStep extends Step {
-  /** How to answer instead when the log refuses the step's records because of the producer whose transaction they
-   * belong to (a fenced epoch, say). Nothing has changed then, and the machine goes on. Undefined when the records are
-   * the coordinator's own, which nothing but a broken log can refuse. */
+  /** How to answer instead when the log refuses the step's records, which are those of a producer's transaction: because of
+   * that producer (a fenced epoch, say), or since there is no room. Nothing has changed then, and the machine goes on.
+   * Undefined when the records are the coordinator's own. */
   readonly refused: ((error: ErrorName) => void) | undefined;
 }
 
