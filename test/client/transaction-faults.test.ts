@@ -262,6 +262,79 @@ describe("a transaction by the classic protocol of which it is not known whether
   });
 });
 
+describe("a producer whose cluster goes over to the newer protocol", () => {
+  const sent = (api: Api): number => network.sent.get(api.key) ?? 0;
+
+  /** The client finds out. */
+  async function upgrade(): Promise<void> {
+    network.rewrite(apiVersions, () => undefined);
+    network.down();
+    network.up();
+    const asked = sent(apiVersions);
+    await client.admin().listTopics();
+    expect(sent(apiVersions)).toBeGreaterThan(asked);
+  }
+
+  /** Runs a transaction. Only classic ones have partitions added. */
+  async function protocolOf(producer: Producer, value: string, offset: number): Promise<Protocol> {
+    const added = sent(addPartitionsToTxn);
+    await producer.transaction((tx) => fill(tx, value, offset));
+    return sent(addPartitionsToTxn) > added ? "classic" : "v2";
+  }
+
+  // A marker of the epoch before may not be written yet: records at the same epoch would join its transaction.
+  it("between two transactions: it takes a new epoch before its first one without AddPartitionsToTxn", async () => {
+    const producer = await start("classic");
+    expect(await protocolOf(producer, "a", 1)).toBe("classic");
+    await upgrade();
+    const before = sent(initProducerId);
+    expect(await protocolOf(producer, "b", 2)).toBe("classic");
+    const after = sent(initProducerId);
+    expect(after).toBeGreaterThan(before);
+    for (const value of ["c", "d"]) expect(await protocolOf(producer, value, 3)).toBe("v2");
+    expect(sent(initProducerId)).toBe(after);
+    expect(byPartition(await readAll(cluster.client, topic))).toEqual(expected("a", "b", "c", "d"));
+    await client.close();
+  });
+
+  it.each(["commitTransaction", "abortTransaction"] as const)(
+    "in the middle of one: %s gets a new epoch",
+    async (end) => {
+      const producer = await start("classic");
+      producer.beginTransaction();
+      await fill(producer, "a", 1);
+      await producer.flush();
+      await upgrade();
+      const before = sent(initProducerId);
+      await producer[end]();
+      expect(sent(initProducerId)).toBeGreaterThan(before);
+      expect(await protocolOf(producer, "b", 2)).toBe("v2");
+      const values = end === "commitTransaction" ? ["a", "b"] : ["b"];
+      expect(byPartition(await readAll(cluster.client, topic))).toEqual(expected(...values));
+      await client.close();
+    },
+  );
+
+  it("before its first transaction: it keeps its epoch", async () => {
+    const producer = await start("classic");
+    producer.beginTransaction();
+    await producer.commitTransaction();
+    await upgrade();
+    const before = sent(initProducerId);
+    expect(await protocolOf(producer, "a", 1)).toBe("v2");
+    expect(sent(initProducerId)).toBe(before);
+    await client.close();
+  });
+
+  it("not at all: it keeps its epoch from one classic transaction to the next", async () => {
+    const producer = await start("classic");
+    const before = sent(initProducerId);
+    for (const value of ["a", "b"]) expect(await protocolOf(producer, value, 1)).toBe("classic");
+    expect(sent(initProducerId)).toBe(before);
+    await client.close();
+  });
+});
+
 describe("late requests of a transaction", () => {
   it("a Produce that arrives after the abort is refused", async () => {
     const producer = await start("v2");

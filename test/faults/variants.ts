@@ -94,6 +94,16 @@ export const faults: readonly Fault[] = [
           name: "a partition that was not added is refused: a late Produce opens no transaction",
         },
       },
+      {
+        breaks: "a producer goes over to transactions v2 at the epoch of a classic one",
+        file: "client/producer/transaction-manager.ts",
+        find: "this.#isV2 = this.#speaksV2 && !this.#isEpochClassic;",
+        replace: "this.#isV2 = this.#speaksV2;",
+        test: {
+          file: "test/client/transaction-faults.test.ts",
+          name: "between two transactions: it takes a new epoch before its first one without AddPartitionsToTxn",
+        },
+      },
     ],
   },
   {

@@ -2,7 +2,8 @@
  * Runs transactions with the coordinator: who the producer is, which partitions and offsets belong to the transaction, how it
  * ends. Speaks both protocols: the classic one (KIP-98), which adds partitions before they are written to, and the newer
  * (KIP-890, `transaction.version` 2), where Produce and TxnOffsetCommit add what they touch, and each transaction has an
- * epoch of its own. The protocol is chosen when a transaction begins.
+ * epoch of its own. The protocol is chosen when a transaction begins, and the newer one only at an epoch that no classic
+ * transaction has had: a partition may still be without that one's marker, and takes what comes at its epoch for more of it.
  */
 import { addOffsetsToTxn } from "../../protocol/apis/add-offsets-to-txn.ts";
 import { addPartitionsToTxn } from "../../protocol/apis/add-partitions-to-txn.ts";
@@ -70,6 +71,8 @@ export class TransactionManager implements DeliveryGuard {
   #hasBegun: "no" | "maybe" | "yes" = "no";
   /** Something failed: what is on its way must not get into the next transaction, which takes a new epoch. */
   #mustBump = false;
+  /** A classic transaction has had the present epoch. */
+  #isEpochClassic = false;
   /** Classic protocol: partitions that belong to the transaction, and those that are to be added. */
   readonly #added = new Set<PartitionQueue>();
   readonly #toAdd = new Set<PartitionQueue>();
@@ -150,7 +153,7 @@ export class TransactionManager implements DeliveryGuard {
   begin(): void {
     if (this.#pending) throw this.#otherPending("beginTransaction");
     this.#machine.apply("begin");
-    this.#isV2 = this.#cluster.featureLevel("transaction.version") >= 2;
+    this.#isV2 = this.#speaksV2 && !this.#isEpochClassic;
     this.#hasBegun = "no";
     this.#mustBump = false;
     this.#added.clear();
@@ -180,6 +183,10 @@ export class TransactionManager implements DeliveryGuard {
     });
     this.#track(call);
     return call;
+  }
+
+  get #speaksV2(): boolean {
+    return this.#cluster.featureLevel("transaction.version") >= 2;
   }
 
   /** Starts an operation, or goes on with the same one that timed out before. */
@@ -226,6 +233,7 @@ export class TransactionManager implements DeliveryGuard {
       return answer;
     });
     this.#identity = { producerId: response.producerId, producerEpoch: response.producerEpoch };
+    this.#isEpochClassic = false;
   }
 
   async #end(isCommit: boolean): Promise<void> {
@@ -267,7 +275,8 @@ export class TransactionManager implements DeliveryGuard {
     });
     const { producerId, producerEpoch } = response;
     if (producerId >= 0) this.#identity = { producerId, producerEpoch };
-    else if (this.#mustBump) await this.#initProducerId(this.#identity);
+    // With the newer protocol there, the next transaction is to go over to it.
+    else if (this.#mustBump || this.#speaksV2) await this.#initProducerId(this.#identity);
   }
 
   /** Classic protocol: adds what has come together, until nothing is left to add. */
@@ -296,6 +305,7 @@ export class TransactionManager implements DeliveryGuard {
 
   /** Classic protocol. */
   async #begins(call: () => Promise<void>): Promise<void> {
+    this.#isEpochClassic = true;
     if (this.#hasBegun === "no") this.#hasBegun = "maybe";
     await call();
     this.#hasBegun = "yes";
