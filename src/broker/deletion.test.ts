@@ -4,7 +4,10 @@ import { mkdtempSync, readdirSync, readlinkSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { GatedDisk } from "../../test/support/gated-disk.ts";
 import { type Fetched, RawSession, type RawTopic } from "../../test/support/raw-session.ts";
+import { until } from "../../test/support/until.ts";
+import { nodePlatform } from "../platform/node/index.ts";
 import { Broker } from "./broker.ts";
 
 const PARTITIONS = 3;
@@ -144,4 +147,34 @@ describe("a topic that is deleted while consumers read it", () => {
     for (const old of lives) expect((await session.fetch(old)).error).toBe("UNKNOWN_TOPIC_ID");
     expect((await session.fetch(other)).records[0]).toMatch(/^0:other /);
   });
+});
+
+it("a topic made anew while a transaction's offsets wait for their coordinator does not get them", async () => {
+  const disk = new GatedDisk();
+  const options = { offsetsTopicPartitions: 1, transactionTopicPartitions: 1 };
+  await broker.stop();
+  broker = await Broker.start({ dataDir: "data", platform: { ...nodePlatform, disk }, ...options });
+  session.close();
+  session = await RawSession.open(broker.address);
+  const topic = await session.createTopic("topic");
+  await session.findCoordinator("group", "group");
+  await until(async () => (await session.committedOffset("group", topic)) === -1);
+  const producer = await session.newTransactional("id");
+
+  disk.hold("__transaction_state");
+  const sizeOfState = (): number => disk.sizeOf("data/__transaction_state-0/00000000000000000000.log");
+  const before = sizeOfState();
+  const committed = session.commitOffsetInTransaction("id", producer, "group", topic, 5);
+  await until(() => sizeOfState() > before);
+  const other = await RawSession.open(broker.address);
+  expect(await other.deleteTopic(topic)).toBe("NONE");
+  const anew = await other.createTopic("topic");
+  disk.release();
+  expect(await committed).toBe("NONE");
+  expect((await session.endTransaction("id", producer, "commit")).error).toBe("NONE");
+  await until(async () => (await session.committedOffset("group", anew)) !== "UNSTABLE_OFFSET_COMMIT");
+  expect(await session.committedOffset("group", anew)).toBe(-1);
+  expect(await session.commitOffset("group", anew, 1)).toBe("NONE");
+  expect(await session.committedOffset("group", anew)).toBe(1);
+  other.close();
 });

@@ -30,7 +30,11 @@ export type StreamsGroupHeartbeatRequest = RequestOf<typeof streamsGroupHeartbea
 export type StreamsGroupHeartbeatResponse = ResponseBody<typeof streamsGroupHeartbeat>;
 export type OffsetCommitRequest = RequestOf<typeof offsetCommit>;
 export type OffsetCommitResponse = ResponseBody<typeof offsetCommit>;
-export type TxnOffsetCommitRequest = RequestOf<typeof txnOffsetCommit>;
+type TxnOffsetCommit = RequestOf<typeof txnOffsetCommit>;
+/** With the ids that its topics had when it came: the request names them only. */
+export type TxnOffsetCommitRequest = Omit<TxnOffsetCommit, "topics"> & {
+  readonly topics: (TxnOffsetCommit["topics"][number] & { readonly topicId: string })[];
+};
 export type TxnOffsetCommitResponse = ResponseBody<typeof txnOffsetCommit>;
 export type OffsetDeleteRequest = RequestOf<typeof offsetDelete>;
 export type OffsetDeleteResponse = ResponseBody<typeof offsetDelete>;

@@ -55,7 +55,8 @@ export function commitOffsets(
 }
 
 /** The records belong to the producer's transaction: the offsets wait for its marker. Nothing but them changes, so that
- * the log may still refuse the producer (`refused`). */
+ * the log may still refuse the producer (`refused`). Their topic's id keeps them from a topic of the same name that is made
+ * while the coordinator asks for the transaction; Apache Kafka leaves it out of these records. */
 export function commitTransactionalOffsets(
   core: GroupCore,
   turn: Turn,
@@ -68,13 +69,13 @@ export function commitTransactionalOffsets(
     return;
   }
   const transaction = { producerId: request.producerId, producerEpoch: request.producerEpoch };
-  const topics = request.topics.map(({ name, partitions }) => ({
+  const topics = request.topics.map(({ name, topicId, partitions }) => ({
     name,
     partitions: partitions.map((partition) =>
       commitPartition(core, turn, partition, (metadata) =>
         offsetRecord(
           { groupId: request.groupId, topic: name, partition: partition.partitionIndex },
-          recordValue(partition, metadata, turn.now),
+          { ...recordValue(partition, metadata, turn.now), topicId },
           transaction,
         ),
       ),

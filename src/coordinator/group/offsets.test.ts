@@ -124,6 +124,22 @@ describe("committed offsets", () => {
     expect(fetchGroup(world, null).topics[0]?.topicId).toBe(former);
   });
 
+  it("do not pass to another topic of the same name when they come with a transaction either", () => {
+    const world = new World();
+    const [former, present] = ["AAAAAAAAAAAAAAAAAAAAAQ", "AAAAAAAAAAAAAAAAAAAAAg"] as const;
+    const request = txnCommitRequest("7/0", ["t-0=5"], outsider);
+    const topics = request.topics.map((topic) => ({ ...topic, topicId: former }));
+    // The topic is deleted while the commit waits for its transaction to be verified.
+    world.take(world.coordinator.topicsDeleted(["t"], world.now));
+    world.take(world.coordinator.commitTransactionalOffsets({ ...request, topics }, world.now, () => {}));
+    world.marker(7, "commit");
+    world.restart();
+    const offsetIn = (topicId: string): number | undefined =>
+      fetchGroup(world, [{ name: "t", topicId, partitionIndexes: [0] }]).topics[0]?.partitions[0]?.committedOffset;
+    expect(offsetIn(former)).toBe(5);
+    expect(offsetIn(present)).toBe(-1);
+  });
+
   it("go when their topic does, of all groups, those of open transactions too", () => {
     const world = new World();
     commit(world, ["t-0=5", "u-0=6"]);

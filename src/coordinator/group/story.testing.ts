@@ -209,7 +209,7 @@ export function subscription(topics: readonly string[]): Uint8Array {
 /** "t-0=5 t-1=7" */
 export function commitRequest(offsets: readonly string[], claim: Claim): OffsetCommitRequest {
   const { generationId, ...member } = claim;
-  const topics = parseOffsets(offsets).map((topic) => ({ ...topic, topicId: ZERO_UUID }));
+  const topics = parseOffsets(offsets);
   return { groupId: GROUP, ...member, generationIdOrMemberEpoch: generationId, retentionTimeMs: -1, topics };
 }
 
@@ -223,7 +223,7 @@ function parseOffsets(offsets: readonly string[]): TxnOffsetCommitRequest["topic
   return offsets.map((text) => {
     const [, name = "", partition, offset] = defined(/^(.*)-(\d+)=(-?\d+)$/.exec(text), text);
     const committed = { committedOffset: Number(offset), committedLeaderEpoch: -1, committedMetadata: null };
-    return { name, partitions: [{ partitionIndex: Number(partition), ...committed }] };
+    return { name, topicId: ZERO_UUID, partitions: [{ partitionIndex: Number(partition), ...committed }] };
   });
 }
 
