@@ -50,7 +50,8 @@ export class StoredPartitionReader {
   /** Whole batches, one behind the other. */
   add(bytes: Uint8Array): void {
     for (const batch of batchesIn(bytes)) {
-      this.#endOffset = batch.nextOffset;
+      // A power loss may have brought back a segment from below the log's start, and not those behind it.
+      this.#endOffset = Math.max(this.#endOffset, batch.nextOffset);
       if (batch.isControl) this.#decide(batch);
       else this.#takeIn(batch);
     }
