@@ -28,6 +28,8 @@ export function watchBroker(world: World, broker: Machine): void {
     world.coverage.hit(`broker: ${message}`);
     world.scheduler.schedule(dice.between(100, 5_000), () => {
       isCalled = false;
+      // It goes anyway, and nobody would tell its next life to.
+      if (!broker.isWanted) return;
       // After a failed sync the page cache holds what the disk may not: only a reboot tells the truth.
       broker.kill({ losesPower: true });
       broker.startLater(dice.between(10, 1_000));
