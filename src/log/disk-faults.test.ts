@@ -231,6 +231,26 @@ describe.each(["ENOSPC", "SHORT_WRITE", "EDQUOT", "EFBIG"])("a full disk (%s)", 
     }
   });
 
+  it("acknowledges what is written in place of an undone roll once nothing of that can come back", async () => {
+    await openLog({ segmentBytes: 250 });
+    disk.code = code;
+    append(log, { values: ["a"] });
+    await durable(log);
+    disk.fails = (operation, path) => operation === "create" && path.endsWith(".txnindex");
+    expect(log.append([batchOf({ values: ["x".repeat(200)] })], "client")).toMatchObject({
+      error: "KAFKA_STORAGE_ERROR",
+    });
+    const operations: Operation[] = [];
+    disk.fails = (operation) => {
+      operations.push(operation);
+      return false;
+    };
+    append(log, { values: ["b"] });
+    await durable(log);
+    expect(operations).toContain("syncFolder");
+    expect(fixture.files("log").map(Number.parseFloat)).toEqual([0]);
+  });
+
   it("refuses a marker, which can be written later", async () => {
     appendTransactional(log, { producerId: 1 });
     disk.fails = isFull;

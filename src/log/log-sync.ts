@@ -41,6 +41,12 @@ export class LogSync {
     return this.#unsyncedBytes >= WRITE_BACK_BYTES;
   }
 
+  /** A segment that was begun is gone again: should its empty file come back with a power loss, it would stand for the end of the one
+   * before, and cut off what is written there from now on. */
+  rollUndone(): void {
+    this.#isFolderDirty = true;
+  }
+
   /** A new segment was begun. `snapshot`: of the producers there. */
   rolled(snapshot: PendingSnapshot): void {
     this.#snapshots.push(snapshot);

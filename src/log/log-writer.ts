@@ -85,6 +85,7 @@ export class LogWriter {
       this.#segments.add(next, { segment, files: segment.seal(producers.firstUndecidedOffset ?? offset) });
     } catch (error) {
       next.remove();
+      sync.rollUndone();
       throw error;
     }
     sync.rolled(takeSnapshot(producers, offset));
