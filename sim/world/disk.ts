@@ -138,7 +138,7 @@ class DiskPort implements Disk {
   }
 
   list(path: string): string[] {
-    return this.#disk.list(path);
+    return this.#isOutOfReach(path) ? [] : this.#disk.list(path);
   }
 
   makeFolder(path: string): void {
@@ -164,6 +164,7 @@ class DiskPort implements Disk {
   }
 
   lock(path: string): FolderLock {
+    if (this.#isOutOfReach(path)) return { release: () => {} };
     const lock = this.#disk.lock(path);
     const forget = this.#life.onDeath(() => lock.release());
     return {
@@ -173,6 +174,11 @@ class DiskPort implements Disk {
         lock.release();
       },
     };
+  }
+
+  /** The process died while it made that folder: it is not there, and what the dead one makes of that is nobody's concern. */
+  #isOutOfReach(path: string): boolean {
+    return !this.#life.isAlive && !this.#disk.exists(path);
   }
 }
 
