@@ -104,6 +104,7 @@ export class SinkRuntime implements AsyncDisposable {
   #error: Error | undefined;
   #finished: Promise<void> = Promise.resolve();
   #isOpen = false;
+  #hasBegun = false;
   #isStopping = false;
   #leavesGroup = true;
   #nextCommitAt = 0;
@@ -139,22 +140,35 @@ export class SinkRuntime implements AsyncDisposable {
   }
 
   /** Opens the sink and begins; resolves when it is about to join its group. Throws the sink's ConnectError, one with `retriable`
-   * only after 30 s of trying; MISSING_TOPIC; or the client's OncillaError. */
+   * only after 30 s of trying; MISSING_TOPIC; INVALID_STATE when it is closed meanwhile; or the client's OncillaError. */
   async start(): Promise<void> {
     if (this.#state !== "created")
       throw new ConnectError("INVALID_STATE", `the sink is ${this.#state}: make a new one`);
     this.#state = "running";
+    const begun = this.#begin();
+    this.#finished = begun.then(
+      () => this.#run(),
+      () => {},
+    );
+    await begun;
+  }
+
+  async #begin(): Promise<void> {
     try {
       await this.#open();
+      if (this.#isStopping) throw new ConnectError("INVALID_STATE", "the sink is closing");
       this.#connect();
       await this.#requireTopics();
     } catch (error) {
-      this.#error = error as Error;
-      this.#state = "error";
-      await this.#letGo();
-      throw error;
+      // The error of the start is the one to tell.
+      await this.#letGo().catch(() => {});
+      const reason = this.#isStopping ? closedEarly(error) : (error as Error);
+      if (!this.#isStopping) this.#error = reason;
+      this.#state = this.#isStopping ? "closed" : "error";
+      this.#catchUp.end(reason);
+      throw reason;
     }
-    this.#finished = this.#run();
+    this.#hasBegun = true;
   }
 
   #connect(): void {
@@ -192,14 +206,16 @@ export class SinkRuntime implements AsyncDisposable {
     return this.#state === "running" ? this.#catchUp.wait(timeoutMs) : Promise.reject(notRunning(this.#state));
   }
 
-  /** Finishes the batch at hand, leaves the group and closes the sink. Without `leaveGroup`, the partitions of a worker with a
-   * groupInstanceId wait for it to come back, for the session timeout at most. */
+  /** Finishes the batch at hand, leaves the group and closes the sink; a `start` that is under way ends. Without `leaveGroup`, the
+   * partitions of a worker with a groupInstanceId wait for it to come back, for the session timeout at most. */
   async close({ leaveGroup = true }: { readonly leaveGroup?: boolean } = {}): Promise<void> {
     this.#isStopping = true;
     this.#leavesGroup = leaveGroup;
+    if (this.#state === "created") this.#state = "closed";
+    // What a start waits for fails.
+    if (!this.#hasBegun) void this.#client?.close().catch(() => {});
     this.#consumer?.wakeup();
     await this.#finished;
-    if (this.#state === "created") this.#state = "closed";
   }
 
   /** For `await using`. */
@@ -402,6 +418,10 @@ export class SinkRuntime implements AsyncDisposable {
       this.#logger.log("debug", `the group's offsets were not stored: ${(error as Error).message}`);
     }
   }
+}
+
+function closedEarly(cause: unknown): ConnectError {
+  return new ConnectError("INVALID_STATE", "the sink was closed while it started", { cause });
 }
 
 function notRunning(state: SinkState): ConnectError {

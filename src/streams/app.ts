@@ -4,8 +4,9 @@ import { silentLogger } from "../platform/logger.ts";
 import { stderrLogger } from "../platform/node/logger.ts";
 import { asError, StreamsError } from "./errors.ts";
 import { resolveOptions, type StreamsAppOptions, type StreamsConfig } from "./options.ts";
-import { assembleWorker, type WorkerAssembly } from "./runtime/assembly.ts";
+import { assembleWorker, prepareTopics, type WorkerAssembly } from "./runtime/assembly.ts";
 import type { TaskPhase } from "./runtime/assigned-task.ts";
+import type { StreamsClient } from "./runtime/ports.ts";
 import { CommittedView, type ReadonlyKeyValueStore } from "./stores/committed-view.ts";
 import type { Topology } from "./topology/topology.ts";
 
@@ -56,10 +57,13 @@ export class StreamsApp implements AsyncDisposable {
   readonly #topology: Topology;
   readonly #config: StreamsConfig;
   #state: StreamsAppState = "created";
+  #client: StreamsClient | undefined;
   #assembly: WorkerAssembly | undefined;
+  /** Resolves when nothing runs any more, however it ended. */
   #finished: Promise<void> = Promise.resolve();
   #error: Error | undefined;
   #leavesGroup = true;
+  #isClosing = false;
   #isAbandoned = false;
   /** Called after each change of `state`. Must not throw. */
   onStateChange: ((state: StreamsAppState, previous: StreamsAppState) => void) | undefined;
@@ -83,17 +87,17 @@ export class StreamsApp implements AsyncDisposable {
   }
 
   /** Makes the internal topics and starts to work; resolves when the worker is about to join its group. Throws a StreamsError
-   * with code MISSING_TOPIC or INTERNAL_TOPIC_MISMATCH, or the client's OncillaError; the app cannot be started again then. */
+   * with code MISSING_TOPIC, INTERNAL_TOPIC_MISMATCH, or INVALID_STATE when it is closed meanwhile; or the client's OncillaError. The
+   * app cannot be started again then. */
   async start(): Promise<void> {
     if (this.#state !== "created") throw new StreamsError("INVALID_STATE", `the app is ${this.#state}: make a new one`);
     this.#setState("rebalancing");
-    try {
-      this.#assembly = await assembleWorker(this.#topology, this.#config, (allRun) => this.#onTurn(allRun));
-    } catch (error) {
-      this.#fail(asError(error));
-      throw error;
-    }
-    this.#finished = this.#run(this.#assembly);
+    const assembled = this.#assemble();
+    this.#finished = assembled.then(
+      (assembly) => this.#run(assembly),
+      () => {},
+    );
+    await assembled;
   }
 
   /**
@@ -127,14 +131,14 @@ export class StreamsApp implements AsyncDisposable {
     }
   }
 
-  /** Commits, leaves the group and lets go of everything. */
+  /** Commits, leaves the group and lets go of everything. A `start` that is under way ends. */
   async close({ timeoutMs = 30_000, leaveGroup = true }: StreamsCloseOptions = {}): Promise<void> {
     this.#leavesGroup = leaveGroup;
+    this.#isClosing = true;
     if (this.#state === "created") this.#setState("closed");
-    const assembly = this.#assembly;
-    if (!assembly) return;
-    assembly.worker.stop();
-    const timer = this.#config.platform.clock.setTimer(timeoutMs, () => this.#abandon(assembly));
+    if (this.#assembly) this.#assembly.worker.stop();
+    else void this.#closeClient();
+    const timer = this.#config.platform.clock.setTimer(timeoutMs, () => this.#abandon());
     await this.#finished;
     timer.cancel();
   }
@@ -169,6 +173,27 @@ export class StreamsApp implements AsyncDisposable {
     throw new StreamsError("INVALID_STATE", `the app is ${this.#state}, and catches up with nothing`);
   }
 
+  async #assemble(): Promise<WorkerAssembly> {
+    try {
+      this.#client = this.#config.connect(this.#config.client);
+      const topics = await prepareTopics(this.#topology, this.#config, this.#client);
+      // Nothing is waited for from here on: whoever closes the app finds the assembly, or its start ended.
+      if (this.#isClosing) throw new StreamsError("INVALID_STATE", "the app is closing");
+      this.#assembly = assembleWorker(this.#topology, this.#config, this.#client, topics, (allRun) =>
+        this.#onTurn(allRun),
+      );
+      return this.#assembly;
+    } catch (error) {
+      await this.#closeClient();
+      if (this.#isClosing) {
+        this.#setState("closed");
+        throw new StreamsError("INVALID_STATE", "the app was closed while it started", { cause: error });
+      }
+      this.#fail(asError(error));
+      throw error;
+    }
+  }
+
   async #run(assembly: WorkerAssembly): Promise<void> {
     let failure: Error | undefined;
     try {
@@ -192,12 +217,15 @@ export class StreamsApp implements AsyncDisposable {
     if (!isHeard) stderrLogger("error").log("error", `the application ${applicationId} has ended`, { error });
   }
 
-  /** Closing the client makes whatever is waited for fail. */
-  #abandon({ client }: WorkerAssembly): void {
+  #abandon(): void {
     this.#config.logger.log("warn", "the application was not closed in time: what is not committed is rolled back");
     this.#isAbandoned = true;
-    // The worker is what fails, and its error is looked at.
-    client.close().catch(() => {});
+    void this.#closeClient();
+  }
+
+  /** Makes whatever is waited for fail: it is the start's or the worker's error that is looked at. */
+  async #closeClient(): Promise<void> {
+    await this.#client?.close().catch(() => {});
   }
 
   #onTurn(allRun: boolean): void {

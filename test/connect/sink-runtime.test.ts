@@ -336,6 +336,43 @@ describe("sink runtime", () => {
     await runtime.close();
   });
 
+  it.each([
+    ["opens the sink", () => topic],
+    ["waits for its topics", () => cluster.unique("absent")],
+  ])("closed while it %s: the start ends, and everything is closed", async (what, topicToRead) => {
+    const table = numbersSink();
+    const isOpening = Promise.withResolvers<void>();
+    const isConnecting = Promise.withResolvers<void>();
+    let isOpen = false;
+    const sink: Sink = {
+      ...around(table, (real) => real),
+      async open() {
+        isOpening.resolve();
+        await new Promise((resolve) => setImmediate(resolve));
+        table.open();
+        isOpen = true;
+      },
+      close() {
+        table.close();
+        isOpen = false;
+      },
+    };
+    const connect = (options: ClientOptions): Client => {
+      isConnecting.resolve();
+      return new Client(options);
+    };
+    const runtime = new SinkRuntime(sink, { brokers: cluster.brokers, groupId, topics: [topicToRead()], connect });
+    const starting = expect(runtime.start()).rejects.toMatchObject({ code: "INVALID_STATE" });
+    await (what === "opens the sink" ? isOpening.promise : isConnecting.promise);
+    const before = performance.now();
+    await runtime.close();
+    expect(runtime.state).toBe("closed");
+    expect(isOpen).toBe(false);
+    // A topic that is not there is waited for longer.
+    expect(performance.now() - before).toBeLessThan(3_000);
+    await starting;
+  });
+
   it("ends with the record's coordinates when it cannot be written", async () => {
     const producer = cluster.client.producer();
     await producer.send({ topic, partition: 1, value: "not an int64" });

@@ -149,6 +149,18 @@ describe("an application", () => {
     expect(closed.map(({ state }) => state)).toEqual(["closed"]);
   });
 
+  it("closed while it starts: the start ends, and nothing runs on", async () => {
+    const names = newNames();
+    for (const topic of Object.values(names)) await createTopic(cluster.client, topic, 1);
+    const client = cluster.connect();
+    const app = make(names, { connect: () => client });
+    const starting = expect(app.start()).rejects.toMatchObject({ code: "INVALID_STATE" });
+    await app.close();
+    expect(app.state).toBe("closed");
+    expect(() => client.admin()).toThrow("the client is closed");
+    await starting;
+  });
+
   it.each(["votes", "results"] as const)("does not start without the topic of its %s", async (missing) => {
     // Brokers may create topics that are written to, and not these.
     const broker = await Broker.start({ autoCreateTopics: false });

@@ -24,25 +24,16 @@ export interface WorkerAssembly {
   close(options: { readonly leaveGroup: boolean }): Promise<void>;
 }
 
-/** `onTurn`: see Worker. Throws when the topology's topics are not to be had. */
-export async function assembleWorker(
-  topology: Topology,
-  config: StreamsConfig,
-  onTurn: (allRun: boolean) => void,
-): Promise<WorkerAssembly> {
-  const client = config.connect(config.client);
-  try {
-    const { clock } = config.platform;
-    const topics = await ensureInternalTopics({ ...config, topology, clock, admin: client.admin() });
-    await requireOutputs(topology, client);
-    return assemble(topology, config, client, topics, onTurn);
-  } catch (error) {
-    await client.close();
-    throw error;
-  }
+/** Makes the application's own topics. Throws when the topology's topics are not to be had. */
+export async function prepareTopics(topology: Topology, config: StreamsConfig, client: StreamsClient): Promise<Topics> {
+  const { clock } = config.platform;
+  const topics = await ensureInternalTopics({ ...config, topology, clock, admin: client.admin() });
+  await requireOutputs(topology, client);
+  return topics;
 }
 
-function assemble(
+/** `onTurn`: see Worker. */
+export function assembleWorker(
   topology: Topology,
   config: StreamsConfig,
   client: StreamsClient,
