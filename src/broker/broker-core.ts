@@ -126,6 +126,7 @@ export class BrokerCore {
       return { records: [...newCluster, epochRecord(image.leaderEpoch + 1)], result: undefined };
     });
     await this.#finishDeletions();
+    for (const topic of this.image.topics()) await this.partitions.updateConfig(topic);
     await Promise.all(this.image.topics().map((topic) => this.partitions.open(topic)));
     await this.#cleaner.start();
     this.#producerIds = await ProducerIdAllocator.create(this.metadata);
@@ -152,7 +153,7 @@ export class BrokerCore {
     if (row.kind === "topic") return this.#carryOutTopic(row.topic);
     if (row.kind === "configs" && row.resource.kind === "broker") {
       this.#updateConfigs({ name: row.resource.name, configs: row.configs });
-      for (const topic of this.image.topics()) this.partitions.updateConfig(topic);
+      for (const topic of this.image.topics()) await this.partitions.updateConfig(topic);
     }
     return [];
   }
@@ -174,7 +175,7 @@ export class BrokerCore {
       }
       return [];
     }
-    this.partitions.updateConfig(topic);
+    await this.partitions.updateConfig(topic);
     return this.#bringUp(topic);
   }
 

@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { GatedDisk } from "../../test/support/gated-disk.ts";
-import { RawSession } from "../../test/support/raw-session.ts";
+import { RawSession, type RawTopic } from "../../test/support/raw-session.ts";
 import { until } from "../../test/support/until.ts";
 import { nodePlatform } from "../platform/node/index.ts";
+import { incrementalAlterConfigs } from "../protocol/apis/incremental-alter-configs.ts";
 import { joinGroup } from "../protocol/apis/join-group.ts";
 import { listGroups } from "../protocol/apis/list-groups.ts";
 import { writeTxnMarkers } from "../protocol/apis/write-txn-markers.ts";
@@ -41,6 +42,13 @@ async function isAnswered(answer: Promise<unknown>, { broker }: World): Promise<
   for (let i = 0; i < 5; i++) await other.initProducer(null);
   other.close();
   return answered;
+}
+
+async function setFlushMessages(session: RawSession, { name }: RawTopic, value: string | null): Promise<string> {
+  const configs = [{ name: "flush.messages", configOperation: value === null ? 1 : 0, value }];
+  const resources = [{ resourceType: 2, resourceName: name, configs }];
+  const { responses } = await session.client.send(incrementalAlterConfigs, 1, { resources, validateOnly: false });
+  return errorName(responses[0]?.errorCode ?? -1);
 }
 
 describe("acknowledged means durable", () => {
@@ -86,6 +94,63 @@ describe("acknowledged means durable", () => {
       },
       { durability: "os" },
     ));
+
+  it("durability os: while a topic is synced the coordinators' logs are", () =>
+    inWorld(
+      async (world) => {
+        const { disk, session, broker } = world;
+        const plain = await session.createTopic("plain");
+        const epoch = async (): Promise<number> => (await session.newTransactional("id")).producerEpoch;
+        expect(await epoch()).toBe(0);
+        await session.findCoordinator("group", "group");
+        disk.hold("__transaction_state");
+        expect(await epoch()).toBe(1);
+
+        const setting = RawSession.open(broker.address).then((admin) => setFlushMessages(admin, plain, "1"));
+        // The epoch that was given out is in records of the topic, maybe.
+        expect(await isAnswered(setting, world)).toBe(false);
+        disk.release();
+        expect(await setting).toBe("NONE");
+        const steps = { __transaction_state: epoch, __consumer_offsets: () => session.commitOffset("group", plain, 1) };
+        for (const [log, step] of Object.entries(steps)) {
+          disk.hold(log);
+          const answer = step();
+          expect(await isAnswered(answer, world), log).toBe(false);
+          disk.release();
+          await answer;
+        }
+
+        await setFlushMessages(session, plain, null);
+        disk.hold("__transaction_state");
+        expect(await epoch()).toBe(3);
+        disk.release();
+        const strict = await session.createTopic("strict", 1, { "flush.ms": "1000" });
+        await session.deleteTopic(strict);
+        disk.hold("__transaction_state");
+        expect(await epoch()).toBe(4);
+      },
+      { durability: "os" },
+    ));
+
+  it("durability os: a topic that is synced is so after a restart, and the coordinators' logs are", async () => {
+    const disk = new GatedDisk();
+    const options: BrokerOptions = { dataDir: "data", durability: "os", platform: { ...nodePlatform, disk } };
+    const before = await Broker.start(options);
+    const first = await RawSession.open(before.address);
+    await first.createTopic("topic", 1, { "flush.messages": "1" });
+    await first.newTransactional("id");
+    first.close();
+    await before.stop();
+    const broker = await Broker.start(options);
+    const session = await RawSession.open(broker.address);
+    disk.hold("__transaction_state");
+    const answer = session.newTransactional("id");
+    expect(await isAnswered(answer, { disk, broker, session })).toBe(false);
+    disk.release();
+    expect((await answer).producerEpoch).toBe(1);
+    session.close();
+    await broker.stop();
+  });
 
   it("a transaction's steps wait for the coordinator's log", () =>
     inWorld(async (world) => {

@@ -1,5 +1,6 @@
 /** The partitions that this broker serves: all there are. */
 
+import type { LogConfig } from "../log/log-config.ts";
 import { LogLostError } from "../log/log-lost-error.ts";
 import { PartitionLog } from "../log/partition-log.ts";
 import type { PartitionLogOptions } from "../log/types.ts";
@@ -11,6 +12,7 @@ import type { Logger } from "../platform/logger.ts";
 import type { ErrorName } from "../protocol/errors.ts";
 import { logConfigOf } from "./configs/log-config.ts";
 import type { MetadataImage, Topic } from "./metadata/image.ts";
+import { isInternalTopic } from "./metadata/topic-name.ts";
 import type { BrokerMetrics } from "./metrics/broker-metrics.ts";
 import type { BrokerConfig } from "./options.ts";
 import { Partition } from "./partition.ts";
@@ -28,6 +30,10 @@ export class Partitions {
   };
   /** An error stands for a partition whose log could not be opened. */
   readonly #byTopicId = new Map<string, (Partition | Error)[]>();
+  /** The ids of topics whose records are acknowledged once they are synced. As long as there is one, the coordinators' logs are
+   * synced too: a power loss would take back who has which producer epoch, what was decided and what was committed, and leave the
+   * records that rest on it. */
+  readonly #syncedTopicIds = new Set<string>();
 
   constructor(
     image: MetadataImage,
@@ -88,16 +94,18 @@ export class Partitions {
     this.#byTopicId.set(topic.id, await Promise.all(partitions));
   }
 
-  updateConfig(topic: Topic): void {
-    const config = logConfigOf(topic.configs, this.#options.config);
-    for (const partition of this.#byTopicId.get(topic.id) ?? [])
-      if (isOpen(partition)) partition.log.updateConfig(config);
+  /** To be called before a topic is opened, and when its settings have changed. */
+  async updateConfig(topic: Topic): Promise<void> {
+    // The coordinators' logs come first: what the topic is about to keep may rest on any of their records.
+    await this.#setSynced(topic.id, logConfigOf(topic.configs, this.#options.config).durability === "fsync");
+    this.#applyConfig(topic);
   }
 
   /** Removes a topic's partitions with their files. Resolves when these cannot come back. */
   async delete(topic: Topic): Promise<void> {
     const partitions = this.#byTopicId.get(topic.id) ?? [];
     this.#byTopicId.delete(topic.id);
+    await this.#setSynced(topic.id, false);
     const remove = async (partition: Partition | Error, index: number): Promise<void> => {
       if (!isOpen(partition)) {
         this.#removeFolder(topic, index);
@@ -140,6 +148,28 @@ export class Partitions {
     return [...this.#byTopicId.values()].flat().filter(isOpen);
   }
 
+  async #setSynced(topicId: string, isSynced: boolean): Promise<void> {
+    const { size } = this.#syncedTopicIds;
+    if (isSynced) this.#syncedTopicIds.add(topicId);
+    else this.#syncedTopicIds.delete(topicId);
+    if (size > 0 === this.#syncedTopicIds.size > 0) return;
+    const topics = this.#image.topics().filter(({ name }) => isInternalTopic(name));
+    for (const topic of topics) this.#applyConfig(topic);
+    await this.flush(topics.flatMap(({ id }) => this.#byTopicId.get(id) ?? []).filter(isOpen));
+  }
+
+  #applyConfig(topic: Topic): void {
+    const config = this.#configOf(topic);
+    for (const partition of this.#byTopicId.get(topic.id) ?? [])
+      if (isOpen(partition)) partition.log.updateConfig(config);
+  }
+
+  #configOf(topic: Topic): LogConfig {
+    const config = logConfigOf(topic.configs, this.#options.config);
+    const isSynced = isInternalTopic(topic.name) && this.#syncedTopicIds.size > 0;
+    return isSynced ? { ...config, durability: "fsync" } : config;
+  }
+
   /** Of a log that is not open. It is moved aside first, which needs neither room nor descriptors: a topic of the same name
    * can have its place. */
   #removeFolder(topic: Topic, index: number): void {
@@ -157,7 +187,7 @@ export class Partitions {
 
   /** `earlier`: why it could not be opened the last time. */
   async #openOne(topic: Topic, index: number, earlier: Error | undefined): Promise<Partition | Error> {
-    const { disk, clock, logger, metrics, config } = this.#options;
+    const { disk, clock, logger, metrics } = this.#options;
     assert(this.#image.leaderEpoch >= 0);
     const partition: { current: Partition | undefined } = { current: undefined };
     const options: PartitionLogOptions = {
@@ -167,7 +197,7 @@ export class Partitions {
       folder: this.#folderOf(topic, index),
       topicPartition: { topic: topic.name, partition: index },
       topicId: topic.id,
-      config: logConfigOf(topic.configs, config),
+      config: this.#configOf(topic),
       leaderEpoch: this.#image.leaderEpoch,
       isKnown: index < topic.openedCount,
       onAdvance: () => partition.current?.advanced(),
