@@ -57,5 +57,7 @@ export function isReplaced(error: unknown): boolean {
 /** Whether the cluster cannot be reached, or not in time: waiting helps, however often it happens. A topic that is gone does not come
  * back by itself. */
 export function isOutage(error: unknown): boolean {
-  return error instanceof OncillaError && error.retriable && error.code !== "UNKNOWN_TOPIC_OR_PARTITION";
+  if (!(error instanceof OncillaError) || error.code === "UNKNOWN_TOPIC_OR_PARTITION") return false;
+  // What cost a producer its transaction is the cause.
+  return error.retriable || isOutage(error.cause);
 }

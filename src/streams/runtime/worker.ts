@@ -8,10 +8,11 @@ import { StoreDamagedError } from "../stores/engine.ts";
 import type { Task } from "../tasks/task.ts";
 import type { WorkerShare } from "./assignor.ts";
 import { commitTasks, type Guarantee } from "./commit.ts";
-import { isOutage, isRecoverable, isReplaced } from "./faults.ts";
+import { isRecoverable, isReplaced } from "./faults.ts";
 import type { Output } from "./output.ts";
 import type { StreamsConsumer } from "./ports.ts";
 import type { RepartitionPurger } from "./repartition-purger.ts";
+import { Rollbacks } from "./rollbacks.ts";
 import type { TaskManager } from "./task-manager.ts";
 
 /** A task's records between two looks at the clock and at the producer's buffer. */
@@ -20,9 +21,6 @@ const SLICE_RECORDS = 100;
 const MAX_UNCOMMITTED_BYTES = 32 * 1024 * 1024;
 const IDLE_POLL_MS = 100;
 const PREPARING_POLL_MS = 10;
-/** Rollbacks in a row, outages aside, after which it is no passing fault. */
-const MAX_ROLLBACKS = 20;
-const MAX_BACKOFF_MS = 1_000;
 
 export interface WorkerOptions {
   readonly guarantee: Guarantee;
@@ -57,7 +55,7 @@ export class Worker {
    * membership meanwhile, and offsets without one are taken unchecked. */
   #group: ConsumerGroupMetadata | undefined;
   #lastCommitAt: number;
-  #rollbacksInARow = 0;
+  readonly #rollbacks = new Rollbacks();
   #isStopping = false;
   /** Part of what it does may be visible already, and part not: of a commit, the stores come last. */
   isCommitting: boolean = false;
@@ -179,7 +177,7 @@ export class Worker {
       this.isCommitting = false;
     }
     this.counters.commits++;
-    this.#rollbacksInARow = 0;
+    this.#rollbacks.onCommit();
     this.#options.purger.onCommitted(offsets);
   }
 
@@ -228,8 +226,8 @@ export class Worker {
       if (isReplaced(error)) throw replaced(error);
       if (!isRecoverable(error)) throw error;
       this.#rollBack(error);
-      if (!isOutage(error)) this.#checkProgress(error);
-      await sleep(this.#clock, Math.min(MAX_BACKOFF_MS, 25 * 2 ** Math.min(this.#rollbacksInARow, 10)));
+      this.#rollbacks.check(error);
+      await sleep(this.#clock, this.#rollbacks.backoffMs);
     }
   }
 
@@ -237,19 +235,10 @@ export class Worker {
     const { message } = asError(error);
     this.#options.logger.log("warn", `back to the last commit: ${message}`);
     this.counters.aborts++;
-    this.#rollbacksInARow++;
+    this.#rollbacks.note(error);
     this.#output.markFailed(error);
     this.#tasks.rollback();
     if (error instanceof StoreDamagedError) this.#tasks.discardDamaged(error);
-  }
-
-  #checkProgress(error: unknown): void {
-    if (this.#rollbacksInARow <= MAX_ROLLBACKS) return;
-    throw new StreamsError(
-      "NO_PROGRESS",
-      `${this.#rollbacksInARow} times in a row the work could not be committed: ${asError(error).message}`,
-      { cause: error },
-    );
   }
 }
 
