@@ -220,6 +220,16 @@ describe("a transaction", () => {
     expect(check({ sequence: 1 })).toBe("INVALID_TXN_STATE");
   });
 
+  it("takes no batch of a later epoch: its marker is missing, and that one's commit would commit it", () => {
+    write({ isTransactional: true });
+    const next: BatchSpec = { isTransactional: true, producerEpoch: 1 };
+    expect(check(next, startVerification({ epoch: 1, isVersion2: true }))).toBe("INVALID_TXN_STATE");
+    expect(check({ ...next, sequence: -1 }, undefined, "coordinator")).toBe("INVALID_TXN_STATE");
+    // The refused producer aborts.
+    expect(writeMarker({ type: "abort", producerEpoch: 2, transactionVersion: 2 })).toMatchObject({ firstOffset: 0 });
+    expect(check({ ...next, producerEpoch: 2 }, startVerification({ epoch: 2, isVersion2: true }))).toBe("append");
+  });
+
   it("keeps its producer from being forgotten", () => {
     write({ isTransactional: true });
     state.expire(START_MS + 1e9, 1000);

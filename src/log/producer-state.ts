@@ -167,7 +167,7 @@ export class ProducerState {
       (origin === "client"
         ? (this.#checkVerification(batch, entry, guard) ?? this.#checkSequence(batch, entry))
         : undefined) ??
-      checkNotOutside(batch, entry);
+      checkOpenTransaction(batch, entry);
     return refusal ? { kind: "refuse", refusal } : APPEND;
   }
 
@@ -307,9 +307,18 @@ function hasOpenTransaction(entry: ProducerEntry | undefined, producerEpoch: num
   return entry !== undefined && entry.txnFirstOffset !== NO_OFFSET && entry.producerEpoch === producerEpoch;
 }
 
-function checkNotOutside(batch: RecordBatch, entry: ProducerEntry | undefined): LogRefusal | undefined {
-  if (batch.isTransactional || !entry || entry.txnFirstOffset === NO_OFFSET) return undefined;
-  return refuse("INVALID_TXN_STATE", `producer ${batch.producerId} wrote outside of the transaction that it has open`);
+/** An open transaction takes no batch from outside of it. One of an earlier epoch is over for its coordinator, and its marker is
+ * missing here (a power loss took it): the next transaction's commit would commit it, too. Kafka lets the batch in. The producer,
+ * refused, aborts, and that marker ends both. */
+function checkOpenTransaction(batch: RecordBatch, entry: ProducerEntry | undefined): LogRefusal | undefined {
+  if (!entry || entry.txnFirstOffset === NO_OFFSET) return undefined;
+  const { producerId, producerEpoch, isTransactional } = batch;
+  if (!isTransactional) {
+    return refuse("INVALID_TXN_STATE", `producer ${producerId} wrote outside of the transaction that it has open`);
+  }
+  if (producerEpoch === entry.producerEpoch) return undefined;
+  const open = `a transaction of epoch ${entry.producerEpoch}, not ${producerEpoch}`;
+  return refuse("INVALID_TXN_STATE", `producer ${producerId} has ${open}, open since offset ${entry.txnFirstOffset}`);
 }
 
 /** Sequences count within an epoch. */
