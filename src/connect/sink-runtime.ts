@@ -9,6 +9,7 @@ import {
 } from "../client/index.ts";
 import { assert, defined } from "../platform/assert.ts";
 import { sleep } from "../platform/clock.ts";
+import { closeInTurn } from "../platform/closing.ts";
 import { type Logger, silentLogger } from "../platform/logger.ts";
 import { nodePlatform } from "../platform/node/index.ts";
 import { stderrLogger } from "../platform/node/logger.ts";
@@ -272,10 +273,12 @@ export class SinkRuntime implements AsyncDisposable {
     this.#catchUp.end(this.#error ?? notRunning("closed"));
   }
 
-  async #letGo(): Promise<void> {
-    await this.#consumer?.close({ leaveGroup: this.#leavesGroup });
-    await this.#client?.close();
-    if (this.#isOpen) await this.#sink.close();
+  #letGo(): Promise<void> {
+    return closeInTurn([
+      () => this.#consumer?.close({ leaveGroup: this.#leavesGroup }),
+      () => this.#client?.close(),
+      () => (this.#isOpen ? this.#sink.close() : undefined),
+    ]);
   }
 
   #fail(error: Error): void {

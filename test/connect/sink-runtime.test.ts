@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { Client, type ClientOptions, serdes } from "../../src/client/index.ts";
+import { Client, type ClientOptions, type ConsumerOptions, serdes } from "../../src/client/index.ts";
 import { ConnectError, type Sink, SinkRuntime, type SinkRuntimeOptions, SqliteSink } from "../../src/connect/index.ts";
 import { createTopic, startCluster, type TestCluster, until } from "../support/cluster.ts";
 import { Life } from "../support/life.ts";
@@ -371,6 +371,30 @@ describe("sink runtime", () => {
     // A topic that is not there is waited for longer.
     expect(performance.now() - before).toBeLessThan(3_000);
     await starting;
+  });
+
+  it("closes the sink, also when its consumer cannot be closed", async () => {
+    let isOpen = true;
+    const table = numbersSink();
+    const sink: Sink = {
+      ...around(table, (real) => real),
+      close() {
+        table.close();
+        isOpen = false;
+      },
+    };
+    const connect = (options: ClientOptions): Client => {
+      const client = new Client(options);
+      const consumer = client.consumer.bind(client);
+      return Object.assign(client, {
+        consumer: (consumerOptions: ConsumerOptions) =>
+          Object.assign(consumer(consumerOptions), { close: () => Promise.reject(new Error("cannot be closed")) }),
+      });
+    };
+    const runtime = await start(sink, { connect });
+    await runtime.close();
+    expect(runtime.error?.message).toBe("cannot be closed");
+    expect(isOpen).toBe(false);
   });
 
   it("ends with the record's coordinates when it cannot be written", async () => {

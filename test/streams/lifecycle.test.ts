@@ -1,9 +1,21 @@
 /** Starting an application, and knowing when it has done its work. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { Broker } from "../../src/broker/index.ts";
 import { Client, serdes } from "../../src/client/index.ts";
-import { StreamsApp, type StreamsAppOptions, StreamsBuilder, type Topology } from "../../src/streams/index.ts";
+import { nodeDisk } from "../../src/platform/node/disk.ts";
+import {
+  type StoreEngines,
+  StreamsApp,
+  type StreamsAppOptions,
+  StreamsBuilder,
+  sqliteEngines,
+  type Topology,
+} from "../../src/streams/index.ts";
 import { createTopic, startCluster, type TestCluster, until } from "../support/cluster.ts";
+import { standIn } from "./tapped-client.ts";
 
 let cluster: TestCluster;
 const apps: StreamsApp[] = [];
@@ -159,6 +171,40 @@ describe("an application", () => {
     expect(app.state).toBe("closed");
     expect(() => client.admin()).toThrow("the client is closed");
     await starting;
+  });
+
+  it("leaves its group and lets go of its client and its folders, also when a store cannot be closed", async () => {
+    const names = newNames();
+    for (const topic of Object.values(names)) await createTopic(cluster.client, topic, 2);
+    const stateDir = mkdtempSync(join(tmpdir(), "oncilla-streams-"));
+    const client = cluster.connect();
+    const engines = sqliteEngines(nodeDisk);
+    const stores: StoreEngines = {
+      ...engines,
+      open(folder, store) {
+        const engine = engines.open(folder, store);
+        return standIn(engine, {
+          close() {
+            engine.close();
+            throw new Error(`${folder} cannot be closed`);
+          },
+        });
+      },
+    };
+    const app = make(names, { stateDir, stores, connect: () => client });
+    await app.start();
+    await app.caughtUp();
+    await app.close();
+    expect(app.error?.message).toMatch("1_0 cannot be closed");
+    expect(() => client.admin()).toThrow("the client is closed");
+    const [group] = await cluster.client.admin().describeGroups([`count-${names.votes}`]);
+    expect(group?.members).toEqual([]);
+
+    const next = make(names, { stateDir });
+    await next.start();
+    await next.caughtUp();
+    await next.close();
+    rmSync(stateDir, { recursive: true });
   });
 
   it.each(["votes", "results"] as const)("does not start without the topic of its %s", async (missing) => {

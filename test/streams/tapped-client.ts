@@ -24,7 +24,7 @@ export function tappedClient(taps: Taps): (options: ClientOptions) => StreamsCli
 }
 
 /** The method stays the real one's, whatever the stand-in is asked. */
-function standIn<T extends object>(real: T, replaced: Partial<T>): T {
+export function standIn<T extends object>(real: T, replaced: Partial<T>): T {
   return new Proxy(real, {
     get(_target, name) {
       const value = replaced[name as keyof T] ?? real[name as keyof T];

@@ -1,5 +1,6 @@
 /** Puts a worker together: its way to the cluster, its place in the state directory, its parts. */
 import { type Assignor, OncillaError } from "../../client/index.ts";
+import { closeInTurn } from "../../platform/closing.ts";
 import { StreamsError } from "../errors.ts";
 import type { StreamsConfig } from "../options.ts";
 import type { Topology } from "../topology/topology.ts";
@@ -91,14 +92,15 @@ export function assembleWorker(
     tasks,
     restorer,
     inputs: [...topics.inputs.keys()],
-    async close({ leaveGroup }): Promise<void> {
-      tasks.closeAll();
-      await consumer.close({ leaveGroup });
-      await output.close();
-      await restorer.close();
-      await client.close();
-      place?.release();
-    },
+    close: ({ leaveGroup }) =>
+      closeInTurn([
+        () => tasks.closeAll(),
+        () => consumer.close({ leaveGroup }),
+        () => output.close(),
+        () => restorer.close(),
+        () => client.close(),
+        () => place?.release(),
+      ]),
   };
 }
 

@@ -1,6 +1,7 @@
 /** A task that a worker was given: from taking its folder to letting go of it. The running `Task` inside comes and goes. */
 import type { TopicDescription, TopicPartition } from "../../client/index.ts";
 import { assert, defined } from "../../platform/assert.ts";
+import { closeEach } from "../../platform/closing.ts";
 import type { Logger } from "../../platform/logger.ts";
 import { StreamsError } from "../errors.ts";
 import { StoreDamagedError, type StoreEngine, type StoreEngines } from "../stores/engine.ts";
@@ -82,7 +83,8 @@ export class AssignedTask {
   tryOpen(): boolean {
     assert(this.#phase === "closed");
     if (!this.#takeFolder()) return false;
-    for (const definition of this.#subtopology.stores) {
+    // What an earlier try got before it failed is still there.
+    for (const definition of this.#subtopology.stores.slice(this.#stores.length)) {
       const changelog = this.#changelogOf(definition.name);
       this.#stores.push({ definition, changelog, engine: this.#openEngine(definition.name) });
     }
@@ -137,18 +139,20 @@ export class AssignedTask {
 
   /** Lets go of stores and folder. What is not committed is gone. */
   close(): void {
+    const engines = this.#stores.map(({ engine }) => engine);
+    const folder = this.#folder;
     this.#task = undefined;
-    for (const { engine } of this.#stores) engine.close();
     this.#stores = [];
-    this.#folder?.release();
     this.#folder = undefined;
     this.#phase = "closed";
+    // The folder last: whoever takes it next opens the same files.
+    closeEach([...engines.map((engine) => () => engine.close()), () => folder?.release()]);
   }
 
   #takeFolder(): boolean {
     const directory = this.#environment.stateDirectory;
     if (!directory || this.#subtopology.stores.length === 0) return true;
-    this.#folder = directory.takeTask(this.id);
+    this.#folder ??= directory.takeTask(this.id);
     return this.#folder !== undefined;
   }
 

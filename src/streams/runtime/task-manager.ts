@@ -2,6 +2,7 @@
 import type { ConsumerRecord, TopicPartition, TopicPartitionOffset } from "../../client/index.ts";
 import { defined } from "../../platform/assert.ts";
 import type { Clock } from "../../platform/clock.ts";
+import { closeEach } from "../../platform/closing.ts";
 import type { StoreDamagedError } from "../stores/engine.ts";
 import type { Task } from "../tasks/task.ts";
 import { type TaskId, taskName } from "../tasks/task-id.ts";
@@ -166,7 +167,7 @@ export class TaskManager {
   }
 
   closeAll(): void {
-    for (const task of this.tasks) this.#close(task);
+    closeEach(this.tasks.map((task) => () => this.#close(task)));
   }
 
   #openFolders(): void {
@@ -248,8 +249,8 @@ export class TaskManager {
   #close(task: AssignedTask): void {
     this.#stopRestoring(task);
     for (const { topic, partition } of task.partitions) this.#running.get(topic)?.delete(partition);
-    task.close();
     this.#tasks.delete(task.name);
+    task.close();
   }
 
   #stopRestoring({ stores }: AssignedTask): void {

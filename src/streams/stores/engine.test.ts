@@ -46,6 +46,11 @@ describe.each([
     expect(engine.position()).toEqual(at(5));
   });
 
+  it("may be closed twice", () => {
+    engine.close();
+    engine.close();
+  });
+
   it("takes a position without changes", () => {
     engine.commit([], at(7));
     expect(engine.position()).toEqual(at(7));

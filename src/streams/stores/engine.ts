@@ -34,6 +34,7 @@ export interface StoreEngine {
   range(from?: Uint8Array, to?: Uint8Array): Iterable<StoreEntry>;
   /** Applies `changes` and the position that the contents then cover, all or nothing. */
   commit(changes: Iterable<StoreChange>, position: ChangelogPosition): void;
+  /** Closing twice is no error. */
   close(): void;
 }
 

@@ -103,7 +103,8 @@ class SqliteEngine implements StoreEngine {
   }
 
   close(): void {
-    this.#statements.database.close();
+    const { database } = this.#statements;
+    if (database.isOpen) database.close();
   }
 
   #page(start: Uint8Array, to: Uint8Array | undefined): StoreEntry[] {

@@ -1,0 +1,13 @@
+import { expect, it } from "vitest";
+import { closeEach, closeInTurn } from "./closing.ts";
+
+it("takes every step, and then throws the first error", async () => {
+  const taken: number[] = [];
+  const steps = [1, 2, 3].map((step) => () => {
+    taken.push(step);
+    if (step < 3) throw new Error(`step ${step}`);
+  });
+  expect(() => closeEach(steps)).toThrow("step 1");
+  await expect(closeInTurn(steps)).rejects.toThrow("step 1");
+  expect(taken).toEqual([1, 2, 3, 1, 2, 3]);
+});
