@@ -4,7 +4,7 @@ import type { FolderSync } from "./folder-sync.ts";
 import type { LeaderEpochs } from "./leader-epochs.ts";
 import type { PendingSnapshot } from "./producer-snapshot.ts";
 import { EPOCHS_FILE, LOG_START_FILE, METADATA_FILE, segmentFileName } from "./segment-files.ts";
-import { replaceFile, shortageOf, writeFile } from "./write-file.ts";
+import { replaceFile, shortageOf } from "./write-file.ts";
 
 interface CheckpointOptions {
   readonly disk: Disk;
@@ -45,8 +45,9 @@ export class Checkpoints {
 
   /**
    * Writes a snapshot. The caller vouches that everything below its offset is durable: the file's presence says so to
-   * the next start. It needs no rename, for its CRC tells when it is torn. Snapshots in the middle of a segment, which
-   * clean stops leave, go once a newer one is there. On a full disk there will be none: the next start scans more.
+   * the next start, so that compaction may leave gaps there. Therefore it has its name only once its bytes are durable, and an
+   * older one of that offset stays until then. Snapshots in the middle of a segment, which clean stops leave, go once a newer one is there. On a full disk there
+   * will be none: the next start scans more.
    */
   saveSnapshot(snapshot: PendingSnapshot, segmentBaseOffsets: ReadonlySet<number>): void {
     this.#queue(async () => {
@@ -61,17 +62,16 @@ export class Checkpoints {
   }
 
   async #writeSnapshot({ offset, bytes }: PendingSnapshot): Promise<boolean> {
-    const { disk, logger } = this.#options;
-    const path = this.#snapshotPath(offset);
+    const { disk, folder, logger } = this.#options;
+    const name = segmentFileName(offset, "snapshot");
     try {
-      disk.remove(path);
-      await writeFile(disk, path, bytes);
+      await replaceFile(disk, folder, name, bytes);
       return true;
     } catch (error) {
       const shortage = shortageOf(error);
       if (shortage === undefined) throw error;
-      logger.log("warn", `producer snapshot left out: ${shortage}`, { path });
-      disk.remove(path);
+      logger.log("warn", `producer snapshot left out: ${shortage}`, { path: `${folder}/${name}` });
+      disk.remove(`${folder}/${name}.tmp`);
       return false;
     }
   }

@@ -271,7 +271,7 @@ describe.each(["ENOSPC", "SHORT_WRITE", "EDQUOT", "EFBIG"])("a full disk (%s)", 
   });
 
   it("leaves snapshots out: a later start scans more", async () => {
-    disk.fails = (operation, path) => isFull(operation) && path.endsWith("snapshot");
+    disk.fails = (operation, path) => isFull(operation) && path.includes("snapshot");
     for (let i = 0; i < 7; i++) append(log, { producerId: 1, sequence: i });
     await durable(log);
     await log.close();

@@ -10,7 +10,7 @@ export async function replaceFile(disk: Disk, folder: string, name: string, byte
 }
 
 /** Makes a file, and resolves when its bytes are durable; its name is not. */
-export async function writeFile(disk: Disk, path: string, bytes: Uint8Array): Promise<void> {
+async function writeFile(disk: Disk, path: string, bytes: Uint8Array): Promise<void> {
   const file = disk.open(path, { create: true });
   try {
     file.write([bytes], 0);

@@ -135,6 +135,7 @@ describe("a log that was not stopped", () => {
   it("tells what the next start cuts", async () => {
     const log = await fixture.open();
     await write(log);
+    await log.flush();
     const name = fixture.files("log").at(-1) ?? "";
     fixture.save(name, Buffer.concat([fixture.bytesOf(name), Buffer.alloc(30)]));
     const [finding] = verify();

@@ -1,0 +1,34 @@
+// The producer snapshot that the next start goes on from: without it, a gap that compaction left looks like a loss.
+
+import { expect, it } from "vitest";
+import { FaultyDisk } from "../faulty-disk.testing.ts";
+import { durable, LogFixture } from "../log.testing.ts";
+import type { LogConfig } from "../log-config.ts";
+import { segmentFileName } from "../segment-files.ts";
+import { appendKeyed, compactionOptions, contents, seal } from "./compaction.testing.ts";
+
+const config: Partial<LogConfig> = { cleanupPolicy: ["compact"] };
+
+it("stays when there is no room for its like (simulator, seed 31003757)", async () => {
+  const disk = new FaultyDisk();
+  disk.code = "ENOSPC";
+  const fixture = new LogFixture(config, disk);
+  let log = await fixture.open();
+  for (const entry of ["a=0", "a=1", "a=2", "b=1"]) appendKeyed(log, { entries: [entry] });
+  await durable(log);
+  await log.close();
+  expect(fixture.files("snapshot")).toEqual([segmentFileName(4, "snapshot")]);
+  // A roll at the same offset.
+  log = await fixture.open();
+  disk.fails = (operation, path) => operation === "write" && path.includes("snapshot");
+  await seal(fixture, log);
+  appendKeyed(log, { entries: ["c=1"] });
+  await durable(log);
+  await log.flush();
+  disk.fails = () => false;
+  await log.compaction.run(0, compactionOptions(fixture));
+  expect(contents(log)).toEqual(["2:a=2", "3:b=1", "4:c=1"]);
+  // A kill.
+  log = await fixture.open();
+  expect(contents(log)).toEqual(["2:a=2", "3:b=1", "4:c=1"]);
+});
