@@ -418,6 +418,7 @@ export class SinkRuntime implements AsyncDisposable {
     try {
       await consumer.commit(offsets);
     } catch (error) {
+      this.#hasUncommitted = true;
       this.#logger.log("debug", `the group's offsets were not stored: ${(error as Error).message}`);
     }
   }

@@ -3,8 +3,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { Client, type ClientOptions, type ConsumerOptions, serdes } from "../../src/client/index.ts";
-import { ConnectError, type Sink, SinkRuntime, type SinkRuntimeOptions, SqliteSink } from "../../src/connect/index.ts";
+import { Client, type ClientOptions, type Consumer, serdes, TimeoutError } from "../../src/client/index.ts";
+import {
+  ConnectError,
+  type Sink,
+  type SinkClient,
+  SinkRuntime,
+  type SinkRuntimeOptions,
+  SqliteSink,
+} from "../../src/connect/index.ts";
 import { createTopic, startCluster, type TestCluster, until } from "../support/cluster.ts";
 import { Life } from "../support/life.ts";
 
@@ -62,6 +69,22 @@ function around(sink: Sink, write: (real: Sink["write"]) => Sink["write"]): Sink
     positions: (partitions) => sink.positions(partitions),
     write: write((batches) => sink.write(batches)),
     close: () => sink.close(),
+  };
+}
+
+/** A way to the cluster, with a hand in its consumers. */
+function tappedConsumers(tap: (consumer: Consumer) => void): (options: ClientOptions) => SinkClient {
+  return (options) => {
+    const client = new Client(options);
+    return {
+      admin: () => client.admin(),
+      close: () => client.close(),
+      consumer(consumerOptions) {
+        const consumer = client.consumer(consumerOptions);
+        tap(consumer);
+        return consumer;
+      },
+    };
   };
 }
 
@@ -319,6 +342,22 @@ describe("sink runtime", () => {
     expect(written.toSorted((a, b) => a - b)).toEqual(upTo(60));
   });
 
+  it("commits the group's offsets again after a commit that failed, also when nothing more is written", async () => {
+    let commits = 0;
+    const connect = tappedConsumers((consumer) => {
+      const commit = consumer.commit.bind(consumer);
+      consumer.commit = (offsets) =>
+        commits++ === 0 ? Promise.reject(new TimeoutError("no answer")) : commit(offsets);
+    });
+    await produce(0, 20);
+    await start(numbersSink(), { connect });
+    await until(async () => {
+      const offsets = await cluster.client.admin().listConsumerGroupOffsets(groupId);
+      return offsets.length === 2 && offsets.every(({ offset }) => offset === 10);
+    });
+    expect(commits).toBeGreaterThan(1);
+  });
+
   it("does not start without its topics", async () => {
     const missing = cluster.unique("absent");
     const connect = (options: ClientOptions): Client => new Client({ ...options, missingTopicTimeoutMs: 100 });
@@ -383,14 +422,9 @@ describe("sink runtime", () => {
         isOpen = false;
       },
     };
-    const connect = (options: ClientOptions): Client => {
-      const client = new Client(options);
-      const consumer = client.consumer.bind(client);
-      return Object.assign(client, {
-        consumer: (consumerOptions: ConsumerOptions) =>
-          Object.assign(consumer(consumerOptions), { close: () => Promise.reject(new Error("cannot be closed")) }),
-      });
-    };
+    const connect = tappedConsumers((consumer) => {
+      consumer.close = () => Promise.reject(new Error("cannot be closed"));
+    });
     const runtime = await start(sink, { connect });
     await runtime.close();
     expect(runtime.error?.message).toBe("cannot be closed");
