@@ -102,6 +102,24 @@ describe("a worker that comes back", () => {
   });
 });
 
+describe("a topology that begins at the end of its input", () => {
+  it.each([
+    ["itself", "a"],
+    ["another", "b"],
+  ])("goes on where it began when its worker dies before it commits: %s", async (_who, successor) => {
+    await job.produce(10);
+    const life = new Life();
+    const topology = copy([job.lines], job.counts, "latest");
+    const first = await job.start("a", { topology }, life);
+    await until(() => first.state === "running");
+    life.kill();
+    await cluster.client.producer().send({ topic: job.lines, partition: 0, value: "news" });
+    await job.start(successor, { topology });
+    await until(async () => (await readAll(cluster.client, job.counts)).length > 0);
+    expect((await readAll(cluster.client, job.counts)).map(({ value }) => text(value))).toEqual(["news"]);
+  });
+});
+
 describe("two workers under one name", () => {
   it("the older one ends, whether it only seemed dead or not; the other goes on", async () => {
     const life = new Life();
@@ -127,8 +145,8 @@ function count(lines: readonly string[], what: string): number {
   return lines.filter((line) => line.includes(what)).length;
 }
 
-function copy(from: readonly string[], to: string): Topology {
+function copy(from: readonly string[], to: string, offsetReset: "earliest" | "latest" = "earliest"): Topology {
   const builder = new StreamsBuilder();
-  builder.stream(from).to(to);
+  builder.stream(from, { offsetReset }).to(to);
   return builder.build();
 }

@@ -186,20 +186,29 @@ export class TaskManager {
     const partitions = tasks.flatMap((task) => task.partitions);
     const committed = offsetsByPartition(await this.#consumer.committed(partitions));
     const starts = await this.#resetOffsets(partitions.filter((each) => !committed.has(keyOf(each))));
-    const bounds = await this.#changelogBounds(tasks);
+    const positions: TopicPartitionOffset[] = [];
     for (const task of tasks) {
       for (const each of task.partitions) {
         const key = keyOf(each);
         if (!task.startOffsets.has(key)) task.startOffsets.set(key, committed.get(key) ?? defined(starts.get(key)));
-        this.#consumer.seek(each, committed.get(key) ?? defined(task.startOffsets.get(key)));
+        positions.push({ ...each, offset: committed.get(key) ?? defined(task.startOffsets.get(key)) });
       }
-      this.#startRestoring(task, bounds);
     }
+    // Should this worker die before it commits, the next one must not begin behind what is written from now on.
+    const atEnd = positions.filter((each) => !committed.has(keyOf(each)) && this.#resetsTo(each) === "latest");
+    if (atEnd.length > 0) await this.#consumer.commit(atEnd);
+    const bounds = await this.#changelogBounds(tasks);
+    for (const each of positions) this.#consumer.seek(each, each.offset);
+    for (const task of tasks) this.#startRestoring(task, bounds);
+  }
+
+  #resetsTo({ topic }: TopicPartition): OffsetReset {
+    return defined(this.#offsetResets.get(topic));
   }
 
   async #resetOffsets(partitions: readonly TopicPartition[]): Promise<Map<string, number>> {
-    const resetsTo = (reset: OffsetReset) => partitions.filter(({ topic }) => this.#offsetResets.get(topic) === reset);
-    const [earliest, latest] = [resetsTo("earliest"), resetsTo("latest")];
+    const earliest = partitions.filter((each) => this.#resetsTo(each) === "earliest");
+    const latest = partitions.filter((each) => this.#resetsTo(each) === "latest");
     return new Map([
       ...offsetsByPartition(earliest.length > 0 ? await this.#consumer.beginningOffsets(earliest) : []),
       ...offsetsByPartition(latest.length > 0 ? await this.#consumer.endOffsets(latest) : []),
