@@ -34,6 +34,8 @@ export class Canonicalizer {
   readonly #epochMs: number;
   readonly #names = new Map<string, string>();
   readonly #counts = new Map<string, number>();
+  /** Ids that are new get no name for now. */
+  #isGlancing = false;
 
   /** `prefix`: what the script's names begin with. `epochMs`: the time that its records count from. */
   constructor(prefix: string, epochMs: number) {
@@ -58,7 +60,7 @@ export class Canonicalizer {
   }
 
   #array(values: readonly unknown[], key: string): Canonical {
-    const result = values.map((each) => this.canonical(each, key));
+    const result = this.#inOrder(values, key).map((each) => this.canonical(each, key));
     // No client relies on their order.
     if (result.every((each) => typeof each === "object")) {
       return result
@@ -67,6 +69,15 @@ export class Canonicalizer {
         .map(([, each]) => each);
     }
     return result.toSorted();
+  }
+
+  /** As what is known of them says, so that the new ones among them are named alike on both sides. */
+  #inOrder(values: readonly unknown[], key: string): readonly unknown[] {
+    if (values.length < 2 || this.#isGlancing) return values;
+    this.#isGlancing = true;
+    const glances = values.map((each) => [JSON.stringify(this.canonical(each, key)), each] as const);
+    this.#isGlancing = false;
+    return glances.sort(byText).map(([, each]) => each);
   }
 
   #object(value: object): Canonical {
@@ -103,6 +114,7 @@ export class Canonicalizer {
   #name(kind: string, id: string): string {
     const known = this.#names.get(`${kind} ${id}`);
     if (known !== undefined) return known;
+    if (this.#isGlancing) return kind;
     const count = (this.#counts.get(kind) ?? 0) + 1;
     this.#counts.set(kind, count);
     const name = `${kind}-${count}`;
@@ -125,7 +137,7 @@ export class Canonicalizer {
   }
 }
 
-function byText([a]: readonly [string, Canonical], [b]: readonly [string, Canonical]): number {
+function byText([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 

@@ -147,8 +147,7 @@ async function perform(side: Side, world: World, operation: Operation): Promise<
     return;
   }
   if (operation.kind === "leave") {
-    // Which of several others leads then is anybody's guess: Apache Kafka asks a hash map.
-    if (new Set([...world.members.keys(), ...world.parked]).size > 2 && isLeader(world, member)) return;
+    if (isTossUp(world, [member.memberId])) return;
     drop(world.alive, ({ member: { memberId } }) => memberId === member.memberId);
     const instanceId = instanceOf(who);
     await leave(side, "g", [
@@ -192,7 +191,11 @@ async function joinAs(
   if (isGivenId) joined = await join(side, "g", { ...options, memberId: joined.memberId, note: `${who}, with its id` });
   if (joined.memberId === "" || joined.generationId < 0) return;
   world.members.set(who, joined);
-  drop(world.alive, ({ member: { memberId: known } }) => known === joined.memberId);
+  // A static member's new life takes the place of the one before.
+  drop(
+    world.alive,
+    (each) => each.member.memberId === joined.memberId || (instanceId !== undefined && each.who === who),
+  );
   world.alive.push({ who, member: joined });
 }
 
@@ -219,11 +222,10 @@ async function showSigns(side: Side, { alive }: World): Promise<void> {
 }
 
 /** Waits until the group has dropped all that go by that name. */
-async function fallSilent(side: Side, { alive, parked }: World, who: Name): Promise<void> {
+async function fallSilent(side: Side, world: World, who: Name): Promise<void> {
+  const { alive } = world;
   const silent = alive.filter((each) => each.who === who).map(({ member }) => member.memberId);
-  const isLed = alive.some(({ member: { leaderId } }) => leaderId !== undefined && silent.includes(leaderId));
-  // Anybody's guess, as above.
-  if (isLed && alive.length - silent.length + parked.size > 1) return;
+  if (isTossUp(world, silent)) return;
   drop(alive, (each) => each.who === who);
   await side.until(`${who} is dropped`, async () => {
     const { groups } = await side.peek(describeGroups, 6, { groups: [side.unique("g")] });
@@ -235,9 +237,13 @@ function drop<T>(list: T[], isDropped: (element: T) => boolean): void {
   list.splice(0, list.length, ...list.filter((element) => !isDropped(element)));
 }
 
-function isLeader({ members }: World, { memberId }: Member): boolean {
-  const newest = [...members.values()].reduce((a, b) => (b.generationId > a.generationId ? b : a));
-  return newest.leaderId === memberId;
+/** Whether it is anybody's guess who leads once these are gone: Apache Kafka takes the first of a hash map. */
+function isTossUp({ alive, parked }: World, gone: readonly string[]): boolean {
+  const left = alive.filter(({ member }) => !gone.includes(member.memberId));
+  const generationId = Math.max(...alive.map(({ member }) => member.generationId));
+  const leaderId = alive.find(({ member }) => member.generationId === generationId)?.member.leaderId;
+  // Who is none of those that are left has been followed by somebody already, or will be.
+  return left.length + parked.size > 1 && !left.some(({ member }) => member.memberId === leaderId);
 }
 
 function instanceOf(who: Name): string | undefined {
