@@ -5,6 +5,7 @@ import { DiskError } from "../../platform/disk.ts";
 import { BATCH_HEADER_BYTES, batchesIn, CRC_AT, RecordBatch } from "../../protocol/records/batch.ts";
 import { compressionCodes } from "../../protocol/records/compression.ts";
 import { decodeRecords } from "../../protocol/records/record.ts";
+import { FaultyDisk } from "../faulty-disk.testing.ts";
 import {
   append,
   appended,
@@ -29,13 +30,13 @@ let fixture: LogFixture;
 let log: PartitionLog;
 let cleanedOffset: number;
 
-async function openLog(config: Partial<LogConfig> = {}): Promise<void> {
-  fixture = new LogFixture({
+async function openLog(config: Partial<LogConfig> = {}, disk?: FaultyDisk): Promise<void> {
+  const compacted = {
     cleanupPolicy: ["compact"],
     minCleanableDirtyRatio: 0,
     deleteRetentionMs: DELETE_RETENTION_MS,
-    ...config,
-  });
+  } as const;
+  fixture = new LogFixture({ ...compacted, ...config }, disk);
   log = await fixture.open();
   cleanedOffset = 0;
 }
@@ -385,6 +386,20 @@ describe("segments", () => {
     const bytes = Buffer.alloc(size);
     expect(open.read(bytes, 0, size, 0)).toBe(size);
     expect(decodeRecords(new RecordBatch(bytes))[0]?.value?.toString()).toBe("1");
+  });
+
+  it("become none that is larger than a file may be: the next run puts less into one", async () => {
+    const disk = new FaultyDisk();
+    await openLog({}, disk);
+    for (const entry of ["a=1", "b=1", "a=2"]) {
+      add(entry);
+      await seal(fixture, log);
+    }
+    const { sizeBytes } = keyedBatch({ entries: ["a=1"] });
+    disk.code = "EFBIG";
+    disk.fails = (operation, path) => operation === "write" && disk.readFile(path).length >= sizeBytes;
+    await expect(compact()).rejects.toThrow("EFBIG");
+    expect(await compact()).toEqual(["[0-0]", "1:b=1", "2:a=2"]);
   });
 
   it("are the same after a start", async () => {

@@ -1,5 +1,6 @@
 import { assert, defined } from "../../platform/assert.ts";
 import type { Segment } from "../segment.ts";
+import { isTooLarge } from "../write-file.ts";
 import type { LastOfProducer } from "./batch-cleaner.ts";
 import { cleanSegments } from "./clean-segments.ts";
 import { type CleaningStatus, cleaningStatus, groupSegments } from "./cleanable.ts";
@@ -21,6 +22,8 @@ export class LogCompaction {
   #stopping = new AbortController();
   #work: Promise<unknown> | undefined;
   #isSwapping = false;
+  /** Segments become none that is larger: the system may let no file grow to what `segment.bytes` says. */
+  #maxSegmentBytes = Number.POSITIVE_INFINITY;
 
   constructor(log: CompactableLog) {
     this.#log = log;
@@ -108,9 +111,16 @@ export class LogCompaction {
       now: clock.now(),
       deleteRetentionMs: config.deleteRetentionMs,
     };
-    for (const group of groupSegments(cleanable, config)) {
-      const cleaned = await cleanSegments(this.#log, group, rules, options, signal);
-      if (cleaned) await this.#replace(cleaned, group);
+    const segmentBytes = Math.min(config.segmentBytes, this.#maxSegmentBytes);
+    for (const group of groupSegments(cleanable, { ...config, segmentBytes })) {
+      try {
+        const cleaned = await cleanSegments(this.#log, group, rules, options, signal);
+        if (cleaned) await this.#replace(cleaned, group);
+      } catch (error) {
+        // For the next run. A file of that size there is already.
+        if (isTooLarge(error)) this.#maxSegmentBytes = Math.max(...group.map(({ sizeBytes }) => sizeBytes));
+        throw error;
+      }
     }
     return mappedOffset;
   }
