@@ -14,7 +14,7 @@ export const rareEvents: readonly string[] = [
   "coordinator begins anew",
   "coordinator stopped",
   "aborting a transaction that is open for longer than its timeout",
-  "transaction marker not written, trying again",
+  "transaction marker not written: its transactional id waits until the partition is online or deleted",
   "transactions: a restart went on with a completion",
   "transactions: a request waited for a completion",
   "transactions: left open",

@@ -1,7 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { GatedDisk } from "../../test/support/gated-disk.ts";
 import { RawSession, type RawTopic } from "../../test/support/raw-session.ts";
+import { SteppedClock } from "../../test/support/stepped-clock.ts";
 import { until } from "../../test/support/until.ts";
+import type { Clock } from "../platform/clock.ts";
+import type { Logger } from "../platform/logger.ts";
 import { nodePlatform } from "../platform/node/index.ts";
 import { incrementalAlterConfigs } from "../protocol/apis/incremental-alter-configs.ts";
 import { joinGroup } from "../protocol/apis/join-group.ts";
@@ -18,9 +21,13 @@ interface World {
 }
 
 /** A broker on a disk whose syncs the test decides on. */
-async function inWorld(run: (world: World) => Promise<void>, options: BrokerOptions = {}): Promise<void> {
+async function inWorld(
+  run: (world: World) => Promise<void>,
+  options: BrokerOptions = {},
+  clock: Clock = nodePlatform.clock,
+): Promise<void> {
   const disk = new GatedDisk();
-  const broker = await Broker.start({ dataDir: "data", platform: { ...nodePlatform, disk }, ...options });
+  const broker = await Broker.start({ dataDir: "data", platform: { ...nodePlatform, disk, clock }, ...options });
   const session = await RawSession.open(broker.address);
   try {
     await run({ disk, broker, session });
@@ -294,6 +301,28 @@ describe("a partition whose disk fails", () => {
       await session.deleteTopic(bad);
       await until(async () => (await session.initProducer("id")).error === "NONE");
     }));
+
+  it("a marker that cannot be written is told of once", async () => {
+    const clock = new SteppedClock();
+    const told: unknown[] = [];
+    const logger: Logger = {
+      log: (_level, message, fields) => message.startsWith("transaction marker not written") && told.push(fields),
+    };
+    await inWorld(
+      async ({ disk, session }) => {
+        const topic = await session.createTopic("topic");
+        const producer = await session.newTransactional("id");
+        await session.produce(topic, ["a"], { producer, transactionalId: "id" });
+        disk.fail("topic-0");
+        await session.endTransaction("id", producer, "commit");
+        await until(() => told.length > 0);
+        for (let i = 0; i < 3; i++) clock.advance(1000);
+      },
+      { logger },
+      clock,
+    );
+    expect(told).toMatchObject([{ topic: "topic", partition: 0, transactionalId: "id", error: "KAFKA_STORAGE_ERROR" }]);
+  });
 });
 
 describe("a metadata log whose disk fails", () => {

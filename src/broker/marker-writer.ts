@@ -12,6 +12,8 @@ import type { Partitions } from "./partitions.ts";
 /** Between two attempts at a partition that is offline. */
 const RETRY_MS = 1000;
 
+const WAITING = "transaction marker not written: its transactional id waits until the partition is online or deleted";
+
 export interface Marker {
   readonly type: MarkerType;
   readonly producerId: number;
@@ -73,7 +75,13 @@ export class MarkerWriter {
     this.#isStopped = true;
   }
 
-  #writeUntilDone(partition: TopicPartition, marker: Marker, isWanted: () => boolean, done: () => void): void {
+  #writeUntilDone(
+    partition: TopicPartition,
+    marker: MarkerRequest,
+    isWanted: () => boolean,
+    done: () => void,
+    isFirst = true,
+  ): void {
     // The next start, or the other coordinator, asks for it again.
     if (this.#isStopped || !isWanted()) return;
     this.write(partition, marker, (error) => {
@@ -82,8 +90,12 @@ export class MarkerWriter {
         done();
         return;
       }
-      this.#logger.log("warn", "transaction marker not written, trying again", { ...partition, ...marker, error });
-      this.#clock.setTimer(RETRY_MS, () => this.#writeUntilDone(partition, marker, isWanted, done));
+      if (isFirst) {
+        const { transactionalId, producerId, producerEpoch, type } = marker;
+        const fields = { ...partition, transactionalId, producerId, producerEpoch, type, error };
+        this.#logger.log("warn", WAITING, fields);
+      }
+      this.#clock.setTimer(RETRY_MS, () => this.#writeUntilDone(partition, marker, isWanted, done, false));
     });
   }
 }
