@@ -585,6 +585,27 @@ describe("operators", () => {
     ]);
     expect(await session.endOffset(topic, "read_committed")).toBe(2);
   });
+
+  it("are of no later coordinator than there is, whose own would be refused for ever", async () => {
+    const topic = await newTopic();
+    const id = newId();
+    const producer = await session.newTransactional(id);
+    await session.produce(topic, ["a"], { producer, transactionalId: id });
+    const { markers } = await session.client.send(writeTxnMarkers, 1, {
+      markers: [
+        {
+          ...producer,
+          transactionResult: false,
+          topics: [{ name: topic.name, partitionIndexes: [0] }],
+          coordinatorEpoch: 1_000,
+        },
+      ],
+    });
+    expect(errorName(markers[0]?.topics[0]?.partitions[0]?.errorCode ?? -1)).toBe("TRANSACTION_COORDINATOR_FENCED");
+    await session.endTransaction(id, producer, "commit");
+    await untilDecided(topic, 2);
+    expect(await session.readCommitted(topic)).toEqual(["a"]);
+  });
 });
 
 describe("fetch from several partitions at read_committed", () => {

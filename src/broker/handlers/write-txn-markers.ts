@@ -1,7 +1,7 @@
 /** WriteTxnMarkers: ends a transaction in partitions without its coordinator, for operators that found one hanging
  * (KIP-664). */
 import { writeTxnMarkers } from "../../protocol/apis/write-txn-markers.ts";
-import { errorCodes } from "../../protocol/errors.ts";
+import { type ErrorName, errorCodes } from "../../protocol/errors.ts";
 import type { RequestOf, ResponseBody } from "../../protocol/schema.ts";
 import type { BrokerServices } from "../broker-services.ts";
 import type { Marker } from "../marker-writer.ts";
@@ -32,14 +32,15 @@ async function write(services: BrokerServices, request: MarkerRequest): Promise<
 }
 
 function writeOne(
-  { markers }: BrokerServices,
+  { markers, image }: BrokerServices,
   topic: string,
   partition: number,
   marker: Marker,
 ): Promise<PartitionResult> {
   return new Promise((resolve) => {
-    markers.write({ topic, partition }, marker, (error) =>
-      resolve({ partitionIndex: partition, errorCode: errorCodes[error] }),
-    );
+    const done = (error: ErrorName): void => resolve({ partitionIndex: partition, errorCode: errorCodes[error] });
+    // Of no coordinator that there was. The partition would refuse the markers of the one that there is, which tries for ever.
+    if (marker.coordinatorEpoch > image.leaderEpoch) done("TRANSACTION_COORDINATOR_FENCED");
+    else markers.write({ topic, partition }, marker, done);
   });
 }

@@ -69,6 +69,16 @@ export const intendedDifferences: readonly IntendedDifference[] = [
       !mentions(apache, "PRODUCER_FENCED"),
   },
   {
+    name: "a marker by hand of a coordinator that was not yet",
+    reason:
+      "Apache Kafka takes an operator's marker with any coordinator epoch. The partition then refuses the markers of the " +
+      "coordinator that there is, and the producer's next transaction does not end. Ours refuses the operator's",
+    matches: ({ question, oncilla, apache }) =>
+      question.endsWith("of a coordinator that was not yet") &&
+      mentions(oncilla, "TRANSACTION_COORDINATOR_FENCED") &&
+      mentions(apache, "NONE"),
+  },
+  {
     name: "a repeated InitProducerId at the last epoch",
     reason: "Apache Kafka answers UNKNOWN_SERVER_ERROR, which no producer gets over. Ours repeats its answer",
     matches: ({ script, question, oncilla, apache }) =>

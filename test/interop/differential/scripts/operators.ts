@@ -79,21 +79,19 @@ export const operators: readonly Script[] = [
       await write(side, topic, ["b"], { ...within("a", first, 1), note: "behind the marker" });
       await look(side, topic);
       await marker(side, first, "abort", [[topic, 0]], { note: "of an older coordinator", coordinatorEpoch: -1 });
-      await marker(side, first, "abort", [[topic, 0]], { note: "of a newer coordinator", coordinatorEpoch: 5 });
-      await marker(side, first, "abort", [[topic, 0]], { note: "of the coordinator before", coordinatorEpoch: 4 });
       await marker(side, { ...first, producerEpoch: first.producerEpoch - 1 }, "abort", [[topic, 0]], {
         note: "of an older epoch",
-        coordinatorEpoch: 5,
       });
-      await marker(side, { ...first, producerEpoch: 3 }, "abort", [[topic, 0]], {
-        note: "of a newer epoch",
-        coordinatorEpoch: 5,
-      });
+      await marker(side, { ...first, producerEpoch: 3 }, "abort", [[topic, 0]], { note: "of a newer epoch" });
       await look(side, topic);
       await producers(side, topic);
       await marker(side, { producerId: 987_654, producerEpoch: 2 }, "abort", [[topic, 1]], { note: "of nobody known" });
       await producers(side, topic, 1);
       await look(side, topic, 1);
+      await marker(side, { producerId: 987_655, producerEpoch: 2 }, "abort", [[topic, 1]], {
+        note: "of a coordinator that was not yet",
+        coordinatorEpoch: 5,
+      });
     },
   },
   {
