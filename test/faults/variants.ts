@@ -180,7 +180,7 @@ export const faults: readonly Fault[] = [
       {
         breaks: "a marker that could not be written is given up",
         file: "broker/marker-writer.ts",
-        find: "this.#clock.setTimer(RETRY_MS, () => this.#writeUntilDone(partition, marker, isWanted, done));",
+        find: "this.#clock.setTimer(RETRY_MS, () => this.#writeUntilDone(partition, marker, isWanted, done, false));",
         replace: "",
         test: {
           file: "src/broker/durability.test.ts",
