@@ -6,6 +6,7 @@ import {
   type ConsumerRecord,
   OncillaError,
   type TopicPartition,
+  type TopicPartitionOffset,
 } from "../client/index.ts";
 import { assert, defined } from "../platform/assert.ts";
 import { sleep } from "../platform/clock.ts";
@@ -311,8 +312,23 @@ export class SinkRuntime implements AsyncDisposable {
     if (partitions.length === 0) return;
     const { startAt = "earliest" } = this.#options;
     const ofSink = await this.#patiently(Number.POSITIVE_INFINITY, () => this.#sink.positions(partitions));
-    const starts = await findStarts(consumer, partitions, { ofSink, followsGroup: this.#followsGroup, startAt });
-    for (const [index, each] of partitions.entries()) this.#moveTo(consumer, each, defined(starts[index]));
+    const rules = { ofSink, followsGroup: this.#followsGroup, startAt };
+    const { offsets, first } = await findStarts(consumer, partitions, rules);
+    for (const each of offsets) this.#moveTo(consumer, each, each.offset);
+    if (startAt === "latest" && first.length > 0) await this.#keepStarts(consumer, first);
+  }
+
+  /** Should this worker die before it writes, the next one must not begin behind what comes from now on. */
+  async #keepStarts(consumer: SinkConsumer, starts: readonly TopicPartitionOffset[]): Promise<void> {
+    if (this.#followsGroup) {
+      this.#hasUncommitted = true;
+      await this.#commitOffsets(consumer);
+      return;
+    }
+    const batches = starts.map(({ topic, partition, offset }) => {
+      return { topic, partition, fromOffset: offset, nextOffset: offset, records: [] };
+    });
+    await this.#patiently(Number.POSITIVE_INFINITY, () => this.#writeOnce(consumer, batches));
   }
 
   /** Whoever gets the partitions next goes by the group's offsets, when the sink has none. */
@@ -382,7 +398,7 @@ export class SinkRuntime implements AsyncDisposable {
   #onWritten(batch: SinkBatch): void {
     this.#positions.set(keyOf(batch), batch.nextOffset);
     this.#metrics.recordsWritten += batch.records.length;
-    this.#metrics.batchesWritten++;
+    if (batch.records.length > 0) this.#metrics.batchesWritten++;
     this.#hasUncommitted = true;
   }
 

@@ -16,9 +16,10 @@ import type { ConsumerRecord, TopicPartition } from "../client/index.ts";
 
 export interface SinkBatch extends TopicPartition {
   readonly fromOffset: number;
-  /** Above `fromOffset`. */
+  /** Not below `fromOffset`. */
   readonly nextOffset: number;
-  /** In order; at least one. */
+  /** In order. None in a batch that only says where a partition begins of which the target has nothing: its two offsets are the
+   * same, and it is taken as any other. */
   readonly records: readonly ConsumerRecord[];
 }
 

@@ -1,4 +1,4 @@
-import type { Consumer, TopicPartition } from "../client/index.ts";
+import type { Consumer, TopicPartition, TopicPartitionOffset } from "../client/index.ts";
 import { defined } from "../platform/assert.ts";
 
 type OffsetsConsumer = Pick<Consumer, "committed" | "beginningOffsets" | "endOffsets">;
@@ -11,22 +11,34 @@ export interface StartRules {
   readonly startAt: "earliest" | "latest";
 }
 
-/** Where reading of each partition begins. */
+export interface Starts {
+  /** Where reading of each partition begins. */
+  readonly offsets: readonly TopicPartitionOffset[];
+  /** Those of them that nobody has begun with yet. */
+  readonly first: readonly TopicPartitionOffset[];
+}
+
 export async function findStarts(
   consumer: OffsetsConsumer,
   partitions: readonly TopicPartition[],
   { ofSink, followsGroup, startAt }: StartRules,
-): Promise<number[]> {
-  const starts = [...ofSink];
-  const unknown = (): TopicPartition[] => partitions.filter((_, index) => starts[index] === undefined);
-  const take = (offsets: readonly (TopicPartition & { readonly offset: number })[]): void => {
+): Promise<Starts> {
+  const found = [...ofSink];
+  const unknown = (): TopicPartition[] => partitions.filter((_, index) => found[index] === undefined);
+  const take = (offsets: readonly TopicPartitionOffset[]): void => {
     for (const [index, { topic, partition }] of partitions.entries()) {
-      starts[index] ??= offsets.find((each) => each.topic === topic && each.partition === partition)?.offset;
+      found[index] ??= offsets.find((each) => each.topic === topic && each.partition === partition)?.offset;
     }
   };
   if (followsGroup && unknown().length > 0) take(await consumer.committed(unknown()));
-  if (unknown().length > 0) {
-    take(await (startAt === "latest" ? consumer.endOffsets(unknown()) : consumer.beginningOffsets(unknown())));
-  }
-  return starts.map((offset) => defined(offset, "every partition has a beginning and an end"));
+  const notBegun = unknown();
+  const first =
+    notBegun.length === 0
+      ? []
+      : await (startAt === "latest" ? consumer.endOffsets(notBegun) : consumer.beginningOffsets(notBegun));
+  take(first);
+  const offsets = partitions.map(({ topic, partition }, index) => {
+    return { topic, partition, offset: defined(found[index], "every partition has a beginning and an end") };
+  });
+  return { offsets, first };
 }

@@ -72,6 +72,31 @@ function around(sink: Sink, write: (real: Sink["write"]) => Sink["write"]): Sink
   };
 }
 
+/** Keeps no positions. */
+function forgetfulSink(written: number[] = []): Sink {
+  return {
+    guarantee: "at_least_once",
+    open: () => {},
+    close: () => {},
+    positions: (partitions) => partitions.map(() => undefined),
+    write(batches) {
+      for (const { value } of batches.flatMap(({ records }) => records)) {
+        written.push(serdes.int64.deserialize(value ?? Buffer.alloc(8)));
+      }
+      return batches.map(() => ({ applied: true }));
+    },
+  };
+}
+
+function positionsInTable(): number {
+  const database = new DatabaseSync(join(folder, "numbers.db"));
+  try {
+    return database.prepare("SELECT * FROM oncilla_sink_offsets").all().length;
+  } finally {
+    database.close();
+  }
+}
+
 /** A way to the cluster, with a hand in its consumers. */
 function tappedConsumers(tap: (consumer: Consumer) => void): (options: ClientOptions) => SinkClient {
   return (options) => {
@@ -314,18 +339,7 @@ describe("sink runtime", () => {
 
   it("goes on from the group's offsets when the sink keeps none and promises no more than at least once", async () => {
     const written: number[] = [];
-    const forgetful: Sink = {
-      guarantee: "at_least_once",
-      open: () => {},
-      close: () => {},
-      positions: (partitions) => partitions.map(() => undefined),
-      write(batches) {
-        for (const { value } of batches.flatMap(({ records }) => records)) {
-          written.push(serdes.int64.deserialize(value ?? Buffer.alloc(8)));
-        }
-        return batches.map(() => ({ applied: true }));
-      },
-    };
+    const forgetful = forgetfulSink(written);
     await produce(0, 20);
     const first = await start(forgetful);
     await first.caughtUp();
@@ -356,6 +370,23 @@ describe("sink runtime", () => {
       return offsets.length === 2 && offsets.every(({ offset }) => offset === 10);
     });
     expect(commits).toBeGreaterThan(1);
+  });
+
+  it.each([
+    ["table", numbersSink, async () => positionsInTable()],
+    ["group", forgetfulSink, async () => (await cluster.client.admin().listConsumerGroupOffsets(groupId)).length],
+  ])("begins at the end, and the next one there when it dies before it writes: by the %s", async (_by, make, known) => {
+    await produce(0, 20);
+    const life = new Life();
+    const sink = make();
+    await start(sink, { startAt: "latest", platform: life.platform });
+    await until(async () => (await known()) === 2);
+    life.kill();
+    await sink.close();
+    await produce(20, 30);
+    const next = await start(make(), { startAt: "latest" });
+    await next.caughtUp();
+    expect(next.metrics().recordsWritten).toBe(10);
   });
 
   it("does not start without its topics", async () => {

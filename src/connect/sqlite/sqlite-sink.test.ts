@@ -106,6 +106,15 @@ describe("sqlite sink", () => {
     expect(table()).toEqual(["a:2"]);
   });
 
+  it("a batch without records says where a partition begins, once", () => {
+    const sink = openSink();
+    expect(sink.write([batch(7, 7)])).toEqual([{ applied: true }]);
+    expect(sink.positions(partition)).toEqual([7]);
+    expect(openSink().write([batch(9, 9)])).toEqual([{ applied: false, nextOffset: 7 }]);
+    expect(sink.write([batch(7, 8, record(7, "a", 1))])).toEqual([{ applied: true }]);
+    expect(table()).toEqual(["a:1"]);
+  });
+
   it("two workers on one partition: the second one's batch is refused", () => {
     const [a, b] = [openSink(), openSink()];
     expect(a.write([batch(0, 1, record(0, "a", 1))])).toEqual([{ applied: true }]);
