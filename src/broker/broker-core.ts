@@ -55,10 +55,17 @@ export class BrokerCore {
   readonly #options: CoreOptions;
   #producerIds: ProducerIdAllocator | undefined;
 
-  /** Opens every log of the folder. */
+  /** Opens every log of the folder. What is open when this fails is closed again: coordinators that go on would write into
+   * logs that the next broker has. */
   static async open(options: CoreOptions): Promise<BrokerCore> {
     const core = new BrokerCore(options, await openMetadataLog(options));
-    await core.#start();
+    try {
+      await core.#start();
+    } catch (error) {
+      await core.settle();
+      await core.close();
+      throw error;
+    }
     return core;
   }
 

@@ -64,6 +64,8 @@ export class Broker implements AsyncDisposable {
       try {
         await broker.#listen();
       } catch (error) {
+        // A listener that was open for a moment may have let someone in.
+        broker.#connections.destroy();
         await broker.#metricsListener?.close();
         await core.settle();
         await core.close();

@@ -1,12 +1,14 @@
 import { spawn } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type RawProducer, RawSession, type RawTopic } from "../../test/support/raw-session.ts";
+import { FaultyDisk } from "../log/faulty-disk.testing.ts";
 import { DiskError } from "../platform/disk.ts";
 import { MemoryDisk } from "../platform/memory-disk.ts";
+import type { Listener, Network } from "../platform/network.ts";
 import { nodePlatform } from "../platform/node/index.ts";
 import { Broker } from "./broker.ts";
 import { BrokerError } from "./broker-error.ts";
@@ -103,6 +105,58 @@ describe("start and stop", () => {
     server.close();
     const broker = await Broker.start({ dataDir: folder });
     await broker.stop();
+  });
+
+  it("a client that came in through the first listener is let go when the second cannot be had", async () => {
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const taken = (server.address() as AddressInfo).port;
+    let first: Listener | undefined;
+    let client: RawSession | undefined;
+    const network: Network = {
+      ...nodePlatform.network,
+      async listen(address, ...handlers) {
+        if (address.port === taken && first) {
+          client = await RawSession.open(`127.0.0.1:${first.port}`);
+          await client.initProducer(null);
+        }
+        first = await nodePlatform.network.listen(address, ...handlers);
+        return first;
+      },
+    };
+    const listeners = [{ name: "A" }, { name: "B", port: taken }];
+    expect((await problemOf({ platform: { ...nodePlatform, network }, listeners })).code).toBe("PORT_IN_USE");
+    await client?.client.closed;
+    expect(client).toBeDefined();
+    server.close();
+  });
+
+  it("a start that fails at its end leaves nothing open that could write beside the next broker", async () => {
+    const disk = new FaultyDisk();
+    disk.code = "ENOSPC";
+    const options = { dataDir: "data", platform: { ...nodePlatform, disk } };
+    /** The metadata log takes so many more writes. The disk asks twice about each. */
+    const fillAfter = (writes: number): void => {
+      let asked = 0;
+      disk.fails = (operation, path) =>
+        operation === "write" && path.startsWith("data/__cluster_metadata-0/") && ++asked > 2 * writes;
+    };
+    const broker = await Broker.start(options);
+    const session = await RawSession.open(broker.address);
+    await session.findCoordinator("transaction", "id");
+    // The topic, and not that its partition was opened, which the next start notes at its end.
+    fillAfter(1);
+    await session.createTopic("topic");
+    fillAfter(0);
+    session.close();
+    await broker.stop();
+    // The start's epoch and producer ids.
+    fillAfter(2);
+    expect((await problemOf(options)).code).toBe("DATA_DIR_UNUSABLE");
+    expect(disk.openCount).toBe(0);
+    disk.fails = () => false;
+    await (await Broker.start(options)).stop();
+    expect(disk.openCount).toBe(0);
   });
 
   it("a host that is not ours cannot be listened on", async () => {
