@@ -430,6 +430,8 @@ describe.each(["EMFILE", "ENFILE"])("too many open files (%s)", (code) => {
     change();
     await log.flush();
     expect(seen).toEqual(Array.from({ length: 1000 }, () => [4, 0]));
+    // The attempts leave the processor to others.
+    expect(fixture.clock.pausesMs).toEqual(Array.from({ length: 1000 }, () => 10));
     expect(log.offlineReason).toBeUndefined();
     expect(valuesOf(consume(log, "read_uncommitted"))).toEqual(expected);
     await log.close();

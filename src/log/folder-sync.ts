@@ -2,6 +2,9 @@ import type { Clock } from "../platform/clock.ts";
 import type { Disk } from "../platform/disk.ts";
 import { lacksDescriptors } from "./write-file.ts";
 
+/** Between two attempts. */
+const RETRY_MS = 10;
+
 /** Makes the names in a log's folder durable. */
 export class FolderSync {
   readonly #disk: Disk;
@@ -19,7 +22,7 @@ export class FolderSync {
   }
 
   async run(): Promise<void> {
-    while (!(await this.#hasSynced())) await new Promise<void>((resolve) => this.#clock.setImmediate(resolve));
+    while (!(await this.#hasSynced())) await new Promise<void>((resolve) => this.#clock.setTimer(RETRY_MS, resolve));
   }
 
   /** False when it is to be asked for again. */

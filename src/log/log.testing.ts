@@ -1,7 +1,7 @@
 // A log in a test's hands: its disk can crash, its clock stands still, and what a reader would see is one call away.
 
 import { assert } from "../platform/assert.ts";
-import type { Clock } from "../platform/clock.ts";
+import type { Clock, Timer } from "../platform/clock.ts";
 import type { Disk } from "../platform/disk.ts";
 import type { Logger } from "../platform/logger.ts";
 import { MemoryDisk } from "../platform/memory-disk.ts";
@@ -26,6 +26,8 @@ export const START_MS = 1_700_000_000_000;
 /** Stands still until it is moved. */
 export class TestClock implements Clock {
   timeMs: number = START_MS;
+  /** All pauses that were asked for. They are over at once. */
+  readonly pausesMs: number[] = [];
 
   now(): number {
     return this.timeMs;
@@ -33,8 +35,10 @@ export class TestClock implements Clock {
   monotonic(): number {
     return this.timeMs;
   }
-  setTimer(): never {
-    throw new Error("a log sets no timers");
+  setTimer(delayMs: number, callback: () => void): Timer {
+    this.pausesMs.push(delayMs);
+    this.setImmediate(callback);
+    return { cancel: () => {} };
   }
   setImmediate(callback: () => void): void {
     void Promise.resolve().then(callback);
