@@ -4,8 +4,11 @@ import { RawSession, type RawTopic } from "../../test/support/raw-session.ts";
 import { SteppedClock } from "../../test/support/stepped-clock.ts";
 import { until } from "../../test/support/until.ts";
 import type { Clock } from "../platform/clock.ts";
+import type { Disk } from "../platform/disk.ts";
 import type { Logger } from "../platform/logger.ts";
+import { MemoryDisk } from "../platform/memory-disk.ts";
 import { nodePlatform } from "../platform/node/index.ts";
+import { seededRandom } from "../platform/seeded-random.ts";
 import { incrementalAlterConfigs } from "../protocol/apis/incremental-alter-configs.ts";
 import { joinGroup } from "../protocol/apis/join-group.ts";
 import { listGroups } from "../protocol/apis/list-groups.ts";
@@ -155,6 +158,34 @@ describe("acknowledged means durable", () => {
     expect(await isAnswered(answer, { disk, broker, session })).toBe(false);
     disk.release();
     expect((await answer).producerEpoch).toBe(1);
+    session.close();
+    await broker.stop();
+  });
+
+  it("durability os: what a synced topic's records rest on survives a power loss as they do", async () => {
+    const start = async (disk: Disk): Promise<[Broker, RawSession]> => {
+      const broker = await Broker.start({ dataDir: "data", durability: "os", platform: { ...nodePlatform, disk } });
+      return [broker, await RawSession.open(broker.address)];
+    };
+    const disk = new MemoryDisk({ canCrash: true });
+    const [broker, session] = await start(disk);
+    await session.findCoordinator("group", "group");
+    const topic = await session.createTopic("topic", 1, { "flush.messages": "1" });
+    const producer = await session.newTransactional("id");
+    await session.produce(topic, ["a"], { producer, transactionalId: "id" });
+    await session.commitOffsetInTransaction("id", producer, "group", topic, 7);
+    await session.endTransaction("id", producer, "commit");
+    await until(async () => (await session.endOffset(topic, "read_committed")) === 2);
+    for (let seed = 0; seed < 10; seed++) {
+      const [later, reader] = await start(disk.afterCrash(seededRandom(seed)));
+      expect((await reader.newTransactional("id")).producerEpoch, `seed ${seed}`).toBeGreaterThan(
+        producer.producerEpoch,
+      );
+      expect(await reader.readCommitted(topic), `seed ${seed}`).toEqual(["a"]);
+      expect(await reader.committedOffset("group", topic), `seed ${seed}`).toBe(7);
+      reader.close();
+      await later.stop();
+    }
     session.close();
     await broker.stop();
   });
