@@ -95,9 +95,9 @@ export const clientMutations: readonly Mutation[] = [
   {
     name: "let a batch begin at its first record, behind markers",
     file: "connect/sink-runtime.ts",
-    find: "return { topic, partition, fromOffset, nextOffset: last.offset + 1, records: ofPartition };",
+    find: "return { topic, topicId, partition, fromOffset, nextOffset: last.offset + 1, records: ofPartition };",
     replace:
-      "return { topic, partition, fromOffset: first.offset, nextOffset: last.offset + 1, records: ofPartition };",
+      "return { topic, topicId, partition, fromOffset: first.offset, nextOffset: last.offset + 1, records: ofPartition };",
   },
   {
     name: "go on behind a batch that the sink has elsewhere",

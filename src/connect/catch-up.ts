@@ -1,6 +1,7 @@
-import { type Admin, TimeoutError, type TopicPartition, type TopicPartitionOffset } from "../client/index.ts";
+import { type Admin, TimeoutError, type TopicPartitionOffset } from "../client/index.ts";
 import type { Clock, Timer } from "../platform/clock.ts";
-import type { Sink } from "./sink.ts";
+import { partitionsOf } from "./partitions.ts";
+import type { Sink, SinkPartition } from "./sink.ts";
 
 export type SinkAdmin = Pick<Admin, "describeTopics" | "listConsumerGroupOffsets" | "isAtEnd">;
 
@@ -11,7 +12,7 @@ export interface CatchUpOptions {
   readonly startAt: "earliest" | "latest";
   readonly clock: Clock;
   /** Where this worker stands, if the partition is its own. */
-  readonly positionOf: (partition: TopicPartition) => number | undefined;
+  readonly positionOf: (partition: SinkPartition) => number | undefined;
 }
 
 interface Waiter {
@@ -60,12 +61,13 @@ export class CatchUp {
   /** Where the group's workers stand in all partitions, as far as one can know. */
   async #positions(admin: SinkAdmin): Promise<TopicPartitionOffset[]> {
     const { sink, topics, groupId, startAt, positionOf } = this.#options;
-    const partitions = (await admin.describeTopics(topics)).flatMap((topic) => topic.partitions);
+    const partitions = partitionsOf(await admin.describeTopics(topics));
     const ofSink = await sink.positions(partitions);
     const ofGroup = sink.guarantee === "at_least_once" ? await admin.listConsumerGroupOffsets(groupId) : [];
-    return partitions.flatMap(({ topic, partition }, index) => {
-      const stored = ofGroup.find((each) => each.topic === topic && each.partition === partition);
-      const offset = positionOf({ topic, partition }) ?? ofSink[index] ?? stored?.offset;
+    return partitions.flatMap((each, index) => {
+      const { topic, partition } = each;
+      const stored = ofGroup.find((other) => other.topic === topic && other.partition === partition);
+      const offset = positionOf(each) ?? ofSink[index] ?? stored?.offset;
       // What nobody has begun with yet will be read from the first record on, or from the next.
       if (offset === undefined && startAt === "latest") return [];
       return [{ topic, partition, offset: offset ?? 0 }];

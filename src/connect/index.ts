@@ -1,7 +1,7 @@
 /** oncilla/connect: records from topics into other systems, exactly once. */
 export type { SinkAdmin } from "./catch-up.ts";
 export { ConnectError, type ConnectErrorCode } from "./errors.ts";
-export type { Sink, SinkBatch, SinkOutcome } from "./sink.ts";
+export type { Sink, SinkBatch, SinkOutcome, SinkPartition } from "./sink.ts";
 export {
   type SinkClient,
   type SinkConsumer,

@@ -6,7 +6,6 @@ import {
   type ConsumerRecord,
   OncillaError,
   type TopicPartition,
-  type TopicPartitionOffset,
 } from "../client/index.ts";
 import { assert, defined } from "../platform/assert.ts";
 import { sleep } from "../platform/clock.ts";
@@ -17,7 +16,8 @@ import { stderrLogger } from "../platform/node/logger.ts";
 import type { Platform } from "../platform/platform.ts";
 import { CatchUp, type SinkAdmin } from "./catch-up.ts";
 import { ConnectError } from "./errors.ts";
-import type { Sink, SinkBatch } from "./sink.ts";
+import { partitionsOf } from "./partitions.ts";
+import type { Sink, SinkBatch, SinkPartition } from "./sink.ts";
 import { findStarts } from "./starts.ts";
 
 /** The group's offsets are committed this often: for monitoring, and for sinks that keep no positions. */
@@ -77,6 +77,11 @@ export interface SinkRuntimeOptions {
   readonly connect?: (options: ClientOptions) => SinkClient;
 }
 
+/** Where the next batch of a partition begins. */
+interface Position extends SinkPartition {
+  readonly offset: number;
+}
+
 export type SinkState = "created" | "running" | "error" | "closed";
 
 /** Counted since the start. */
@@ -97,8 +102,8 @@ export class SinkRuntime implements AsyncDisposable {
   readonly #options: SinkRuntimeOptions;
   readonly #platform: Platform;
   readonly #logger: Logger;
-  /** Where the next batch of each assigned partition begins. */
-  readonly #positions = new Map<string, number>();
+  /** Of the assigned partitions. */
+  readonly #positions = new Map<string, Position>();
   #client: SinkClient | undefined;
   #consumer: SinkConsumer | undefined;
   #admin: SinkAdmin | undefined;
@@ -124,7 +129,10 @@ export class SinkRuntime implements AsyncDisposable {
     this.#logger = options.logger ?? silentLogger;
     const { topics, groupId, startAt = "earliest" } = options;
     const { clock } = this.#platform;
-    const positionOf = (partition: TopicPartition): number | undefined => this.#positions.get(keyOf(partition));
+    const positionOf = (partition: SinkPartition): number | undefined => {
+      const position = this.#positions.get(keyOf(partition));
+      return position?.topicId === partition.topicId ? position.offset : undefined;
+    };
     this.#catchUp = new CatchUp({ sink, topics, groupId, startAt, clock, positionOf });
   }
 
@@ -226,8 +234,7 @@ export class SinkRuntime implements AsyncDisposable {
   }
 
   async #open(): Promise<void> {
-    const deadline = this.#platform.clock.monotonic() + OPEN_TIMEOUT_MS;
-    await this.#patiently(deadline, async () => {
+    await this.#patiently(this.#deadline(), async () => {
       try {
         await this.#sink.open();
         this.#isOpen = true;
@@ -238,15 +245,19 @@ export class SinkRuntime implements AsyncDisposable {
     });
   }
 
-  /** Tries again while the sink says that it may work later. */
+  #deadline(): number {
+    return this.#platform.clock.monotonic() + OPEN_TIMEOUT_MS;
+  }
+
+  /** Tries again while the sink, or the cluster, says that it may work later. */
   async #patiently<T>(deadline: number, operation: () => T | Promise<T>): Promise<T> {
     for (let attempt = 0; ; attempt++) {
       try {
         return await operation();
       } catch (error) {
         const isOver = this.#isStopping || this.#platform.clock.monotonic() >= deadline;
-        if (!(error instanceof ConnectError) || !error.retriable || isOver) throw error;
-        this.#logger.log("warn", `the sink refused, and is asked again: ${error.message}`);
+        if (!isPassing(error) || isOver) throw error;
+        this.#logger.log("warn", `tried again: ${(error as Error).message}`);
         await this.#backOff(attempt);
       }
     }
@@ -308,25 +319,37 @@ export class SinkRuntime implements AsyncDisposable {
     }
   }
 
-  async #onAssigned(consumer: SinkConsumer, partitions: readonly TopicPartition[]): Promise<void> {
-    if (partitions.length === 0) return;
+  async #onAssigned(consumer: SinkConsumer, assigned: readonly TopicPartition[]): Promise<void> {
+    if (assigned.length === 0) return;
     const { startAt = "earliest" } = this.#options;
+    const partitions = await this.#patiently(this.#deadline(), () => this.#identify(assigned));
     const ofSink = await this.#patiently(Number.POSITIVE_INFINITY, () => this.#sink.positions(partitions));
     const rules = { ofSink, followsGroup: this.#followsGroup, startAt };
     const { offsets, first } = await findStarts(consumer, partitions, rules);
-    for (const each of offsets) this.#moveTo(consumer, each, each.offset);
+    for (const [index, each] of partitions.entries()) this.#moveTo(consumer, each, defined(offsets[index]));
     if (startAt === "latest" && first.length > 0) await this.#keepStarts(consumer, first);
   }
 
+  /** The partitions, with what tells their topics from others of the same name. */
+  async #identify(assigned: readonly TopicPartition[]): Promise<SinkPartition[]> {
+    const all = partitionsOf(await defined(this.#admin).describeTopics(this.#options.topics));
+    return assigned.map(({ topic, partition }) => {
+      const found = all.find((each) => each.topic === topic && each.partition === partition);
+      if (found) return found;
+      throw new ConnectError("MISSING_TOPIC", `${topic}-${partition} does not exist`, { retriable: true });
+    });
+  }
+
   /** Should this worker die before it writes, the next one must not begin behind what comes from now on. */
-  async #keepStarts(consumer: SinkConsumer, starts: readonly TopicPartitionOffset[]): Promise<void> {
+  async #keepStarts(consumer: SinkConsumer, starts: readonly TopicPartition[]): Promise<void> {
     if (this.#followsGroup) {
       this.#hasUncommitted = true;
       await this.#commitOffsets(consumer);
       return;
     }
-    const batches = starts.map(({ topic, partition, offset }) => {
-      return { topic, partition, fromOffset: offset, nextOffset: offset, records: [] };
+    const batches = starts.map((each) => {
+      const { topic, topicId, partition, offset } = defined(this.#positions.get(keyOf(each)));
+      return { topic, topicId, partition, fromOffset: offset, nextOffset: offset, records: [] };
     });
     await this.#patiently(Number.POSITIVE_INFINITY, () => this.#writeOnce(consumer, batches));
   }
@@ -351,9 +374,9 @@ export class SinkRuntime implements AsyncDisposable {
     }
   }
 
-  #moveTo(consumer: SinkConsumer, partition: TopicPartition, offset: number): void {
-    this.#positions.set(keyOf(partition), offset);
-    consumer.seek(partition, offset);
+  #moveTo(consumer: SinkConsumer, { topic, topicId, partition }: SinkPartition, offset: number): void {
+    this.#positions.set(keyOf({ topic, partition }), { topic, topicId, partition, offset });
+    consumer.seek({ topic, partition }, offset);
   }
 
   #forget(partitions: readonly TopicPartition[]): void {
@@ -363,10 +386,10 @@ export class SinkRuntime implements AsyncDisposable {
   #batchesOf(records: readonly ConsumerRecord[]): SinkBatch[] {
     return [...Map.groupBy(records, keyOf)].map(([key, ofPartition]) => {
       const [first, last] = [defined(ofPartition[0]), defined(ofPartition.at(-1))];
-      const fromOffset = defined(this.#positions.get(key), "records come of assigned partitions only");
+      const position = defined(this.#positions.get(key), "records come of assigned partitions only");
+      const { topic, topicId, partition, offset: fromOffset } = position;
       assert(first.offset >= fromOffset, "no record comes twice");
-      const { topic, partition } = first;
-      return { topic, partition, fromOffset, nextOffset: last.offset + 1, records: ofPartition };
+      return { topic, topicId, partition, fromOffset, nextOffset: last.offset + 1, records: ofPartition };
     });
   }
 
@@ -381,7 +404,10 @@ export class SinkRuntime implements AsyncDisposable {
         if (!(error instanceof ConnectError) || !error.retriable || this.#isStopping) throw error;
         this.#logger.log("warn", `the sink refused, and is asked again: ${error.message}`);
         await this.#waitForRetry(consumer, attempt);
-        open = open.filter((batch) => this.#positions.get(keyOf(batch)) === batch.fromOffset);
+        open = open.filter((batch) => {
+          const position = this.#positions.get(keyOf(batch));
+          return position?.topicId === batch.topicId && position.offset === batch.fromOffset;
+        });
       }
     }
   }
@@ -396,7 +422,8 @@ export class SinkRuntime implements AsyncDisposable {
   }
 
   #onWritten(batch: SinkBatch): void {
-    this.#positions.set(keyOf(batch), batch.nextOffset);
+    const { topic, topicId, partition, nextOffset } = batch;
+    this.#positions.set(keyOf(batch), { topic, topicId, partition, offset: nextOffset });
     this.#metrics.recordsWritten += batch.records.length;
     if (batch.records.length > 0) this.#metrics.batchesWritten++;
     this.#hasUncommitted = true;
@@ -415,8 +442,9 @@ export class SinkRuntime implements AsyncDisposable {
     consumer.pause(consumer.assignment());
     const records = await consumer.poll({ timeoutMs: 0 });
     // Partitions that have just come were not paused yet.
-    for (const [key, [first]] of Map.groupBy(records, keyOf)) {
-      this.#moveTo(consumer, defined(first), defined(this.#positions.get(key)));
+    for (const key of Map.groupBy(records, keyOf).keys()) {
+      const position = defined(this.#positions.get(key));
+      this.#moveTo(consumer, position, position.offset);
     }
     consumer.resume(consumer.assignment());
   }
@@ -425,12 +453,10 @@ export class SinkRuntime implements AsyncDisposable {
     this.#nextCommitAt = this.#platform.clock.monotonic() + COMMIT_INTERVAL_MS;
     if (!this.#hasUncommitted) return;
     this.#hasUncommitted = false;
-    const held = consumer.assignment().filter((each) => this.#positions.has(keyOf(each)));
-    const offsets = held.map(({ topic, partition }) => ({
-      topic,
-      partition,
-      offset: defined(this.#positions.get(keyOf({ topic, partition }))),
-    }));
+    const held = consumer.assignment().map((each) => this.#positions.get(keyOf(each)));
+    const offsets = held
+      .filter((position) => position !== undefined)
+      .map(({ topic, partition, offset }) => ({ topic, partition, offset }));
     try {
       await consumer.commit(offsets);
     } catch (error) {

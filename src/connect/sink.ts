@@ -9,12 +9,20 @@
  * target takes it only where n is `fromOffset`, and n becomes `nextOffset` in the same step. So the batches that it takes join
  * without gap or overlap, whoever sends them, and however often.
  *
+ * A partition is one of a topic, and not of a name: a topic that was deleted and made anew has other records under the same offsets, and
+ * the target has nothing of it yet.
+ *
  * It is ranges that join, not records: no record has the offset of a transaction's marker, of an aborted record or of one that
  * compaction removed. The range that such an offset lies in covers it.
  */
 import type { ConsumerRecord, TopicPartition } from "../client/index.ts";
 
-export interface SinkBatch extends TopicPartition {
+export interface SinkPartition extends TopicPartition {
+  /** What tells topics of one name apart; "" where the brokers have no ids. */
+  readonly topicId: string;
+}
+
+export interface SinkBatch extends SinkPartition {
   readonly fromOffset: number;
   /** Not below `fromOffset`. */
   readonly nextOffset: number;
@@ -33,7 +41,7 @@ export interface Sink {
   open(): void | Promise<void>;
   /** The target's next offset of each partition; undefined for one of which nothing was written yet. A target that keeps no positions
    * knows of none: it is "at_least_once", and reading begins at the group's offsets. */
-  positions(partitions: readonly TopicPartition[]): (number | undefined)[] | Promise<(number | undefined)[]>;
+  positions(partitions: readonly SinkPartition[]): (number | undefined)[] | Promise<(number | undefined)[]>;
   /** Takes batches of different partitions, each or none of each; an outcome for each. Throws a ConnectError, with `retriable`
    * when it is worth another try; nothing was changed then. */
   write(batches: readonly SinkBatch[]): SinkOutcome[] | Promise<SinkOutcome[]>;

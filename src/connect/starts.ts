@@ -13,9 +13,9 @@ export interface StartRules {
 
 export interface Starts {
   /** Where reading of each partition begins. */
-  readonly offsets: readonly TopicPartitionOffset[];
-  /** Those of them that nobody has begun with yet. */
-  readonly first: readonly TopicPartitionOffset[];
+  readonly offsets: readonly number[];
+  /** The partitions that nobody has begun with yet. */
+  readonly first: readonly TopicPartition[];
 }
 
 export async function findStarts(
@@ -31,14 +31,9 @@ export async function findStarts(
     }
   };
   if (followsGroup && unknown().length > 0) take(await consumer.committed(unknown()));
-  const notBegun = unknown();
-  const first =
-    notBegun.length === 0
-      ? []
-      : await (startAt === "latest" ? consumer.endOffsets(notBegun) : consumer.beginningOffsets(notBegun));
-  take(first);
-  const offsets = partitions.map(({ topic, partition }, index) => {
-    return { topic, partition, offset: defined(found[index], "every partition has a beginning and an end") };
-  });
-  return { offsets, first };
+  const first = unknown();
+  if (first.length > 0) {
+    take(await (startAt === "latest" ? consumer.endOffsets(first) : consumer.beginningOffsets(first)));
+  }
+  return { offsets: found.map((offset) => defined(offset, "every partition has a beginning and an end")), first };
 }

@@ -389,6 +389,19 @@ describe("sink runtime", () => {
     expect(next.metrics().recordsWritten).toBe(10);
   });
 
+  it("reads a topic that was made anew from its beginning", async () => {
+    await produce(0, 20);
+    const first = await start(numbersSink());
+    await untilRows(20);
+    await first.close();
+    await cluster.client.admin().deleteTopics([topic]);
+    await createTopic(cluster.client, topic, 2);
+    await produce(20, 100);
+    const next = await start(numbersSink());
+    await next.caughtUp();
+    expect(rows()).toEqual(upTo(100));
+  });
+
   it("does not start without its topics", async () => {
     const missing = cluster.unique("absent");
     const connect = (options: ClientOptions): Client => new Client({ ...options, missingTopicTimeoutMs: 100 });

@@ -44,7 +44,7 @@ function record(offset: number, word: string, count: number | null): ConsumerRec
 }
 
 function batch(fromOffset: number, nextOffset: number, ...records: ConsumerRecord[]): SinkBatch {
-  return { topic: "t", partition: 0, fromOffset, nextOffset, records };
+  return { topic: "t", topicId: "id", partition: 0, fromOffset, nextOffset, records };
 }
 
 function table(sql = "SELECT * FROM counts ORDER BY rowid"): unknown[] {
@@ -59,7 +59,9 @@ function table(sql = "SELECT * FROM counts ORDER BY rowid"): unknown[] {
   }
 }
 
-const partition = [{ topic: "t", partition: 0 }];
+const partition = [{ topic: "t", topicId: "id", partition: 0 }];
+/** Another topic of the same name. */
+const anew = [{ topic: "t", topicId: "another", partition: 0 }];
 
 describe("sqlite sink", () => {
   it("upsert: the last value of each key; a deletion takes the row out", () => {
@@ -151,6 +153,32 @@ describe("sqlite sink", () => {
   it("two sinks in one database keep their positions apart", () => {
     openSink().write([batch(0, 1, record(0, "a", 1))]);
     expect(openSink({ name: "another" }).positions(partition)).toEqual([undefined]);
+  });
+
+  it("a topic that was made anew begins anew, and does not move where the one before stands", () => {
+    const [sink, late] = [openSink({ mode: "insert", primaryKey: [] }), openSink({ mode: "insert", primaryKey: [] })];
+    sink.write([batch(0, 2, record(0, "a", 1), record(1, "b", 1))]);
+    expect(sink.positions(anew)).toEqual([undefined]);
+    expect(sink.write([{ ...batch(0, 1, record(0, "c", 1)), topicId: "another" }])).toEqual([{ applied: true }]);
+    expect(late.write([batch(0, 1, record(0, "a", 1))])).toEqual([{ applied: false, nextOffset: 2 }]);
+    expect(sink.positions([...partition, ...anew])).toEqual([2, 1]);
+    expect(table()).toEqual(["a:1", "b:1", "c:1"]);
+  });
+
+  it("goes on at the positions of a table that knew topics by name only, with the topic of that name", () => {
+    const database = new DatabaseSync(join(folder, "target.db"));
+    database.exec(`
+      CREATE TABLE oncilla_sink_offsets (sink TEXT NOT NULL, topic TEXT NOT NULL, partition INTEGER NOT NULL,
+        next_offset INTEGER NOT NULL, PRIMARY KEY (sink, topic, partition)) WITHOUT ROWID;
+      INSERT INTO oncilla_sink_offsets VALUES ('counts', 't', 0, 7)
+    `);
+    database.close();
+    const sink = openSink();
+    expect(sink.positions(partition)).toEqual([7]);
+    expect(openSink().positions(partition)).toEqual([7]);
+    expect(sink.write([batch(6, 8, record(7, "a", 1))])).toEqual([{ applied: false, nextOffset: 7 }]);
+    expect(sink.write([batch(7, 8, record(7, "a", 1))])).toEqual([{ applied: true }]);
+    expect(sink.positions([...partition, ...anew])).toEqual([8, undefined]);
   });
 
   it("a database that another writer holds is worth another try", () => {

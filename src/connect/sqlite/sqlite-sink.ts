@@ -1,8 +1,8 @@
 import { DatabaseSync } from "node:sqlite";
-import { type Serde, serdes, type TopicPartition } from "../../client/index.ts";
+import { type Serde, serdes } from "../../client/index.ts";
 import { defined } from "../../platform/assert.ts";
 import { ConnectError } from "../errors.ts";
-import type { Sink, SinkBatch, SinkOutcome } from "../sink.ts";
+import type { Sink, SinkBatch, SinkOutcome, SinkPartition } from "../sink.ts";
 import { OffsetTable } from "./offset-table.ts";
 import { type RowMapping, rowMapper } from "./rows.ts";
 import { type TableOptions, TargetTable } from "./table.ts";
@@ -63,7 +63,7 @@ export class SqliteSink<K = Uint8Array, V = Uint8Array> implements Sink {
     });
   }
 
-  positions(partitions: readonly TopicPartition[]): (number | undefined)[] {
+  positions(partitions: readonly SinkPartition[]): (number | undefined)[] {
     return this.#translated(() => partitions.map((each) => defined(this.#offsets).nextOffset(each)));
   }
 
