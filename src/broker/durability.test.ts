@@ -1,8 +1,10 @@
 import { describe, expect, it } from "vitest";
+import { readAll } from "../../test/support/cluster.ts";
 import { GatedDisk } from "../../test/support/gated-disk.ts";
-import { RawSession, type RawTopic } from "../../test/support/raw-session.ts";
+import { type RawProducer, RawSession, type RawTopic } from "../../test/support/raw-session.ts";
 import { SteppedClock } from "../../test/support/stepped-clock.ts";
 import { until } from "../../test/support/until.ts";
+import { Client } from "../client/index.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Disk } from "../platform/disk.ts";
 import type { Logger } from "../platform/logger.ts";
@@ -52,6 +54,12 @@ async function isAnswered(answer: Promise<unknown>, { broker }: World): Promise<
   for (let i = 0; i < 5; i++) await other.initProducer(null);
   other.close();
   return answered;
+}
+
+/** Where a power loss takes what was not synced. */
+async function startOn(disk: Disk): Promise<[Broker, RawSession]> {
+  const broker = await Broker.start({ dataDir: "data", durability: "os", platform: { ...nodePlatform, disk } });
+  return [broker, await RawSession.open(broker.address)];
 }
 
 async function setFlushMessages(session: RawSession, { name }: RawTopic, value: string | null): Promise<string> {
@@ -163,12 +171,8 @@ describe("acknowledged means durable", () => {
   });
 
   it("durability os: what a synced topic's records rest on survives a power loss as they do", async () => {
-    const start = async (disk: Disk): Promise<[Broker, RawSession]> => {
-      const broker = await Broker.start({ dataDir: "data", durability: "os", platform: { ...nodePlatform, disk } });
-      return [broker, await RawSession.open(broker.address)];
-    };
     const disk = new MemoryDisk({ canCrash: true });
-    const [broker, session] = await start(disk);
+    const [broker, session] = await startOn(disk);
     await session.findCoordinator("group", "group");
     const topic = await session.createTopic("topic", 1, { "flush.messages": "1" });
     const producer = await session.newTransactional("id");
@@ -177,7 +181,7 @@ describe("acknowledged means durable", () => {
     await session.endTransaction("id", producer, "commit");
     await until(async () => (await session.endOffset(topic, "read_committed")) === 2);
     for (let seed = 0; seed < 10; seed++) {
-      const [later, reader] = await start(disk.afterCrash(seededRandom(seed)));
+      const [later, reader] = await startOn(disk.afterCrash(seededRandom(seed)));
       expect((await reader.newTransactional("id")).producerEpoch, `seed ${seed}`).toBeGreaterThan(
         producer.producerEpoch,
       );
@@ -186,6 +190,38 @@ describe("acknowledged means durable", () => {
       reader.close();
       await later.stop();
     }
+    session.close();
+    await broker.stop();
+  });
+
+  it("durability os: an aborted transaction whose marker is lost is not committed with the next one", async () => {
+    const disk = new MemoryDisk({ canCrash: true });
+    const [broker, session] = await startOn(disk);
+    const topic = await session.createTopic("topic");
+    const producer = await session.newTransactional("id");
+    await setFlushMessages(session, { name: "__transaction_state", id: "" }, "1");
+    await session.produce(topic, ["aborted"], { producer, transactionalId: "id" });
+    await session.endTransaction("id", producer, "abort");
+    await until(async () => (await session.endOffset(topic, "read_committed")) === 2);
+    const outcomes = new Set<string>();
+    for (let seed = 0; seed < 20; seed++) {
+      const [later, writer] = await startOn(disk.afterCrash(seededRandom(seed)));
+      let next: RawProducer = await writer.newTransactional("id");
+      for (let isDone = false; !isDone; ) {
+        const { error } = await writer.produce(topic, ["committed"], { producer: next, transactionalId: "id" });
+        outcomes.add(error);
+        isDone = error === "NONE";
+        next = await writer.endTransaction("id", next, isDone ? "commit" : "abort");
+      }
+      const client = new Client({ brokers: later.address });
+      const read = async () => (await readAll(client, "topic")).map(({ value }) => `${value}`);
+      await until(async () => (await read()).length > 0);
+      expect(await read(), `seed ${seed}`).toEqual(["committed"]);
+      await client.close();
+      writer.close();
+      await later.stop();
+    }
+    expect([...outcomes].sort()).toEqual(["INVALID_TXN_STATE", "NONE"]);
     session.close();
     await broker.stop();
   });
