@@ -28,6 +28,7 @@ export interface Variant {
 const coordinatorFaults = "src/coordinator/transaction/faults.test.ts";
 const brokerTests = "src/broker/transactions.test.ts";
 const logTransactions = "src/log/transactions.test.ts";
+const durability = "src/broker/durability.test.ts";
 const producerState = "src/log/producer-state.test.ts";
 const compaction = "src/log/compaction/log-compaction.test.ts";
 const classicGroups = "src/coordinator/group/faults.test.ts";
@@ -183,7 +184,7 @@ export const faults: readonly Fault[] = [
         find: "this.#clock.setTimer(RETRY_MS, () => this.#writeUntilDone(partition, marker, isWanted, done, false));",
         replace: "",
         test: {
-          file: "src/broker/durability.test.ts",
+          file: durability,
           name: "a marker that cannot be written is tried again; the transaction ends elsewhere",
         },
       },
@@ -403,6 +404,16 @@ export const faults: readonly Fault[] = [
         test: {
           file: "src/coordinator/transaction/stories.test.ts",
           name: "the first write of the next transaction waits for the completion of the last one",
+        },
+      },
+      {
+        breaks: "the next epoch's records join a transaction whose marker a power loss took",
+        file: "log/producer-state.ts",
+        find: "if (producerEpoch === entry.producerEpoch) return undefined;",
+        replace: "if (producerEpoch >= entry.producerEpoch) return undefined;",
+        test: {
+          file: durability,
+          name: "durability os: an aborted transaction whose marker is lost is not committed with the next one",
         },
       },
     ],
@@ -641,6 +652,16 @@ export const faults: readonly Fault[] = [
         find: "if (error) this.#onFailure(error);\n    else if (this.#isWanted) this.#schedule();",
         replace: "if (error || this.#isWanted) this.#schedule();",
         test: { file: "src/log/group-commit.test.ts", name: "a failed sync (fault 17) > is never tried again" },
+      },
+      {
+        breaks: "a topic is synced, and the coordinators' logs that its records rest on are not",
+        file: "broker/partitions.ts",
+        find: 'return isSynced ? { ...config, durability: "fsync" } : config;',
+        replace: "return isSynced ? { ...config } : config;",
+        test: {
+          file: durability,
+          name: "durability os: what a synced topic's records rest on survives a power loss as they do",
+        },
       },
       {
         breaks: "a log whose sync found no room is opened again",
