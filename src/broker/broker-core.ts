@@ -151,8 +151,7 @@ export class BrokerCore {
   /** A crash may have come between the record of a deletion and the removal of the files. */
   async #finishDeletions(): Promise<void> {
     const deleted = this.image.deletedTopics();
-    // A topic of the same name is only made once the files of the old one are gone.
-    await this.partitions.removeLeftovers(deleted.filter(({ name }) => !this.image.topic(name)));
+    await this.partitions.removeLeftovers(deleted);
     await this.topics.forget(deleted);
   }
 

@@ -7,6 +7,8 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { GatedDisk } from "../../test/support/gated-disk.ts";
 import { type Fetched, RawSession, type RawTopic } from "../../test/support/raw-session.ts";
 import { until } from "../../test/support/until.ts";
+import { DiskError } from "../platform/disk.ts";
+import { MemoryDisk } from "../platform/memory-disk.ts";
 import { nodePlatform } from "../platform/node/index.ts";
 import { Broker } from "./broker.ts";
 
@@ -146,6 +148,69 @@ describe("a topic that is deleted while consumers read it", () => {
     if (process.platform === "linux") expect(openFiles("topic")).toEqual([]);
     for (const old of lives) expect((await session.fetch(old)).error).toBe("UNKNOWN_TOPIC_ID");
     expect((await session.fetch(other)).records[0]).toMatch(/^0:other /);
+  });
+});
+
+it("a topic whose name takes up all that a folder's name may be is deleted with its files, and made anew", async () => {
+  const name = "n".repeat(249);
+  for (let life = 0; life < 2; life++) {
+    const topic = await session.createTopic(name, 11);
+    expect((await session.produce(topic, [`life ${life}`], { partition: 10 })).error).toBe("NONE");
+    expect((await session.fetch(topic, { partition: 10 })).records).toEqual([`0:life ${life}`]);
+    expect(await session.deleteTopic(topic)).toBe("NONE");
+    expect(readdirSync(folder).filter((each) => each.startsWith("nnn"))).toEqual([]);
+  }
+});
+
+describe("a deleted topic whose files could not be moved away", () => {
+  class Stuck extends MemoryDisk {
+    isStuck = true;
+    override rename(from: string, to: string): void {
+      if (this.isStuck && from.endsWith("topic-1")) throw new DiskError("EIO", from, `${from}: EIO`);
+      super.rename(from, to);
+    }
+  }
+  let disk: Stuck;
+
+  beforeEach(async () => {
+    disk = new Stuck();
+    await restart();
+    const topic = await session.createTopic("topic", PARTITIONS);
+    await write(topic, "old");
+    const other = await RawSession.open(broker.address);
+    expect(await other.deleteTopic(topic).catch((error: Error) => error.message)).not.toBe("NONE");
+    other.close();
+  });
+
+  async function restart(): Promise<void> {
+    session.close();
+    await broker.stop();
+    broker = await Broker.start({ dataDir: "data", platform: { ...nodePlatform, disk } });
+    session = await RawSession.open(broker.address);
+  }
+
+  async function expectEmpty(topic: RawTopic): Promise<void> {
+    for (let partition = 0; partition < PARTITIONS; partition++) {
+      expect(await session.fetch(topic, { partition, version: BY_NAME })).toMatchObject({ error: "NONE", records: [] });
+    }
+    await write(topic, "new");
+    expect(disk.list("data").filter((name) => name.startsWith("topic"))).toEqual(["topic-0/", "topic-1/", "topic-2/"]);
+  }
+
+  it("gives its place to another of its name", async () => {
+    disk.isStuck = false;
+    await expectEmpty(await session.createTopic("topic", PARTITIONS));
+    await restart();
+    expect((await session.fetch({ name: "topic", id: "" }, { version: BY_NAME })).records[0]).toMatch(/^0:new /);
+  });
+
+  it("gives it with the next start at the latest", async () => {
+    const topic = await session.createTopic("topic", PARTITIONS);
+    expect((await session.fetch(topic, { partition: 1 })).error).toBe("KAFKA_STORAGE_ERROR");
+    expect((await session.fetch(topic, { partition: 2 })).error).toBe("NONE");
+    disk.isStuck = false;
+    await restart();
+    await expectEmpty(topic);
   });
 });
 

@@ -1,5 +1,7 @@
 /** The partitions that this broker serves: all there are. */
 
+import { readTopicId } from "../log/checkpoints.ts";
+import { leftFolders, removeFolder } from "../log/deleted-folder.ts";
 import type { LogConfig } from "../log/log-config.ts";
 import { LogLostError } from "../log/log-lost-error.ts";
 import { PartitionLog } from "../log/partition-log.ts";
@@ -101,31 +103,38 @@ export class Partitions {
     this.#applyConfig(topic);
   }
 
-  /** Removes a topic's partitions with their files. Resolves when these cannot come back. */
+  /** Removes a topic's partitions with their files. Resolves when these cannot come back. Rejects when some could not be removed,
+   * once all that could be is. */
   async delete(topic: Topic): Promise<void> {
     const partitions = this.#byTopicId.get(topic.id) ?? [];
     this.#byTopicId.delete(topic.id);
     await this.#setSynced(topic.id, false);
     const remove = async (partition: Partition | Error, index: number): Promise<void> => {
       if (!isOpen(partition)) {
-        this.#removeFolder(topic, index);
+        const path = this.#folderOf(topic, index);
+        if (this.#options.disk.exists(path)) removeFolder(this.#options.disk, path, topic.id);
         return;
       }
       await partition.log.delete();
       partition.advanced();
     };
-    await Promise.all(partitions.map(remove));
+    // All, or the removal of one would go on when another topic may have its place.
+    const outcomes = await Promise.allSettled(partitions.map(remove));
     await this.#options.disk.syncFolder(this.#options.folder);
+    for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
   }
 
   /** Removes what is left of topics whose deletion was interrupted. */
   async removeLeftovers(deleted: readonly Topic[]): Promise<void> {
     const { disk, folder } = this.#options;
     for (const topic of deleted) {
-      for (let index = 0; index < topic.partitionCount; index++) disk.remove(this.#folderOf(topic, index));
+      for (let index = 0; index < topic.partitionCount; index++) {
+        const path = this.#folderOf(topic, index);
+        // The place may be that of another topic of the same name by now.
+        if (!this.#image.topic(topic.name) || readTopicId(disk, path) === topic.id) disk.remove(path);
+      }
     }
-    // Where a log is moved to before it is removed; no partition's own folder ends so.
-    for (const name of disk.list(folder)) if (name.endsWith("-delete/")) disk.remove(`${folder}/${name.slice(0, -1)}`);
+    for (const name of leftFolders(disk, folder)) disk.remove(`${folder}/${name}`);
     await disk.syncFolder(folder);
   }
 
@@ -170,15 +179,12 @@ export class Partitions {
     return isSynced ? { ...config, durability: "fsync" } : config;
   }
 
-  /** Of a log that is not open. It is moved aside first, which needs neither room nor descriptors: a topic of the same name
-   * can have its place. */
-  #removeFolder(topic: Topic, index: number): void {
+  /** Moves away the folder of a deleted topic, which could not be moved then, from where another of its name is to be. */
+  #makeWay(path: string): void {
     const { disk } = this.#options;
-    const folder = this.#folderOf(topic, index);
-    if (!disk.exists(folder)) return;
-    const aside = `${folder}.${topic.id}-delete`;
-    disk.rename(folder, aside);
-    disk.remove(aside);
+    const topicId = readTopicId(disk, path);
+    if (topicId === undefined || !this.#image.deletedTopics().some(({ id }) => id === topicId)) return;
+    removeFolder(disk, path, topicId);
   }
 
   #folderOf(topic: Topic, index: number): string {
@@ -204,6 +210,7 @@ export class Partitions {
       onSynced: (elapsedMs) => metrics.flushTime.observe(elapsedMs),
     };
     try {
+      if (!options.isKnown) this.#makeWay(options.folder);
       const log = await this.#openLog(options);
       if (earlier) logger.log("info", "partition online: its log is open now", options.topicPartition);
       partition.current = new Partition(topic.name, index, log);

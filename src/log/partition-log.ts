@@ -8,6 +8,7 @@ import { Checkpoints, readLogStartOffset, readTopicId } from "./checkpoints.ts";
 import { CompactionPort } from "./compaction/compaction-port.ts";
 import { LogCompaction } from "./compaction/log-compaction.ts";
 import { finishSwaps } from "./compaction/swap.ts";
+import { removeFolder } from "./deleted-folder.ts";
 import { FolderSync } from "./folder-sync.ts";
 import { GroupCommit } from "./group-commit.ts";
 import type { LeaderEpochs } from "./leader-epochs.ts";
@@ -428,15 +429,12 @@ export class PartitionLog {
     await this.#letGo();
   }
 
-  /** Closes and removes the partition's folder. It is moved aside in one step, under a name that ends in "-delete": after
-   * a crash such a folder is to be removed. */
+  /** Closes and removes the partition's folder. */
   async delete(): Promise<void> {
-    const aside = `${this.#folder}.${this.#topicId}-delete`;
     this.#logger.log("info", "partition deleted", { topicPartition: this.#name });
     this.#health.end(new Error(`${this.#name} was deleted`));
     await this.#letGo();
-    this.#disk.rename(this.#folder, aside);
-    this.#disk.remove(aside);
+    removeFolder(this.#disk, this.#folder, this.#topicId);
   }
 
   /** Closes the files, once nothing uses them behind the callers' back. */
