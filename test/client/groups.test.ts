@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import {
+  type Assignor,
   type Client,
   type Consumer,
   type ConsumerGroupMetadata,
@@ -402,6 +403,20 @@ describe("a group of the classic protocol", () => {
     const second = new Member({ assignors: [assignor] });
     await until(() => shares(first, second) === expected);
     expect(first.events).toEqual(["+ 012345", "- 012345", `+ ${first.share}`]);
+  });
+
+  it("gives what an assignor throws to the caller of poll, and goes on", async () => {
+    let failures = 0;
+    const moody: Assignor = {
+      ...rangeAssignor,
+      assign(cluster, members) {
+        if (failures++ === 0) throw new Error("not in the mood");
+        return rangeAssignor.assign(cluster, members);
+      },
+    };
+    const member = new Member({ assignors: [moody] });
+    await until(() => member.share === "012345");
+    expect(member.errors).toEqual([new Error("not in the mood")]);
   });
 
   it("moves from an eager assignor to the cooperative one, member by member", async () => {

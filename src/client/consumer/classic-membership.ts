@@ -55,7 +55,8 @@ export class ClassicMembership implements Membership {
   #isWaitingForMembers = false;
   #isLost = false;
   #outcome: JoinOutcome | undefined;
-  #error: OncillaError | undefined;
+  /** Waits for `advance`. An assignor of the caller's may throw anything. */
+  #error: unknown;
   /** The partition counts on which this member, as the leader, based its assignment. */
   #assignedCounts: ReadonlyMap<string, number> | undefined;
   #askForMissingAt = 0;
@@ -143,9 +144,9 @@ export class ClassicMembership implements Membership {
 
   #throwError(): void {
     const error = this.#error;
-    if (!error) return;
+    if (error === undefined) return;
     // Fatal errors stay.
-    if (!error.fatal) this.#error = undefined;
+    if (!(error instanceof OncillaError && error.fatal)) this.#error = undefined;
     throw error;
   }
 
@@ -218,7 +219,6 @@ export class ClassicMembership implements Membership {
           else this.#outcome = outcome;
         },
         (error: unknown) => {
-          if (!(error instanceof OncillaError)) throw error;
           if (this.#closing.signal.aborted) return;
           this.#error = error;
           this.#needsJoin = true;
