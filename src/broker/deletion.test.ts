@@ -10,6 +10,8 @@ import { until } from "../../test/support/until.ts";
 import { DiskError } from "../platform/disk.ts";
 import { MemoryDisk } from "../platform/memory-disk.ts";
 import { nodePlatform } from "../platform/node/index.ts";
+import { metadata } from "../protocol/apis/metadata.ts";
+import type { ErrorName } from "../protocol/errors.ts";
 import { Broker } from "./broker.ts";
 
 const PARTITIONS = 3;
@@ -211,6 +213,46 @@ describe("a deleted topic whose files could not be moved away", () => {
     disk.isStuck = false;
     await restart();
     await expectEmpty(topic);
+  });
+});
+
+describe("a topic made anew while the one of its name is still being forgotten", () => {
+  it.each(["outside of a transaction", "in a transaction"])("keeps what is committed in it %s", async (where) => {
+    const disk = new GatedDisk();
+    const options = { offsetsTopicPartitions: 1, transactionTopicPartitions: 1 };
+    await broker.stop();
+    broker = await Broker.start({ dataDir: "data", platform: { ...nodePlatform, disk }, ...options });
+    session.close();
+    session = await RawSession.open(broker.address);
+    const topic = await session.createTopic("topic");
+    await session.findCoordinator("group", "group");
+    const producer = await session.newTransactional("id");
+    await until(async () => (await session.commitOffset("group", topic, 1)) === "NONE");
+    const commit = (offset: number): Promise<ErrorName> =>
+      where === "in a transaction"
+        ? other.commitOffsetInTransaction("id", producer, "group", topic, offset)
+        : other.commitOffset("group", topic, offset);
+
+    // The deletion and what makes the new topic become durable, and nothing behind.
+    disk.hold("__cluster_metadata-0", 2);
+    const deleted = session.deleteTopic(topic);
+    const made = session.createTopic("topic");
+    const other = await RawSession.open(broker.address);
+    await until(async () => {
+      const asked = { topics: [{ name: topic.name }], allowAutoTopicCreation: false };
+      const { topics } = await other.client.send(metadata, 12, asked);
+      return topics[0]?.errorCode === 0 && topics[0].topicId !== topic.id;
+    });
+    expect(await commit(2)).toBe("NONE");
+    disk.release();
+    expect(await deleted).toBe("NONE");
+    const anew = await made;
+    if (where === "in a transaction") {
+      expect((await other.endTransaction("id", producer, "commit")).error).toBe("NONE");
+      await until(async () => (await other.committedOffset("group", anew)) !== "UNSTABLE_OFFSET_COMMIT");
+    }
+    expect(await other.committedOffset("group", anew)).toBe(2);
+    other.close();
   });
 });
 

@@ -8,11 +8,14 @@ export class GatedDisk implements Disk {
   readonly #full = new Map<string, number>();
   readonly #short = new Set<string>();
   #held: string | undefined;
+  /** Syncs that still pass where others are held. */
+  #passing = 0;
   #waiting: (() => void)[] = [];
 
-  /** Syncs in folders whose name begins with `folder` wait for `release`. */
-  hold(folder: string): void {
+  /** Syncs in folders whose name begins with `folder` wait for `release`, but for the next so many. */
+  hold(folder: string, passing = 0): void {
     this.#held = folder;
+    this.#passing = passing;
   }
 
   open(path: string, options?: { readonly create?: boolean }): DiskFile {
@@ -116,7 +119,7 @@ export class GatedDisk implements Disk {
   }
 
   async #pass(path: string): Promise<void> {
-    if (this.#held !== undefined && path.includes(`/${this.#held}`)) {
+    if (this.#held !== undefined && path.includes(`/${this.#held}`) && this.#passing-- <= 0) {
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
     }
     for (const [folder, code] of this.#failing) {

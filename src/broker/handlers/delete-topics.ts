@@ -33,9 +33,13 @@ export function deleteTopicsHandler({ topics, image, groups, quotas }: BrokerSer
       const quota = quotas.mutations(clientId, apiVersion >= STRICT_QUOTA_VERSION);
       const finders = asked.map((each) => (current: MetadataImage) => findOnce(current, each, duplicates));
       const outcomes = await topics.delete(finders, quota);
-      const deleted = outcomes.flatMap((outcome) => (outcome.ok ? [outcome.topic.name] : []));
+      const deleted = outcomes.flatMap((outcome) => (outcome.ok ? [outcome.topic] : []));
       if (deleted.length > 0) {
-        for (const shard of groups.shards()) shard.notify((machine, now) => machine.topicsDeleted(deleted, now));
+        const names = deleted.map(({ name }) => name);
+        // In the turn in which the topics are gone. Another of the name may be made from the next change on, and `forget` is one:
+        // behind it, what groups have committed may be the new topic's.
+        for (const shard of groups.shards()) shard.notify((machine, now) => machine.topicsDeleted(names, now));
+        await topics.forget(deleted);
       }
       reply({
         throttleTimeMs: quota.throttleTimeMs,

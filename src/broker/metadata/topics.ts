@@ -53,12 +53,12 @@ export class Topics {
     });
   }
 
-  /** Resolves when the topics' files are gone as well. */
-  async delete(
+  /** Resolves when the topics' files are gone as well; their records stay until `forget`. */
+  delete(
     find: readonly ((image: MetadataImage) => TopicOutcome)[],
     quota: MutationQuota = unlimitedMutations,
   ): Promise<TopicOutcome[]> {
-    const outcomes = await this.#change(find, false, (image, topicOf) => {
+    return this.#change(find, false, (image, topicOf) => {
       const found = topicOf(image);
       if (!found.ok) return found;
       const { name } = found.topic;
@@ -66,8 +66,6 @@ export class Topics {
       if (!quota.take(found.topic.partitionCount)) return throttled();
       return { ok: true, topic: { ...found.topic, isDeleted: true } };
     });
-    await this.forget(outcomes.flatMap((outcome) => (outcome.ok ? [outcome.topic] : [])));
-    return outcomes;
   }
 
   /** Drops the records of deleted topics whose files are gone. Those that the log does not take go with the next start. */
