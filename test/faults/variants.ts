@@ -726,6 +726,23 @@ export const faults: readonly Fault[] = [
         replace: "",
         test: { file: brokerTests, name: "with a transaction open in it does not hold up the transaction" },
       },
+      {
+        breaks: "offsets go with their topic only when another of its name may have some",
+        file: "broker/handlers/delete-topics.ts",
+        find: "for (const shard of groups.shards()) shard",
+        replace: "await topics.forget(deleted);\n        for (const shard of groups.shards()) shard",
+        test: { file: "src/broker/deletion.test.ts", name: "keeps what is committed in it in a transaction" },
+      },
+      {
+        breaks: "who asks for all offsets gets those of a former topic of the same name",
+        file: "coordinator/group/offset-fetch.ts",
+        find: "if (isSameTopic(core.topics.topic(topic)?.id ?? ZERO_UUID, committed.topicId)) add(",
+        replace: "add(",
+        test: {
+          file: "src/coordinator/group/offsets.test.ts",
+          name: "do not pass to another topic of the same name where all are asked for, also after a crash in its deletion",
+        },
+      },
     ],
   },
   {

@@ -64,7 +64,8 @@ function fetchTopic(
   };
 }
 
-/** False when the topic was deleted and another one has its name now: offsets of the former mean nothing there. */
+/** False when the topic was deleted and another one has its name now: offsets of the former mean nothing there. They go with it,
+ * unless the broker died in between. */
 function isSameTopic(a: string, b: string): boolean {
   return a === b || a === ZERO_UUID || b === ZERO_UUID;
 }
@@ -100,7 +101,9 @@ function fetchAll(core: GroupCore, groupId: string, requireStable: boolean): Off
     }
     topics.set(topic, found);
   };
-  for (const [topic, partition, committed] of core.offsets.committed(groupId)) add(topic, partition, committed);
+  for (const [topic, partition, committed] of core.offsets.committed(groupId)) {
+    if (isSameTopic(core.topics.topic(topic)?.id ?? ZERO_UUID, committed.topicId)) add(topic, partition, committed);
+  }
   // Partitions that only an open transaction has offsets for are not left out: they are unstable like others.
   if (requireStable) for (const [topic, partition] of core.offsets.pending(groupId)) add(topic, partition);
   return Array.from(topics, ([name, { topicId, partitions }]) => ({

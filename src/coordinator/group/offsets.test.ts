@@ -124,6 +124,21 @@ describe("committed offsets", () => {
     expect(fetchGroup(world, null).topics[0]?.topicId).toBe(former);
   });
 
+  it("do not pass to another topic of the same name where all are asked for, also after a crash in its deletion", () => {
+    const world = new World();
+    world.topics.set("t", 1);
+    const idOf = (name: string): string => defined(world.topics.topic(name)).id;
+    const [topic] = commitRequest(["t-0=5"], outsider).topics;
+    commit(world, [], { topics: [{ ...defined(topic), topicId: idOf("t") }] });
+    commit(world, ["u-0=6"]);
+    world.topics.set("t", 0);
+    world.topics.set("t", 1);
+    world.restart();
+    expect(offsetsOf(world)).toBe("u-0=6");
+    commit(world, [], { topics: [{ ...defined(topic), topicId: idOf("t") }] });
+    expect(offsetsOf(world)).toBe("t-0=5 u-0=6");
+  });
+
   it("do not pass to another topic of the same name when they come with a transaction either", () => {
     const world = new World();
     const [former, present] = ["AAAAAAAAAAAAAAAAAAAAAQ", "AAAAAAAAAAAAAAAAAAAAAg"] as const;
