@@ -8,6 +8,7 @@ import {
   CRC_AT,
   LAST_OFFSET_DELTA_AT,
   MAGIC_AT,
+  MAX_TIMESTAMP_AT,
   PRODUCER_EPOCH_AT,
   PRODUCER_ID_AT,
   RECORD_COUNT_AT,
@@ -100,6 +101,14 @@ describe("the header", () => {
       changed({}, (bytes) => bytes.writeInt32BE(1, LAST_OFFSET_DELTA_AT)),
       "INVALID_RECORD",
     ],
+    [
+      "more records than have room",
+      changed({}, (bytes) => {
+        bytes.writeInt32BE(100, RECORD_COUNT_AT);
+        bytes.writeInt32BE(99, LAST_OFFSET_DELTA_AT);
+      }),
+      "INVALID_RECORD",
+    ],
     ["negative offsets", changed({}, (bytes) => bytes.writeInt32BE(-1, LAST_OFFSET_DELTA_AT)), "INVALID_RECORD"],
     ["a base offset", changed({}, (bytes) => bytes.writeInt32BE(1, 4)), "INVALID_RECORD"],
     ["an unknown compression", changed({}, (bytes) => bytes.writeInt16BE(5, ATTRIBUTES_AT)), "INVALID_RECORD"],
@@ -164,6 +173,51 @@ describe("timestamps", () => {
     expect(validate(bytesOf({ values: ["a", "b"], timestamp: START_MS - 1001, compression: 2 }), config)).toBe(
       "INVALID_TIMESTAMP",
     );
+  });
+});
+
+describe("a maximum timestamp below the records'", () => {
+  /** Records of START_MS and the two milliseconds behind. */
+  function claiming(maxTimestamp: number, compression = 0): Buffer {
+    return changed({ values: ["a", "b", "c"], compression }, (bytes) =>
+      bytes.writeBigInt64BE(BigInt(maxTimestamp), MAX_TIMESTAMP_AT),
+    );
+  }
+
+  it.each<[number, number]>([
+    [0, 0],
+    [-1, 0],
+    [START_MS - 1, 0],
+    [0, 1],
+    [-1, 4],
+  ])("%i with codec %i: the records' counts, and the CRC holds", (maxTimestamp, compression) => {
+    const bytes = claiming(maxTimestamp, compression);
+    expect(validate(bytes)).toBe("ok");
+    const batch = new RecordBatch(bytes);
+    expect([batch.maxTimestamp, batch.hasValidCrc()]).toEqual([START_MS + 2, true]);
+  });
+
+  it("is refused where the records' is too far ahead", () => {
+    expect(validate(claiming(0), { messageTimestampAfterMaxMs: 1 })).toBe("INVALID_TIMESTAMP");
+  });
+
+  it.each([0, 1])("is refused where the records cannot be read (codec %i)", (compression) => {
+    const bytes = claiming(0, compression);
+    bytes.fill(0xff, BATCH_HEADER_BYTES);
+    bytes.writeUInt32BE(new RecordBatch(bytes).computeCrc(), CRC_AT);
+    expect(validate(bytes)).toBe("INVALID_RECORD");
+  });
+
+  it("is put right wherever records are looked at, too high ones also", () => {
+    const bytes = claiming(START_MS + 1000);
+    expect(validate(bytes, { messageTimestampBeforeMaxMs: 1000 })).toBe("ok");
+    expect(new RecordBatch(bytes).maxTimestamp).toBe(START_MS + 2);
+  });
+
+  it("is left to the broker where it sets the time of the append", () => {
+    const bytes = claiming(0);
+    expect(validate(bytes, { messageTimestampType: "LogAppendTime" })).toBe("ok");
+    expect(new RecordBatch(bytes).maxTimestamp).toBe(0);
   });
 });
 

@@ -1,6 +1,6 @@
 /**
- * Checks what a client sent before it may enter a log. Pure: batches are read where they lie; nothing is decompressed
- * unless a setting of the topic cannot be checked otherwise.
+ * Checks what a client sent before it may enter a log. Pure: batches are read where they lie, and their headers believed;
+ * nothing is decompressed unless a setting of the topic cannot be checked otherwise, or the header contradicts itself.
  */
 
 import { ProtocolError } from "../protocol/protocol-error.ts";
@@ -9,10 +9,11 @@ import {
   BATCH_LENGTH_AT,
   BATCH_LENGTH_PREFIX_BYTES,
   MAGIC_AT,
+  NO_TIMESTAMP,
   RecordBatch,
 } from "../protocol/records/batch.ts";
 import { compressionCodes } from "../protocol/records/compression.ts";
-import { recordsOf } from "../protocol/records/record.ts";
+import { MIN_RECORD_BYTES, recordsOf } from "../protocol/records/record.ts";
 import type { LogConfig } from "./log-config.ts";
 import { refuse } from "./refuse.ts";
 import type { LogRefusal } from "./types.ts";
@@ -24,7 +25,8 @@ const HIGHEST_COMPRESSION_CODE: number = compressionCodes.zstd;
 
 /**
  * The one batch in `records`, which are the bytes of one partition of a produce request. More than one batch is refused,
- * as by Apache Kafka since record format 2. `now` in ms since 1970.
+ * as by Apache Kafka since record format 2. A maximum timestamp that is not the records' is put right in place where they are
+ * looked at. `now` in ms since 1970.
  *
  * Errors: CORRUPT_MESSAGE (length or CRC), UNSUPPORTED_FOR_MESSAGE_FORMAT (formats 0 and 1), MESSAGE_TOO_LARGE,
  * RECORD_LIST_TOO_LARGE (larger than a segment), INVALID_RECORD, INVALID_TIMESTAMP.
@@ -70,15 +72,19 @@ function checkSize(batch: RecordBatch, config: LogConfig): LogRefusal | undefine
 }
 
 function checkHeader(batch: RecordBatch): LogRefusal | undefined {
-  const { baseOffset, recordCount, lastOffsetDelta } = batch;
+  const { baseOffset, recordCount, lastOffsetDelta, compression } = batch;
   if (baseOffset !== 0) return refuse("INVALID_RECORD", `a batch of base offset ${baseOffset}; clients send 0`);
   if (recordCount <= 0) return refuse("INVALID_RECORD", `a batch of ${recordCount} records`);
   if (lastOffsetDelta !== recordCount - 1) {
     return refuse("INVALID_RECORD", `${recordCount} records with a last offset delta of ${lastOffsetDelta}`);
   }
   if (batch.isControl) return refuse("INVALID_RECORD", "clients must not write control records");
-  if (batch.compression > HIGHEST_COMPRESSION_CODE) {
-    return refuse("INVALID_RECORD", `no compression has the code ${batch.compression}`);
+  if (compression > HIGHEST_COMPRESSION_CODE) {
+    return refuse("INVALID_RECORD", `no compression has the code ${compression}`);
+  }
+  const payloadBytes = batch.sizeBytes - BATCH_HEADER_BYTES;
+  if (compression === compressionCodes.none && recordCount * MIN_RECORD_BYTES > payloadBytes) {
+    return refuse("INVALID_RECORD", `${recordCount} records in ${payloadBytes} bytes`);
   }
   return checkProducer(batch);
 }
@@ -103,19 +109,29 @@ function checkTimestamps(batch: RecordBatch, config: LogConfig, now: number): Lo
 /** Checks record by record what only some topics ask for: keys where the log is compacted, a lower bound of timestamps. */
 function checkRecords(batch: RecordBatch, config: LogConfig, now: number): LogRefusal | undefined {
   const needsKeys = config.cleanupPolicy.includes("compact");
-  const oldestTimestamp =
-    config.messageTimestampType === "CreateTime" ? now - config.messageTimestampBeforeMaxMs : Number.NEGATIVE_INFINITY;
-  if (!needsKeys && oldestTimestamp <= 0) return undefined;
+  const isCreateTime = config.messageTimestampType === "CreateTime";
+  const oldestTimestamp = isCreateTime ? now - config.messageTimestampBeforeMaxMs : Number.NEGATIVE_INFINITY;
+  if (!needsKeys && oldestTimestamp <= 0 && !(isCreateTime && hasStrangeMaximum(batch))) return undefined;
+  let maxTimestamp = NO_TIMESTAMP;
   try {
     for (const { key, timestamp } of recordsOf(batch)) {
       if (needsKeys && key === null) return refuse("INVALID_RECORD", "a compacted topic takes no record without key");
       if (timestamp >= 0 && timestamp < oldestTimestamp) {
         return refuse("INVALID_TIMESTAMP", `timestamp ${timestamp} is too far behind ${now}`);
       }
+      maxTimestamp = Math.max(maxTimestamp, timestamp);
     }
   } catch (error) {
     if (!(error instanceof ProtocolError)) throw error;
     return refuse("INVALID_RECORD", error.message);
   }
-  return undefined;
+  if (maxTimestamp === batch.maxTimestamp) return undefined;
+  batch.assignMaxTimestamp(maxTimestamp);
+  return checkTimestamps(batch, config, now);
+}
+
+/** The base is a record's time, as a rule the first one's: a maximum below it would have retention.ms delete young records,
+ * and nobody find them by their time. */
+function hasStrangeMaximum({ baseTimestamp, maxTimestamp }: RecordBatch): boolean {
+  return maxTimestamp < baseTimestamp;
 }

@@ -153,6 +153,11 @@ export class RecordBatch {
   /** Replaces the records' timestamps by the time of the append, in place (message.timestamp.type=LogAppendTime). */
   assignLogAppendTime(timestamp: number): void {
     this.buffer.writeInt16BE(this.attributes | ATTRIBUTE_LOG_APPEND_TIME, this.start + ATTRIBUTES_AT);
+    this.assignMaxTimestamp(timestamp);
+  }
+
+  /** Writes the highest of its records' timestamps, in place. */
+  assignMaxTimestamp(timestamp: number): void {
     writeInt64(this.buffer, timestamp, this.start + MAX_TIMESTAMP_AT);
     this.buffer.writeUInt32BE(this.computeCrc(), this.start + CRC_AT);
   }

@@ -22,7 +22,7 @@ export interface LogRecord {
 const NO_HEADERS: readonly RecordHeader[] = [];
 
 /** Length, attributes, two deltas, key, value, headers: a byte each at least. */
-const MIN_RECORD_BYTES = 7;
+export const MIN_RECORD_BYTES = 7;
 
 /** All records of a batch, as by `recordsOf`. */
 export function decodeRecords(batch: RecordBatch): LogRecord[] {

@@ -28,6 +28,19 @@ export const intendedDifferences: readonly IntendedDifference[] = [
       question.startsWith("Produce") && areDifferentOnlyIn("logStartOffset", oncilla, apache, [-1, 0]),
   },
   {
+    name: "batches are taken as their header says",
+    reason:
+      "Apache Kafka reads each record: it refuses a batch that holds more or fewer than its header counts, or bytes that are no " +
+      "records (with UNKNOWN_SERVER_ERROR), and works out the highest timestamp. Ours decompresses nothing on the way and believes " +
+      "a header that does not contradict itself, where the topic has no setting that looks at records; a producer that lies hurts " +
+      "who reads its batch",
+    matches: ({ question, oncilla, apache }) =>
+      question.startsWith("Produce") &&
+      question.includes(": unread: ") &&
+      mentions(oncilla, "NONE") &&
+      (mentions(apache, "INVALID_RECORD") || mentions(apache, "UNKNOWN_SERVER_ERROR")),
+  },
+  {
     name: "a late question holds up nobody",
     reason:
       "Apache Kafka keeps the sequence of a batch whose transaction could not be verified, and then refuses the " +

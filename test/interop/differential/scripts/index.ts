@@ -11,6 +11,7 @@ import { offsets } from "./offsets.ts";
 import { operators } from "./operators.ts";
 import { producerScripts } from "./producers.ts";
 import { quotas } from "./quotas.ts";
+import { records } from "./records.ts";
 import { transactionVersion } from "./transaction-version.ts";
 import { classicTransactions } from "./transactions-classic.ts";
 import { transactionsV2 } from "./transactions-v2.ts";
@@ -22,6 +23,7 @@ export const scripts: readonly Script[] = [
   ...exhaustion,
   ...transactionVersion,
   ...operators,
+  ...records,
   ...fetches,
   ...fetchSessions,
   ...groups,

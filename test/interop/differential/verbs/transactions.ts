@@ -10,6 +10,7 @@ import { listTransactions } from "../../../../src/protocol/apis/list-transaction
 import { produce } from "../../../../src/protocol/apis/produce.ts";
 import { txnOffsetCommit } from "../../../../src/protocol/apis/txn-offset-commit.ts";
 import { writeTxnMarkers } from "../../../../src/protocol/apis/write-txn-markers.ts";
+import { CRC_AT, RecordBatch } from "../../../../src/protocol/records/batch.ts";
 import type { RequestBody } from "../../../../src/protocol/schema.ts";
 import { batchOf, type RawProducer, type RawTopic } from "../../../support/raw-session.ts";
 import type { AskOptions, Side } from "../side.ts";
@@ -156,6 +157,9 @@ export interface ProduceOptions extends AskOptions {
   readonly acks?: number;
   /** Of the records. Default: the script's epoch. */
   readonly timestamp?: number;
+  readonly compression?: number;
+  /** Done to the batch before it is sent; its CRC is made to match. */
+  readonly change?: (batch: Buffer) => void;
 }
 
 /** One batch. Gives its base offset; -1 with an error. */
@@ -172,7 +176,12 @@ export async function write(
     sequence,
     ...(producer ? { producer } : {}),
     ...(isTransactional ? { transactionalId: "" } : {}),
+    ...(options.compression ? { compression: options.compression } : {}),
   });
+  if (options.change) {
+    options.change(records);
+    records.writeUInt32BE(new RecordBatch(records).computeCrc(), CRC_AT);
+  }
   const { responses } = await side.ask(
     produce,
     version,
