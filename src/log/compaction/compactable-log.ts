@@ -23,6 +23,8 @@ export interface CompactableLog {
   readonly lastStableOffset: number;
   /** Of the newest producer snapshot: the next start scans nothing below, and puts up with gaps there. */
   readonly recoveryOffset: number;
+  /** Why nothing of it becomes durable any more. */
+  readonly offlineReason: Error | undefined;
   /** The producers that are known still, as they were when the log ended at `offset`, or as they are now when that is not
    * known any more. */
   producersAt(offset: number): readonly ProducerEntry[];

@@ -70,6 +70,9 @@ export class CompactionPort implements CompactableLog {
   get recoveryOffset(): number {
     return this.#parts.checkpoints.soundSnapshotOffset ?? 0;
   }
+  get offlineReason(): Error | undefined {
+    return this.#parts.health.offlineReason;
+  }
 
   producersAt(offset: number): readonly ProducerEntry[] {
     const { producers, readSnapshot } = this.#parts;
@@ -82,9 +85,8 @@ export class CompactionPort implements CompactableLog {
   }
 
   async forgetSnapshotsBelow(offset: number): Promise<void> {
-    const { checkpoints, health } = this.#parts;
-    await checkpoints.forgetSnapshotsBelow(offset);
-    if (health.offlineReason) throw health.offlineReason;
+    await this.#parts.checkpoints.forgetSnapshotsBelow(offset);
+    if (this.offlineReason) throw this.offlineReason;
   }
 
   fail(error: Error): void {

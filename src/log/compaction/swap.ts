@@ -27,6 +27,8 @@ export async function swapIn(log: CompactableLog, cleaned: Segment): Promise<voi
     await folderSync.run();
     // An index that was found damaged, and built anew, may be in a sync.
     while (segments.within(cleaned).some((segment) => !segments.isSynced(segment))) {
+      // Then it never will be.
+      if (log.offlineReason) throw log.offlineReason;
       await new Promise<void>((resolve) => log.clock.setImmediate(resolve));
     }
     const replaced = segments.replace(cleaned);
