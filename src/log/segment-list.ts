@@ -114,8 +114,9 @@ export class SegmentList {
   }
 
   /** Of a sealed segment's first batch, and the highest of its records, or what an emptied batch had; -1 for none. */
-  timestampsOf(segment: Segment): { readonly first: number; readonly latest: number } {
-    const ready = this.#ready(this.#segments.indexOf(segment));
+  timestampsOf({ baseOffset }: Segment): { readonly first: number; readonly latest: number } {
+    // Another object may have taken its place, with indexes that were built anew.
+    const ready = this.#ready(this.#segments.findIndex((segment) => segment.baseOffset === baseOffset));
     const { firstTimestamp, latest } = ready;
     return { first: firstTimestamp, latest: latest.timestamp < 0 ? firstTimestamp : latest.timestamp };
   }
