@@ -159,6 +159,28 @@ describe("fault 25: a commit without an answer", () => {
   });
 });
 
+describe("fault 25: a commit without an answer, made as the tasks move", () => {
+  it("is settled before the tasks go on, and not waited for", async () => {
+    let isAnswerLost = false;
+    const connect = tappedClient({
+      async commitStep(step, real) {
+        if (step !== "commit" || !isAnswerLost) return real();
+        isAnswerLost = false;
+        throw new TimeoutError("no answer to the commit");
+      },
+    });
+    const app = await job.start("a", { connect, commitIntervalMs: 2_000, transactionTimeoutMs: 60_000 });
+    await until(() => app.state === "running");
+    await job.produce(20);
+    await until(() => app.metrics().recordsProcessed > 0);
+    isAnswerLost = true;
+    const other = await job.start("b", { transactionTimeoutMs: 60_000 });
+    await job.untilCounted(app, other);
+    await job.expectExact(app, other);
+    expect(app.metrics().aborts).toBe(1);
+  });
+});
+
 describe("fault 26: refused", () => {
   it("another producer has taken the transactional id", async () => {
     const app = await job.start("a", { groupInstanceId: "worker" });

@@ -120,6 +120,23 @@ describe("a topology that begins at the end of its input", () => {
   });
 });
 
+it("a worker goes on right after a rebalance, however long its commit interval", async () => {
+  const app = await job.start("a", { commitIntervalMs: 15_000, transactionTimeoutMs: 60_000 });
+  await until(() => app.state === "running");
+  await job.produce(20);
+  await until(() => app.metrics().recordsProcessed > 0);
+  const before = performance.now();
+  await job.start("b");
+  await until(
+    () =>
+      app
+        .metrics()
+        .tasks.map(({ phase }) => phase)
+        .join() === "running,running",
+  );
+  expect(performance.now() - before).toBeLessThan(10_000);
+});
+
 describe("two workers under one name", () => {
   it("the older one ends, whether it only seemed dead or not; the other goes on", async () => {
     const life = new Life();

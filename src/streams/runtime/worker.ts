@@ -132,7 +132,8 @@ export class Worker {
   }
 
   async #prepareTasks(): Promise<void> {
-    if (!this.#tasks.isPreparing) return;
+    // A transaction that was given up while the tasks moved may hold the very offsets that are asked for: the next turn settles it first.
+    if (!this.#tasks.isPreparing || this.#output.needsRepair) return;
     // Finding out where to go on can wait for others' transactions. Ours must not stay open as long.
     if (this.#tasks.hasTasksToLocate) await this.#commit();
     await this.#tasks.prepare();
@@ -184,6 +185,8 @@ export class Worker {
   #onAssigned(): void {
     this.#group = this.#consumer.groupMetadata();
     this.#tasks.holdWaiting();
+    // The poll that is under way may wait for the next commit: the tasks are to be made ready first.
+    this.#consumer.wakeup();
     if (this.#isShareOutdated) this.#refuseInheritedShare();
   }
 
