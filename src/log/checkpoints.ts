@@ -163,17 +163,17 @@ export class Checkpoints {
 }
 
 /** The log start offset that `saveLogStart` left; 0 without one. */
-export function readLogStartOffset(disk: Disk, folder: string): number {
+export function readLogStartOffset(disk: Pick<Disk, "exists" | "readFile">, folder: string): number {
   const text = readText(disk, `${folder}/${LOG_START_FILE}`);
   const match = /^0\n1\n\S+ \d+ (\d+)\n$/.exec(text);
   return match ? Number(match[1]) : 0;
 }
 
 /** The topic id in `partition.metadata`; undefined without the file, or when a crash left it unfinished. */
-export function readTopicId(disk: Disk, folder: string): string | undefined {
+export function readTopicId(disk: Pick<Disk, "exists" | "readFile">, folder: string): string | undefined {
   return /^version: 0\ntopic_id: (\S{22})\s*$/.exec(readText(disk, `${folder}/${METADATA_FILE}`))?.[1];
 }
 
-function readText(disk: Disk, path: string): string {
+function readText(disk: Pick<Disk, "exists" | "readFile">, path: string): string {
   return disk.exists(path) ? Buffer.from(disk.readFile(path)).toString() : "";
 }

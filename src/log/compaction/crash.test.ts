@@ -6,6 +6,8 @@ import type { Random } from "../../platform/random.ts";
 import { seededRandom } from "../../platform/seeded-random.ts";
 import { consume, LogFixture, mark } from "../log.testing.ts";
 import type { LogConfig } from "../log-config.ts";
+import type { Finding } from "../offline/finding.ts";
+import { verifyPartition } from "../offline/verify-partition.ts";
 import type { PartitionLog } from "../partition-log.ts";
 import { appendKeyed, compactionOptions, contents, keyedBatch, seal } from "./compaction.testing.ts";
 import { WatchedDisk } from "./watched-disk.testing.ts";
@@ -98,6 +100,13 @@ async function compactWatched(powerLosses: number): Promise<Compacting> {
   return { images, fixture, before, after: contents(log), view: expected };
 }
 
+/** What a look at the files finds, without the cleaner's checkpoint, which is written behind a compaction. */
+function damageOn(disk: MemoryDisk): Finding[] {
+  const findings: Finding[] = [];
+  verifyPartition(disk, "topic-0", { onFinding: (finding) => findings.push(finding) });
+  return findings.filter(({ isDamage }) => isDamage);
+}
+
 /** Opens a disk that a crash left, and checks that the log is what it has to be. */
 async function check(disk: MemoryDisk, { fixture, before, after, view: expected }: Compacting): Promise<void> {
   const later = new LogFixture(fixture.config, disk);
@@ -126,6 +135,17 @@ describe("a crash during a compaction", () => {
     const { disks } = compacting.images;
     expect(disks.length).toBeGreaterThan(100);
     for (const disk of disks) await check(disk, compacting);
+  });
+
+  it("at any point: a look at the files finds no damage, before and after the start that finishes it", async () => {
+    const compacting = await compactWatched(1);
+    for (const [i, disk] of compacting.images.disks.entries()) {
+      expect(damageOn(disk), `image ${i}`).toEqual([]);
+      const log = await new LogFixture(config, disk).open();
+      expect(damageOn(disk), `image ${i}, started`).toEqual([]);
+      await log.close();
+      expect(damageOn(disk), `image ${i}, stopped`).toEqual([]);
+    }
   });
 
   it("and again during the start that finishes it", async () => {

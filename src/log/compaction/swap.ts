@@ -18,6 +18,8 @@ import type { CompactableLog } from "./compactable-log.ts";
 
 export const CLEANED_SUFFIX = ".cleaned";
 const SWAP_SUFFIX = ".swap";
+/** Names of interrupted work. */
+const LEFT = /\.(cleaned|swap|deleted)$/;
 
 /** A failure takes the log offline: whether the new segment counts is then up to the next start. */
 export async function swapIn(log: CompactableLog, cleaned: Segment): Promise<void> {
@@ -42,11 +44,20 @@ export async function swapIn(log: CompactableLog, cleaned: Segment): Promise<voi
   }
 }
 
-/** Ends what a crash interrupted: a swap that was decided is carried out, one that was not leaves no trace. To be called
- * before a log's folder is looked into. */
-export async function finishSwaps(disk: Disk, folder: string, logger: Logger): Promise<void> {
+/** What a start makes of a swap that a crash interrupted: one that was decided is carried out, one that was not leaves no trace. */
+export interface SwapPlan {
+  /** Names of files that go. */
+  readonly removed: readonly string[];
+  /** Those that lose their suffix, the logs last: they say that there is something to finish. */
+  readonly renamed: readonly { readonly from: string; readonly to: string }[];
+  /** The new segments. */
+  readonly swaps: readonly { readonly offset: number; readonly nextOffset: number }[];
+}
+
+/** Undefined when nothing was interrupted. Throws a LogCorruptionError when a new segment cannot be read. */
+export function planSwaps(disk: Pick<Disk, "list" | "open">, folder: string): SwapPlan | undefined {
   const names = disk.list(folder);
-  if (!names.some((name) => /\.(cleaned|swap|deleted)$/.test(name))) return;
+  if (!names.some((name) => LEFT.test(name))) return undefined;
   const swaps = names.flatMap((name) => {
     const file = swapFile(name);
     return file?.kind === "log" ? [{ ...file, nextOffset: nextOffsetIn(disk, `${folder}/${name}`) }] : [];
@@ -62,18 +73,25 @@ export async function finishSwaps(disk: Disk, folder: string, logger: Logger): P
     if (!file || !SEGMENT_FILE_KINDS.includes(file.kind)) return false;
     return swaps.some(({ offset, nextOffset }) => file.offset >= offset && file.offset < nextOffset);
   };
-  for (const name of names) {
-    const isLeft = /\.(cleaned|swap|deleted)$/.test(name) && !isKept(name);
-    if (isLeft || isSuperseded(name)) disk.remove(`${folder}/${name}`);
-  }
+  return {
+    removed: names.filter((name) => (LEFT.test(name) && !isKept(name)) || isSuperseded(name)),
+    renamed: names
+      .filter(isKept)
+      .sort((a, b) => Number(swapFile(a)?.kind === "log") - Number(swapFile(b)?.kind === "log"))
+      .map((from) => ({ from, to: from.slice(0, -SWAP_SUFFIX.length) })),
+    swaps,
+  };
+}
+
+/** Ends what a crash interrupted. To be called before a log's folder is looked into. */
+export async function finishSwaps(disk: Disk, folder: string, logger: Logger): Promise<void> {
+  const plan = planSwaps(disk, folder);
+  if (!plan) return;
+  for (const name of plan.removed) disk.remove(`${folder}/${name}`);
   await disk.syncFolder(folder);
-  // The log's name last, which says that there is something to finish.
-  const kept = names
-    .filter(isKept)
-    .sort((a, b) => Number(swapFile(a)?.kind === "log") - Number(swapFile(b)?.kind === "log"));
-  for (const name of kept) disk.rename(`${folder}/${name}`, `${folder}/${name.slice(0, -SWAP_SUFFIX.length)}`);
+  for (const { from, to } of plan.renamed) disk.rename(`${folder}/${from}`, `${folder}/${to}`);
   await disk.syncFolder(folder);
-  for (const { offset, nextOffset } of swaps) {
+  for (const { offset, nextOffset } of plan.swaps) {
     logger.log("info", "compaction finished that was interrupted", { folder, baseOffset: offset, nextOffset });
   }
 }
@@ -82,8 +100,8 @@ function swapFile(name: string): ReturnType<typeof parseSegmentFileName> {
   return name.endsWith(SWAP_SUFFIX) ? parseSegmentFileName(name.slice(0, -SWAP_SUFFIX.length)) : undefined;
 }
 
-function nextOffsetIn(disk: Disk, path: string): number {
-  const file = disk.open(path);
+function nextOffsetIn(disk: Pick<Disk, "open">, path: string): number {
+  const file = disk.open(path, { readOnly: true });
   try {
     const window = new BatchWindow(file, file.size());
     let nextOffset: number | undefined;

@@ -1,6 +1,6 @@
-import type { Disk } from "../../platform/disk.ts";
 import { entriesOf, type FileEntry } from "./entry-stream.ts";
-import type { Finding } from "./finding.ts";
+import { type Finding, missingIndex } from "./finding.ts";
+import type { ReadDisk } from "./start-view.ts";
 
 /** Checks an index against its segment's batches as these go by: every entry must say what is true of one of them, in their
  * order. Not every batch needs an entry. */
@@ -11,7 +11,7 @@ export class EntriesCheck<E> {
   #next: { readonly entry: E; readonly position: number } | undefined;
   readonly #problems: Finding[] = [];
 
-  constructor(disk: Disk, path: string, entryBytes: number, read: (entry: FileEntry) => E) {
+  constructor(disk: ReadDisk, path: string, entryBytes: number, read: (entry: FileEntry) => E) {
     this.#path = path;
     this.#read = read;
     this.#checkFile(disk, entryBytes);
@@ -36,9 +36,9 @@ export class EntriesCheck<E> {
     this.#next = done || !value ? undefined : { entry: this.#read(value), position: value.position };
   }
 
-  #checkFile(disk: Disk, entryBytes: number): void {
+  #checkFile(disk: ReadDisk, entryBytes: number): void {
     if (!disk.exists(this.#path)) {
-      this.#complain("the file is missing");
+      this.#problems.push(missingIndex(this.#path));
       return;
     }
     const file = disk.open(this.#path, { readOnly: true });
@@ -48,7 +48,7 @@ export class EntriesCheck<E> {
     if (left > 0) this.#complain(`${left} bytes are no whole entry`, sizeBytes - left);
   }
 
-  #complain(problem: string, position?: number): void {
-    this.#problems.push({ path: this.#path, ...(position === undefined ? {} : { position }), problem, isDamage: true });
+  #complain(problem: string, position: number): void {
+    this.#problems.push({ path: this.#path, position, problem, isDamage: true });
   }
 }

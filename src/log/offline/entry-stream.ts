@@ -1,4 +1,4 @@
-import type { Disk } from "../../platform/disk.ts";
+import type { ReadDisk } from "./start-view.ts";
 
 const CHUNK_BYTES = 64 * 1024;
 
@@ -11,7 +11,7 @@ export interface FileEntry {
 }
 
 /** The fixed-size entries of an index file, from the first to the last, with little memory. */
-export function* entriesOf(disk: Disk, path: string, entryBytes: number): Generator<FileEntry, void, undefined> {
+export function* entriesOf(disk: ReadDisk, path: string, entryBytes: number): Generator<FileEntry, void, undefined> {
   const file = disk.open(path, { readOnly: true });
   try {
     const sizeBytes = file.size();

@@ -8,6 +8,11 @@ export interface Finding {
   readonly isDamage: boolean;
 }
 
+/** A start that finishes a compaction may leave it so. */
+export function missingIndex(path: string): Finding {
+  return { path, problem: "the file is missing: it is built anew from the batches when needed", isDamage: false };
+}
+
 /** So much was looked at. */
 export interface Extent {
   segments: number;

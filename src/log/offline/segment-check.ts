@@ -1,4 +1,3 @@
-import type { Disk } from "../../platform/disk.ts";
 import type { RecordBatch } from "../../protocol/records/batch.ts";
 import { ABORTED_ENTRY_BYTES, type AbortedEntry, hasKnownVersion, readAbortedEntry } from "../aborted-index.ts";
 import { BatchWindow } from "../batch-window.ts";
@@ -8,25 +7,27 @@ import { type SegmentFileKind, segmentFileName } from "../segment-files.ts";
 import { readTimeEntry, TIME_ENTRY_BYTES, type TimeEntry } from "../time-index.ts";
 import { EntriesCheck } from "./entries-check.ts";
 import { entriesOf } from "./entry-stream.ts";
-import type { Finding } from "./finding.ts";
+import { type Finding, missingIndex } from "./finding.ts";
+import type { ReadDisk } from "./start-view.ts";
 
 const WINDOW_BYTES = 1024 * 1024;
 
 interface SegmentCheckOptions {
-  readonly disk: Disk;
+  readonly disk: ReadDisk;
   readonly folder: string;
   readonly baseOffset: number;
   /** Of the next segment; undefined for the last one. */
   readonly nextBaseOffset: number | undefined;
   /** Everything below was durable. */
   readonly recoveryPoint: number;
-  readonly cleanedOffset: number;
   /** The leader epoch that an offset belongs to, where it is known. */
   readonly epochAt: (offset: number) => number | undefined;
   /** As the segments before leave them. */
   readonly producers: ProducerState;
-  /** Whether they are all that there were. */
-  readonly areProducersKnown: boolean;
+  /** From there on they know all batches. */
+  readonly producersKnownFrom: () => number;
+  /** Compaction took something from the log below `offset`. */
+  readonly onCompacted: (offset: number) => void;
   readonly onFinding: (finding: Finding) => void;
   readonly onBatch: (batch: RecordBatch) => void;
 }
@@ -39,6 +40,8 @@ export class SegmentCheck {
   readonly #aborted: CompletedTransaction[] = [];
   #latestTimestamp = -1;
   #expected: number;
+  /** Of the last batch, when it stands behind a gap: its base offset, which no CRC covers, may be the wrong one. */
+  #gapPosition: number | undefined;
   #batches = 0;
   #isSound = true;
 
@@ -81,7 +84,12 @@ export class SegmentCheck {
       }
       const problem = this.#problemOf(batch);
       if (problem !== undefined) {
-        this.#report(position, problem, sizeBytes - position);
+        const overlap = batch.baseOffset < this.#expected ? this.#gapPosition : undefined;
+        if (overlap === undefined) this.#report(position, problem, sizeBytes - position);
+        else {
+          const overlapping = `a batch up to offset ${this.#expected - 1}, where the next one begins at ${batch.baseOffset}`;
+          this.#report(overlap, overlapping, sizeBytes - overlap);
+        }
         if (this.#expected >= this.#options.recoveryPoint) return;
       } else {
         this.#take(batch, position);
@@ -93,10 +101,11 @@ export class SegmentCheck {
   }
 
   #problemOf(batch: RecordBatch): string | undefined {
-    const { nextBaseOffset, cleanedOffset } = this.#options;
+    const { nextBaseOffset, recoveryPoint } = this.#options;
     if (!batch.hasValidCrc()) return "the CRC does not match";
     const { baseOffset, nextOffset, leaderEpoch } = batch;
-    const isGap = baseOffset > this.#expected && this.#expected >= cleanedOffset;
+    // Compaction leaves gaps within segments, and only below. How far it came is not known: a crash may have ended it.
+    const isGap = baseOffset > this.#expected && nextOffset > recoveryPoint;
     if (baseOffset < this.#expected || isGap)
       return `a batch of offset ${baseOffset} in the place of ${this.#expected}`;
     if (nextBaseOffset !== undefined && nextOffset > nextBaseOffset) {
@@ -112,12 +121,15 @@ export class SegmentCheck {
 
   #take(batch: RecordBatch, position: number): void {
     this.#batches++;
+    this.#gapPosition = batch.baseOffset > this.#expected ? position : undefined;
+    if (this.#gapPosition !== undefined) this.#options.onCompacted(batch.baseOffset);
+    if (batch.recordCount === 0) this.#options.onCompacted(batch.nextOffset);
     const completed = this.#options.producers.replay(batch, 0);
     if (completed?.isAborted) this.#aborted.push(completed);
     this.#options.onBatch(batch);
     const { lastOffset, maxTimestamp } = batch;
     this.#offsets.see((entry) => entry.lastOffset === lastOffset && entry.position === position);
-    if (maxTimestamp <= this.#latestTimestamp) return;
+    if (maxTimestamp <= this.#latestTimestamp || batch.recordCount === 0) return;
     this.#latestTimestamp = maxTimestamp;
     this.#times.see((entry) => entry.timestamp === maxTimestamp && entry.offset === lastOffset);
   }
@@ -147,42 +159,50 @@ export class SegmentCheck {
   #checkAborted(): void {
     const { disk, onFinding } = this.#options;
     const path = this.#path("txnindex");
-    const found = disk.exists(path) ? [...entriesOf(disk, path, ABORTED_ENTRY_BYTES)].length : undefined;
-    if (found === undefined) {
-      onFinding({ path, problem: "the file is missing", isDamage: true });
+    if (!disk.exists(path)) {
+      onFinding(missingIndex(path));
       return;
     }
-    const isComparable = this.#options.areProducersKnown && this.#expected > this.#options.cleanedOffset;
     let index = 0;
+    /** Of those below `offset`: how many the index lacks. Compaction empties it, and leaves batches of none of them whole. */
+    const passOver = (offset: number): number => {
+      const start = index;
+      while ((this.#aborted[index]?.lastOffset ?? offset) < offset) index++;
+      return this.#aborted.slice(start, index).filter(({ firstOffset }) => !this.#isUnknown(firstOffset)).length;
+    };
     for (const { buffer, at, position } of entriesOf(disk, path, ABORTED_ENTRY_BYTES)) {
-      const expected = this.#aborted[index++];
-      const isTrue = !isComparable || isSame(readAbortedEntry(buffer, at), expected);
-      if (!isTrue || !hasKnownVersion(buffer, at)) {
-        onFinding({
-          path,
-          position,
-          problem: "an aborted transaction that the batches do not bear out",
-          isDamage: true,
-        });
+      const entry = readAbortedEntry(buffer, at);
+      const missing = passOver(entry.lastOffset);
+      const expected = this.#aborted[index]?.lastOffset === entry.lastOffset ? this.#aborted[index++] : undefined;
+      if (missing > 0 || !this.#bearsOut(expected, entry) || !hasKnownVersion(buffer, at)) {
+        const problem = "an aborted transaction that the batches do not bear out";
+        onFinding({ path, position, problem, isDamage: true });
         return;
       }
     }
-    if (isComparable && index < this.#aborted.length) {
-      const problem = `${this.#aborted.length - index} aborted transactions of the batches are missing`;
+    const missing = passOver(Number.POSITIVE_INFINITY);
+    if (missing > 0) {
+      const problem = `${missing} aborted transactions of the batches are missing`;
       onFinding({ path, position: index * ABORTED_ENTRY_BYTES, problem, isDamage: true });
     }
+  }
+
+  /** What compaction took cannot be compared: a transaction's first batches, or all of another that was open meanwhile. */
+  #bearsOut(expected: CompletedTransaction | undefined, entry: AbortedEntry): boolean {
+    const isTrue = (found: number, offset: number | undefined): boolean => found === offset || this.#isUnknown(found);
+    if (!expected) return this.#isUnknown(entry.firstOffset);
+    return (
+      entry.producerId === expected.producerId &&
+      isTrue(entry.firstOffset, expected.firstOffset) &&
+      isTrue(entry.lastStableOffset, expected.lastStableOffset)
+    );
+  }
+
+  #isUnknown(offset: number): boolean {
+    return offset >= 0 && offset < this.#options.producersKnownFrom();
   }
 
   #path(kind: SegmentFileKind): string {
     return `${this.#options.folder}/${segmentFileName(this.#options.baseOffset, kind)}`;
   }
-}
-
-function isSame(entry: AbortedEntry, expected: CompletedTransaction | undefined): boolean {
-  return (
-    entry.producerId === expected?.producerId &&
-    entry.firstOffset === expected.firstOffset &&
-    entry.lastOffset === expected.lastOffset &&
-    entry.lastStableOffset === expected.lastStableOffset
-  );
 }

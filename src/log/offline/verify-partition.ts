@@ -16,9 +16,10 @@ import { type ProducerEntry, ProducerState } from "../producer-state.ts";
 import { EPOCHS_FILE, METADATA_FILE, parseSegmentFileName, segmentFileName } from "../segment-files.ts";
 import type { Extent, Finding } from "./finding.ts";
 import { SegmentCheck } from "./segment-check.ts";
+import { StartView } from "./start-view.ts";
 
 export interface VerifyOptions {
-  /** Below it the log was compacted: offsets have gaps, and transactions are not all there. Default 0. */
+  /** Below it the log is known to be compacted, maybe by Apache Kafka, which leaves gaps between segments. Default 0. */
   readonly cleanedOffset?: number;
   readonly onFinding: (finding: Finding) => void;
 }
@@ -29,7 +30,8 @@ export function verifyPartition(disk: Disk, folder: string, options: VerifyOptio
 }
 
 class PartitionCheck {
-  readonly #disk: Disk;
+  /** What counts is what the next start will find. */
+  readonly #disk: StartView;
   readonly #folder: string;
   readonly #cleanedOffset: number;
   readonly #onFinding: (finding: Finding) => void;
@@ -43,17 +45,18 @@ class PartitionCheck {
   #knownFrom: number;
 
   constructor(disk: Disk, folder: string, { cleanedOffset = 0, onFinding }: VerifyOptions) {
-    this.#disk = disk;
+    const view = new StartView(disk, folder, onFinding);
+    this.#disk = view;
     this.#folder = folder;
     this.#cleanedOffset = cleanedOffset;
-    this.#onFinding = onFinding;
-    const files = disk.list(folder).map(parseSegmentFileName);
+    this.#onFinding = (finding) => onFinding({ ...finding, path: view.placeOf(finding.path) });
+    const files = view.list(folder).map(parseSegmentFileName);
     const offsetsOf = (kind: string): number[] =>
       files.flatMap((file) => (file?.kind === kind ? [file.offset] : [])).sort((a, b) => a - b);
     this.#baseOffsets = offsetsOf("log");
     const snapshotOffsets = offsetsOf("snapshot");
     const first = this.#baseOffsets[0] ?? 0;
-    this.#recoveryPoint = Math.max(first, readLogStartOffset(disk, folder), ...snapshotOffsets);
+    this.#recoveryPoint = Math.max(first, readLogStartOffset(view, folder), ...snapshotOffsets);
     this.#snapshots = new Map(snapshotOffsets.flatMap((offset) => this.#readSnapshot(offset)));
     this.#epochs = this.#readEpochs();
     this.#producers.load(
@@ -76,6 +79,7 @@ class PartitionCheck {
         this.#onFinding({ path: this.#path(baseOffset, "log"), problem, isDamage });
         if (!isDamage) break;
       }
+      if (baseOffset > endOffset) this.#compacted(baseOffset);
       endOffset = this.#checkSegment(baseOffset, this.#baseOffsets[i + 1]);
     }
     if (endOffset < this.#recoveryPoint && this.#baseOffsets.length > 0) {
@@ -93,9 +97,9 @@ class PartitionCheck {
       baseOffset,
       nextBaseOffset,
       recoveryPoint: this.#recoveryPoint,
-      cleanedOffset: this.#cleanedOffset,
       producers: this.#producers,
-      areProducersKnown: this.#knownFrom === 0,
+      producersKnownFrom: () => this.#knownFrom,
+      onCompacted: (offset) => this.#compacted(offset),
       onFinding: (finding) => this.#found(finding),
       epochAt: (offset) => this.#epochs?.epochAt(offset),
       onBatch: (batch) => this.#checkBatch(batch),
@@ -113,6 +117,11 @@ class PartitionCheck {
     this.#onFinding(finding);
   }
 
+  /** What was there of the producers below is not known. */
+  #compacted(offset: number): void {
+    this.#knownFrom = Math.max(this.#knownFrom, offset);
+  }
+
   /** After `producers` took the batch in. */
   #checkBatch(batch: RecordBatch): void {
     const snapshot = this.#snapshots.get(batch.nextOffset);
@@ -127,7 +136,7 @@ class PartitionCheck {
       const actual = this.#producers.get(entry.producerId);
       const isTrue =
         actual?.producerEpoch === entry.producerEpoch &&
-        actual.txnFirstOffset === entry.txnFirstOffset &&
+        (actual.txnFirstOffset === entry.txnFirstOffset || this.#isUnknown(entry.txnFirstOffset)) &&
         (!last ||
           (actual.batches.at(-1)?.lastSequence === last.lastSequence &&
             actual.batches.at(-1)?.lastOffset === last.lastOffset));
@@ -135,6 +144,10 @@ class PartitionCheck {
         this.#damage(this.#path(offset, "snapshot"), `producer ${entry.producerId} is not as the batches leave it`);
       }
     }
+  }
+
+  #isUnknown(offset: number): boolean {
+    return offset >= 0 && offset < this.#knownFrom;
   }
 
   #readSnapshot(offset: number): [number, readonly ProducerEntry[]][] {
