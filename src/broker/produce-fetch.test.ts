@@ -296,6 +296,22 @@ describe("offsets", () => {
     expect(await session.listOffset(topic, -3)).toEqual({ error: "NONE", offset: 2, timestamp: now + 20 });
   });
 
+  it("the latest time of all is none to read_committed while it is undecided, as in Apache Kafka", async () => {
+    const topic = await newTopic();
+    const now = Date.now();
+    const latest = async () => (await session.listOffset(topic, -3, { isolation: "read_committed" })).offset;
+    await session.produce(topic, ["a"], { timestamp: now });
+    const id = "latest-time";
+    const producer = await session.newTransactional(id);
+    await session.produce(topic, ["b"], { producer, transactionalId: id, timestamp: now - 1 });
+    expect(await latest()).toBe(0);
+    await session.produce(topic, ["c"], { timestamp: now + 1 });
+    expect(await latest()).toBe(-1);
+    expect((await session.listOffset(topic, -3)).offset).toBe(2);
+    await session.endTransaction(id, producer, "commit");
+    await expect.poll(latest).not.toBe(-1);
+  });
+
   it("what a version does not know is refused", async () => {
     const topic = await newTopic();
     expect((await session.listOffset(topic, -3, { version: 6 })).error).toBe("UNSUPPORTED_VERSION");

@@ -9,6 +9,7 @@ import { nodePlatform } from "../platform/node/index.ts";
 import { seededRandom } from "../platform/seeded-random.ts";
 import { createPartitions } from "../protocol/apis/create-partitions.ts";
 import { describeConfigs } from "../protocol/apis/describe-configs.ts";
+import { listOffsets } from "../protocol/apis/list-offsets.ts";
 import { metadata } from "../protocol/apis/metadata.ts";
 import { Broker } from "./broker.ts";
 
@@ -67,6 +68,27 @@ describe("a restart on disk", () => {
       });
       expect(results[0]?.configs[0]?.value).toBe("12345");
       expect((await session.produce(topic, ["after"])).baseOffset).toBe(1);
+    });
+  });
+
+  it("keeps which epoch wrote a partition's first record", async () => {
+    const epochOf = async (session: RawSession, timestamp: number) => {
+      const topics = [{ name: "topic", partitions: [{ partitionIndex: 0, timestamp }] }];
+      const answer = await session.client.send(listOffsets, 8, { replicaId: -1, isolationLevel: 0, topics });
+      return answer.topics[0]?.partitions[0]?.leaderEpoch ?? -1;
+    };
+    let first = -1;
+    await withBroker(start, async (session) => {
+      await session.produce(await session.createTopic("topic"), ["a"]);
+      first = await epochOf(session, -1);
+    });
+    await withBroker(start, async (session) => {
+      const present = await epochOf(session, -1);
+      expect(present).toBeGreaterThan(first);
+      for (const earliest of [-2, -4]) expect(await epochOf(session, earliest)).toBe(first);
+      await session.deleteRecords({ name: "topic", id: "" }, -1);
+      // What comes next is its own.
+      for (const earliest of [-2, -4]) expect(await epochOf(session, earliest)).toBe(present);
     });
   });
 

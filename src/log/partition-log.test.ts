@@ -307,8 +307,8 @@ describe("a record is found by its time", () => {
     await openSegmented(3);
     for (const timestamp of [10, 50, 20, 50, 30, 10, 40]) append(log, { timestamp, values: ["a"] });
     await durable(log);
-    expect(foundBy(log.offsetOfMaxTimestamp())).toEqual({ timestamp: 50, offset: 1, leaderEpoch: 0 });
-    expect(foundBy((await new LogFixture().open()).offsetOfMaxTimestamp())).toBeUndefined();
+    expect(foundBy(log.offsetOfMaxTimestamp("read_uncommitted"))).toEqual({ timestamp: 50, offset: 1, leaderEpoch: 0 });
+    expect(foundBy((await new LogFixture().open()).offsetOfMaxTimestamp("read_uncommitted"))).toBeUndefined();
   });
 
   it("the latest time of all leaves out what is not durable yet", async () => {
@@ -316,9 +316,9 @@ describe("a record is found by its time", () => {
     for (const timestamp of [10, 50, 20]) append(log, { timestamp, values: ["a"] });
     await durable(log);
     for (const timestamp of [60, 70]) append(log, { timestamp, values: ["a"] });
-    expect(foundBy(log.offsetOfMaxTimestamp())?.offset).toBe(1);
+    expect(foundBy(log.offsetOfMaxTimestamp("read_uncommitted"))?.offset).toBe(1);
     await durable(log);
-    expect(foundBy(log.offsetOfMaxTimestamp())?.offset).toBe(4);
+    expect(foundBy(log.offsetOfMaxTimestamp("read_uncommitted"))?.offset).toBe(4);
   });
 });
 

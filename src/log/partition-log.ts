@@ -341,9 +341,13 @@ export class PartitionLog {
     return this.#find(() => findRecordByTime(this.#segments, timestamp, this.logStartOffset, limitOffset));
   }
 
-  /** The record with the highest timestamp (ListOffsets' -3). Errors as of `read`. */
-  offsetOfMaxTimestamp(): TimestampOutcome {
-    return this.#find(() => findLatestRecord(this.#segments, this.logStartOffset, this.highWatermark));
+  /** The record with the highest timestamp (ListOffsets' -3); none, as in Apache Kafka, when a reader of that isolation may
+   * not see it yet. Errors as of `read`. */
+  offsetOfMaxTimestamp(isolation: ReadOptions["isolation"]): TimestampOutcome {
+    return this.#find(() => {
+      const found = findLatestRecord(this.#segments, this.logStartOffset, this.highWatermark);
+      return isolation === "read_committed" && found && found.offset >= this.lastStableOffset ? undefined : found;
+    });
   }
 
   #find(find: () => TimestampAndOffset | undefined): TimestampOutcome {
@@ -354,6 +358,11 @@ export class PartitionLog {
     } catch (error) {
       return this.#health.unreadable(error as Error);
     }
+  }
+
+  /** Which epoch wrote the first offset; undefined when it is not known. */
+  get logStartEpoch(): number | undefined {
+    return this.#epochs.epochAt(this.logStartOffset);
   }
 
   /** Where the highest epoch up to `leaderEpoch` ends; undefined when the log knows none (KIP-101). */

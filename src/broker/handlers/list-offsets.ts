@@ -73,15 +73,15 @@ function find(
   timestamp: number,
   isolation: "read_committed" | "read_uncommitted",
 ): { readonly ok: true; readonly found: Partial<TimestampAndOffset> | undefined } | LogRefusal {
-  const { leaderEpoch } = log;
+  const { leaderEpoch, logStartEpoch = -1 } = log;
   switch (timestamp) {
     case LATEST:
       return found({ offset: isolation === "read_committed" ? log.lastStableOffset : log.highWatermark, leaderEpoch });
     case EARLIEST:
     case EARLIEST_LOCAL:
-      return found({ offset: log.logStartOffset, leaderEpoch });
+      return found({ offset: log.logStartOffset, leaderEpoch: logStartEpoch });
     case MAX_TIMESTAMP:
-      return log.offsetOfMaxTimestamp();
+      return log.offsetOfMaxTimestamp(isolation);
     case LATEST_TIERED:
     case EARLIEST_PENDING_UPLOAD:
       return found(undefined);

@@ -529,7 +529,7 @@ describe("a timestamp", () => {
     appendKeyed(log, { entries: ["a=1"], producerId: 1, timestamp: START_MS + 500 });
     appendKeyed(log, { entries: ["a=2", "b=1"], timestamp: START_MS });
     expect(await compact()).toEqual(["[0-0]", "1:a=2", "2:b=1"]);
-    expect(foundBy(log.offsetOfMaxTimestamp())).toMatchObject({ offset: 2, timestamp: START_MS + 1 });
+    expect(foundBy(log.offsetOfMaxTimestamp("read_uncommitted"))).toMatchObject({ offset: 2, timestamp: START_MS + 1 });
     expect(foundBy(log.offsetForTimestamp(START_MS + 2, "read_uncommitted"))).toBeUndefined();
   });
 

@@ -98,6 +98,9 @@ export const fetches: readonly Script[] = [
       for (const timestamp of [side.epochMs, -3]) {
         await ends(side, topic, timestamp, { isolation: "read_committed", note: `${timestamp < 0 ? -3 : "time"}` });
       }
+      await write(side, topic, ["later"], { timestamp: side.epochMs + 1 });
+      for (const isolation of ["read_committed", "read_uncommitted"] as const)
+        await ends(side, topic, -3, { isolation, note: "-3, later" });
       await write(side, topic, ["a2"], within("a", a, 1));
       a = await end(side, "a", a, "abort");
       await look(side, topic);
