@@ -131,6 +131,24 @@ describe("creating topics", () => {
     expect(await create(topic)).toMatch(expected);
   });
 
+  it("a name that only '.' and '_' tell apart from a topic's is refused; metrics could not", async () => {
+    await session.createTopic("one.name_only");
+    for (const name of ["one_name_only", "one.name.only", "one_name.only"]) {
+      expect(await create({ name })).toBe(
+        `INVALID_TOPIC_EXCEPTION: Topic '${name}' collides with existing topic: one.name_only`,
+      );
+    }
+    expect(await create({ name: "one.name_only" })).toMatch(/^TOPIC_ALREADY_EXISTS/);
+    for (const name of ["one.name-only", "one.name_only."]) expect(await create({ name }, true)).toBe("NONE");
+    await session.deleteTopic({ name: "one.name_only", id: "" });
+    expect(await create({ name: "one_name.only" })).toBe("NONE");
+  });
+
+  it("a name like that of a topic of the broker's own does not keep that from being made", async () => {
+    expect(await create({ name: "__transaction.state" })).toBe("NONE");
+    expect((await session.newTransactional("beside-the-name")).producerId).toBeGreaterThan(0);
+  });
+
   it("a topic that is there is refused; of several, the others are made", async () => {
     const there = await newTopic();
     const other = newName();
@@ -223,6 +241,18 @@ describe("metadata", () => {
     } while (cursor);
     const [a, b] = topics.map(({ name }) => name).sort();
     expect(pages).toEqual([`${a}:2`, `${b}:2`, `${b}:1`]);
+  });
+
+  it("no page begins with a partition below 0", async () => {
+    const { name } = await newTopic(2);
+    const cursor = { topicName: name, partitionIndex: -2 };
+    const ask = (topics: readonly { readonly name: string }[]) =>
+      session.client.send(describeTopicPartitions, 0, { topics, responsePartitionLimit: 10, cursor });
+    const { topics } = await ask([{ name }]);
+    expect(topics.map((topic) => [errorName(topic.errorCode), topic.partitions.length])).toEqual([
+      ["INVALID_REQUEST", 0],
+    ]);
+    expect((await ask([])).topics).toEqual([]);
   });
 });
 

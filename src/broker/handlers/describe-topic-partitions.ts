@@ -26,7 +26,7 @@ function page(services: BrokerServices, request: DescribeRequest): DescribeRespo
   const { image } = services;
   const { cursor } = request;
   const asked = request.topics.map(({ name }) => name);
-  if (cursor !== null && asked.length > 0 && !asked.includes(cursor.topicName)) return strangeCursor(asked);
+  if (cursor !== null && isStrange(cursor, asked)) return strangeCursor(asked);
   const all = asked.length > 0 ? asked : image.topics().map(({ name }) => name);
   const names = [...new Set(all)].sort().filter((name) => cursor === null || name >= cursor.topicName);
   let left = Math.min(Math.max(1, request.responsePartitionLimit), MAX_PARTITIONS);
@@ -60,7 +60,11 @@ function page(services: BrokerServices, request: DescribeRequest): DescribeRespo
   return { throttleTimeMs: 0, topics, nextCursor: null };
 }
 
-/** A page that follows on one of another list. */
+/** Of another list, or of no partition. */
+function isStrange(cursor: NonNullable<DescribeRequest["cursor"]>, asked: readonly string[]): boolean {
+  return cursor.partitionIndex < 0 || (asked.length > 0 && !asked.includes(cursor.topicName));
+}
+
 function strangeCursor(asked: readonly string[]): DescribeResponse {
   const topics = [...new Set(asked)].sort().map((name) => ({
     errorCode: errorCodes.INVALID_REQUEST,

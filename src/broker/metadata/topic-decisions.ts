@@ -6,7 +6,7 @@ import type { RequestOf } from "../../protocol/schema.ts";
 import { checkTopicConfigs } from "../configs/topic-configs.ts";
 import type { MetadataImage, Topic } from "./image.ts";
 import { type Refusal, refuse } from "./refusal.ts";
-import { isInternalTopic, METADATA_TOPIC, topicNameProblem } from "./topic-name.ts";
+import { areColliding, isInternalTopic, METADATA_TOPIC, topicNameProblem } from "./topic-name.ts";
 
 export type TopicOutcome = { readonly ok: true; readonly topic: Topic } | Refusal;
 
@@ -32,6 +32,10 @@ export function decideCreate(
   if (problem !== undefined) return refuse("INVALID_TOPIC_EXCEPTION", problem);
   if (name === METADATA_TOPIC) return refuse("INVALID_REQUEST", `Creation of internal topic ${name} is prohibited.`);
   if (image.topic(name)) return refuse("TOPIC_ALREADY_EXISTS", `Topic '${name}' already exists.`);
+  const other = collidingTopic(image, name);
+  if (other !== undefined) {
+    return refuse("INVALID_TOPIC_EXCEPTION", `Topic '${name}' collides with existing topic: ${other}`);
+  }
   const partitionCount = newPartitionCount(request, limits);
   if (typeof partitionCount !== "number") return partitionCount;
   const checked = checkTopicConfigs(request.configs.map(({ name: config, value }) => [config, value]));
@@ -40,6 +44,13 @@ export function decideCreate(
     ok: true,
     topic: { id: newId(), name, partitionCount, configs: checked.configs, isDeleted: false, openedCount: 0 },
   };
+}
+
+/** The broker needs its own topics, whatever there is. */
+function collidingTopic(image: MetadataImage, name: string): string | undefined {
+  if (isInternalTopic(name) || !/[._]/.test(name)) return undefined;
+  for (const other of image.topicNames()) if (areColliding(name, other)) return other;
+  return undefined;
 }
 
 function newPartitionCount(request: CreatableTopic, limits: TopicLimits): number | Refusal {

@@ -13,6 +13,12 @@ export function topicNameProblem(name: string): string | undefined {
   return undefined;
 }
 
+/** Whether two names are one where '.' and '_' count as the same, as in the names of Kafka's metrics. */
+export function areColliding(name: string, other: string): boolean {
+  // Most names differ in this, and it is asked of all topics.
+  return name.length === other.length && name.replaceAll(".", "_") === other.replaceAll(".", "_");
+}
+
 export const OFFSETS_TOPIC = "__consumer_offsets";
 export const TRANSACTIONS_TOPIC = "__transaction_state";
 

@@ -1,6 +1,7 @@
 /** What operators ask of a cluster that has one broker: features, elections, reassignments, the quorum, topics page by page. */
 import { alterPartitionReassignments } from "../../../../src/protocol/apis/alter-partition-reassignments.ts";
 import { createPartitions } from "../../../../src/protocol/apis/create-partitions.ts";
+import { createTopics } from "../../../../src/protocol/apis/create-topics.ts";
 import { describeQuorum } from "../../../../src/protocol/apis/describe-quorum.ts";
 import { describeTopicPartitions } from "../../../../src/protocol/apis/describe-topic-partitions.ts";
 import { electLeaders } from "../../../../src/protocol/apis/elect-leaders.ts";
@@ -145,6 +146,30 @@ export const cluster: readonly Script[] = [
       await page(names, 100, ["missing", 0]);
       await page(["b", "c"], 3, ["a", 1]);
       await page(["in valid"], 3, null);
+      await page(names, 3, ["a", -1]);
+      await page(["b", "c"], 3, ["a", -1]);
+      await page(["a", "missing"], 100, ["missing", -2]);
+    },
+  },
+  {
+    name: "cluster: topics whose names are one in metrics",
+    async run(side) {
+      const create = async (...names: readonly string[]): Promise<void> => {
+        const topics = names.map((name) => ({
+          name: side.unique(name),
+          numPartitions: 1,
+          replicationFactor: 1,
+          assignments: [],
+          configs: [],
+        }));
+        await side.ask(createTopics, 7, { topics, validateOnly: true }, { note: `${names}` }, (response) =>
+          response.topics.map(({ name, errorCode }) => ({ name, errorCode })),
+        );
+      };
+      await side.createTopic("a.b_c");
+      for (const name of ["a.b.c", "a_b_c", "a_b.c", "a.b_c", "a.b-c", "abc", "a.b_c_"]) await create(name);
+      await create("a_b_c", "a.b.d", "a.b.c");
+      await create("x.y", "x_y");
     },
   },
   {
