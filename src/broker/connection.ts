@@ -3,7 +3,7 @@ import type { Clock, Timer } from "../platform/clock.ts";
 import type { Logger } from "../platform/logger.ts";
 import type { Connection, ConnectionHandler, NetworkError } from "../platform/network.ts";
 import { ProtocolError } from "../protocol/protocol-error.ts";
-import { FrameReader } from "./frame-reader.ts";
+import { FIRST_GATHERING_BYTES, FrameReader } from "./frame-reader.ts";
 import type { Endpoint } from "./listeners.ts";
 import type { LogLimiter } from "./log-limiter.ts";
 import type { MemoryBudget } from "./memory-budget.ts";
@@ -21,6 +21,8 @@ export interface ConnectionLimits {
   readonly replyMemory: MemoryBudget;
 }
 
+/** Of requests, in memory of the connection's own: small ones are read however much the others take up. */
+const OWN_REQUEST_BYTES = FIRST_GATHERING_BYTES;
 /** What a timer can do: 24 days. */
 const MAX_MUTE_MS = 2 ** 31 - 1;
 
@@ -80,11 +82,15 @@ export class ClientConnection implements ConnectionHandler, Peer {
   #heldBytes = 0;
   /** Bytes that the network has and the client does not take; 0 unless `#isSocketFull`. */
   #queuedBytes = 0;
-  /** Taken from the request memory: frames without a reply, and the one that is being gathered. */
+  /** Frames without a reply, and the one that is being gathered. */
   #requestBytes = 0;
   #gatheringBytes = 0;
+  /** Of both, taken from the request memory: what goes beyond the connection's own. */
+  #sharedBytes = 0;
   /** When something last came in or went out. */
   #lastActiveMs: number;
+  /** When the frame that is being gathered was begun, or last needed more memory. */
+  #gatheredMs = 0;
   #isInTurn = false;
   #isFlushScheduled = false;
   #isSocketFull = false;
@@ -127,9 +133,13 @@ export class ClientConnection implements ConnectionHandler, Peer {
     return Math.max(1, Math.floor(this.#limits.replyMemory.freeBytes / 4));
   }
 
-  /** Whether nothing came or went since then, and the client waits for no answer; or does not take the one it has. */
-  isIdleSince(timeMs: number): boolean {
-    if (this.#lastActiveMs >= timeMs || this.#unmute) return false;
+  /** Whether nothing came or went since then, and the client waits for no answer; or does not take the one it has; or has not
+   * gone on with a request since `requestTimeMs`: a byte from time to time does not count. */
+  isIdleSince(timeMs: number, requestTimeMs: number): boolean {
+    // It is us who do not read.
+    if (this.#isPaused && !this.#isSocketFull) return false;
+    if (this.#frames.isGathering && this.#gatheredMs < requestTimeMs) return true;
+    if (this.#lastActiveMs >= timeMs) return false;
     // A reply may be on its way to the socket.
     return this.#isSocketFull || (this.#firstSlot === this.#slots.length && this.#heldBytes === 0);
   }
@@ -161,7 +171,6 @@ export class ClientConnection implements ConnectionHandler, Peer {
     this.#unmute?.cancel();
     this.#unmute = this.#clock.setTimer(Math.min(durationMs, MAX_MUTE_MS), () => {
       this.#unmute = undefined;
-      this.#lastActiveMs = this.#clock.monotonic();
       this.#resumeIfPossible();
     });
     if (!this.#isInTurn) this.#pauseIfOverLimits();
@@ -235,19 +244,29 @@ export class ClientConnection implements ConnectionHandler, Peer {
 
   #settleFrames(): void {
     if (this.#isClosed) return;
-    const { requestMemory } = this.#limits;
-    this.#frames.settle(!requestMemory.isFull);
+    this.#frames.settle(!this.#isOverLimits());
     const { gatheringBytes } = this.#frames;
     if (gatheringBytes === this.#gatheringBytes) return;
-    requestMemory.take(gatheringBytes);
-    requestMemory.giveBack(this.#gatheringBytes);
     this.#gatheringBytes = gatheringBytes;
+    this.#gatheredMs = this.#clock.monotonic();
+    this.#countShared();
+  }
+
+  #countShared(): void {
+    const { requestMemory } = this.#limits;
+    const sharedBytes = Math.max(0, this.#requestBytes + this.#gatheringBytes - OWN_REQUEST_BYTES);
+    if (sharedBytes > this.#sharedBytes) requestMemory.take(sharedBytes - this.#sharedBytes);
+    else if (sharedBytes < this.#sharedBytes) requestMemory.giveBack(this.#sharedBytes - sharedBytes);
+    this.#sharedBytes = sharedBytes;
   }
 
   #take(frame: Buffer): void {
     const slot: Slot = { requestBytes: frame.length, pieces: undefined, onSent: undefined };
-    this.#limits.requestMemory.take(frame.length);
+    this.#limits.requestMemory.endOverdraft(this);
     this.#requestBytes += frame.length;
+    // If it was gathered, that memory became the request's.
+    this.#gatheringBytes = 0;
+    this.#countShared();
     this.#slots.push(slot);
     this.#dispatch(
       frame,
@@ -261,8 +280,8 @@ export class ClientConnection implements ConnectionHandler, Peer {
     if (this.#isClosed) return;
     slot.pieces = pieces;
     slot.onSent = onSent;
-    this.#limits.requestMemory.giveBack(slot.requestBytes);
     this.#requestBytes -= slot.requestBytes;
+    this.#countShared();
     const replyBytes = sizeOf(pieces);
     this.#limits.replyMemory.take(replyBytes);
     this.#heldBytes += replyBytes;
@@ -325,27 +344,34 @@ export class ClientConnection implements ConnectionHandler, Peer {
   }
 
   #isOverLimits(): boolean {
+    return this.#isHeldBack() || this.#lacksMemory();
+  }
+
+  /** By what it did itself. */
+  #isHeldBack(): boolean {
     return (
       this.#isSocketFull ||
       this.#isClosed ||
       this.#unmute !== undefined ||
       this.#onDrained !== undefined ||
       this.#heldBytes > this.#limits.maxHeldBytes ||
-      this.#slots.length - this.#firstSlot >= this.#limits.maxInFlightRequests ||
-      this.#lacksMemory()
+      this.#slots.length - this.#firstSlot >= this.#limits.maxInFlightRequests
     );
   }
 
-  /** A frame that is being gathered has its memory already. */
+  /** Asked only when nothing else holds the connection back: the one that may overdraw is to go on. */
   #lacksMemory(): boolean {
-    return this.#limits.requestMemory.isFull && !this.#frames.isGathering;
+    const { wantedBytes } = this.#frames;
+    const moreBytes = this.#requestBytes + this.#gatheringBytes + wantedBytes - OWN_REQUEST_BYTES - this.#sharedBytes;
+    return wantedBytes > 0 && moreBytes > 0 && !this.#limits.requestMemory.hasRoom(moreBytes, this);
   }
 
   #pauseIfOverLimits(): void {
-    if (!this.#isOverLimits()) return;
+    const isHeldBack = this.#isHeldBack();
+    if (!isHeldBack && !this.#lacksMemory()) return;
     if (!this.#isPaused) this.#connection.pause();
     this.#isPaused = true;
-    if (this.#lacksMemory() && !this.#isClosed) this.#limits.requestMemory.whenFree(this.#resumeIfPossible);
+    if (!isHeldBack) this.#limits.requestMemory.whenFree(this.#resumeIfPossible);
   }
 
   readonly #resumeIfPossible = (): void => {
@@ -357,16 +383,20 @@ export class ClientConnection implements ConnectionHandler, Peer {
       return;
     }
     this.#isPaused = false;
+    this.#lastActiveMs = this.#clock.monotonic();
+    this.#gatheredMs = this.#lastActiveMs;
     this.#connection.resume();
   };
 
   #giveMemoryBack(): void {
     const { requestMemory, replyMemory } = this.#limits;
     requestMemory.forget(this.#resumeIfPossible);
-    requestMemory.giveBack(this.#requestBytes + this.#gatheringBytes);
+    requestMemory.endOverdraft(this);
+    requestMemory.giveBack(this.#sharedBytes);
     replyMemory.giveBack(this.#heldBytes + this.#queuedBytes);
     this.#requestBytes = 0;
     this.#gatheringBytes = 0;
+    this.#sharedBytes = 0;
     this.#heldBytes = 0;
     this.#queuedBytes = 0;
   }

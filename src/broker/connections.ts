@@ -14,6 +14,8 @@ const MAX_IN_FLIGHT_REQUESTS = 1000;
 const MAX_HELD_BYTES = 16 * 1024 * 1024;
 /** A connection is found idle that much later than allowed, as a part of the time allowed. */
 const IDLE_CHECK_PART = 0.1;
+/** Of that time: how long a request may rest in the middle while others wait for memory. */
+const SCARCE_PART = 0.1;
 
 /** Of one listener's connections. */
 class ListenerCounts {
@@ -51,7 +53,7 @@ export class Connections {
       maxRequestBytes: config.maxRequestBytes,
       maxInFlightRequests: MAX_IN_FLIGHT_REQUESTS,
       maxHeldBytes: MAX_HELD_BYTES,
-      requestMemory: new MemoryBudget(clock, config.queuedMaxRequestBytes),
+      requestMemory: new MemoryBudget(clock, config.queuedMaxRequestBytes, config.maxRequestBytes),
       replyMemory: new MemoryBudget(clock, config.queuedMaxReplyBytes),
     };
   }
@@ -118,7 +120,7 @@ export class Connections {
       this.#metric("connection_refused_total", "counter", "Refused by a limit.", ({ refused }) => refused),
       {
         name: "kafka_network_socketserver_memorypoolused",
-        help: "Bytes of requests that are received or served.",
+        help: "Bytes of requests that are received or served, beyond the 64 KiB that each connection has.",
         type: "gauge",
         values: [{ labels: {}, value: requestMemory.usedBytes }],
       },
@@ -162,14 +164,16 @@ export class Connections {
     const { connectionsMaxIdleMs } = this.#config;
     this.#idleCheck ??= this.#clock.setTimer(connectionsMaxIdleMs * IDLE_CHECK_PART, () => {
       this.#idleCheck = undefined;
-      this.#endIdle(this.#clock.monotonic() - connectionsMaxIdleMs);
+      this.#endIdle(connectionsMaxIdleMs);
       if (this.#all.size > 0) this.#scheduleIdleCheck();
     });
   }
 
-  #endIdle(sinceMs: number): void {
+  #endIdle(maxIdleMs: number): void {
+    const nowMs = this.#clock.monotonic();
+    const maxRestMs = this.#limits.requestMemory.isScarce ? maxIdleMs * SCARCE_PART : maxIdleMs;
     for (const client of [...this.#all]) {
-      if (!client.isIdleSince(sinceMs)) continue;
+      if (!client.isIdleSince(nowMs - maxIdleMs, nowMs - maxRestMs)) continue;
       this.#logger.log("debug", "connection closed: idle", { client: client.address });
       this.#countsOf(client.endpoint.listener).idleEnded++;
       client.destroy();

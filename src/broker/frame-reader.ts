@@ -4,20 +4,24 @@ import { ProtocolError } from "../protocol/protocol-error.ts";
 
 const LENGTH_BYTES = 4;
 const EMPTY = Buffer.alloc(0);
+/** A frame that does not come at once is gathered in so much memory, and in four times more when that is full: what it announces
+ * is no more than a promise. */
+export const FIRST_GATHERING_BYTES: number = 64 * 1024;
+const GROWTH = 4;
 
 /**
  * One turn is `push`, `next` until it gives undefined (or sooner, when the owner wants to wait), then `settle`. A frame
- * that lies whole in a chunk is given as a view of it; one that does not is gathered in a buffer of exactly its size,
- * so that each of its bytes is copied once.
+ * that lies whole in a chunk is given as a view of it; one that does not is gathered in a buffer of its own.
  */
 export class FrameReader {
   readonly #maxFrameBytes: number;
   /** What is not given out yet; the reader's own between turns, the network's during one. */
   #chunk: Buffer = EMPTY;
   #position = 0;
-  /** The frame that is being gathered. While there is one, `#chunk` is used up or continues it. */
+  /** The frame that is being gathered, or its beginning. While there is one, `#chunk` is used up or continues it. */
   #partial: Buffer | undefined;
   #partialBytes = 0;
+  #frameBytes = 0;
   /** The one that was given out in this turn. */
   #gathered: Buffer | undefined;
 
@@ -45,7 +49,7 @@ export class FrameReader {
     return this.#chunk.subarray(body, end);
   }
 
-  /** Whether part of a frame is there, and memory for all of it. */
+  /** Whether part of a frame is there, and memory for more of it. */
   get isGathering(): boolean {
     return this.#partial !== undefined;
   }
@@ -55,8 +59,21 @@ export class FrameReader {
     return this.#partial?.length ?? 0;
   }
 
-  /** Copies what must outlive the turn. Memory for a whole frame is only taken with `mayGather`; without it the turn is to
-   * come again before more bytes do. */
+  /** What `next` or `settle` takes up beyond that, with the bytes that are there. */
+  get wantedBytes(): number {
+    const restBytes = this.#chunk.length - this.#position;
+    if (this.#partial) {
+      return Math.max(0, this.#memoryFor(this.#partialBytes + restBytes, this.#frameBytes) - this.#partial.length);
+    }
+    if (restBytes < LENGTH_BYTES) return 0;
+    const length = this.#chunk.readInt32BE(this.#position);
+    if (!this.#isLength(length)) return 0;
+    const bodyBytes = restBytes - LENGTH_BYTES;
+    return bodyBytes >= length ? length : this.#memoryFor(bodyBytes, length);
+  }
+
+  /** Copies what must outlive the turn. A frame is only begun to be gathered with `mayGather`; without it the turn is to come
+   * again before more bytes do. */
   settle(mayGather = true): void {
     const rest = this.#chunk.subarray(this.#position);
     this.#position = 0;
@@ -66,9 +83,11 @@ export class FrameReader {
     if (rest.length === 0) return;
     if (mayGather && rest.length >= LENGTH_BYTES && !this.#partial) {
       const length = rest.readInt32BE(0);
-      if (length <= this.#maxFrameBytes && length > rest.length - LENGTH_BYTES) {
-        this.#partial = allocate(length);
+      const bodyBytes = rest.length - LENGTH_BYTES;
+      if (this.#isLength(length) && length > bodyBytes) {
+        this.#partial = allocate(this.#memoryFor(bodyBytes, length));
         this.#partialBytes = rest.copy(this.#partial, 0, LENGTH_BYTES);
+        this.#frameBytes = length;
         return;
       }
     }
@@ -78,19 +97,40 @@ export class FrameReader {
 
   #checkedLength(): number {
     const length = this.#chunk.readInt32BE(this.#position);
-    if (length < 0 || length > this.#maxFrameBytes) {
+    if (!this.#isLength(length)) {
       throw new ProtocolError(`a frame of ${length} bytes; at most ${this.#maxFrameBytes} are allowed`);
     }
     return length;
   }
 
+  #isLength(length: number): boolean {
+    return length >= 0 && length <= this.#maxFrameBytes;
+  }
+
+  /** Of a frame, when so many of its bytes are there. */
+  #memoryFor(bytes: number, frameBytes: number): number {
+    let size = FIRST_GATHERING_BYTES;
+    while (size < bytes) size *= GROWTH;
+    return Math.min(size, frameBytes);
+  }
+
   #gather(partial: Buffer): Buffer | undefined {
-    const copied = this.#chunk.copy(partial, this.#partialBytes, this.#position);
+    const wantedBytes = this.wantedBytes;
+    const target = wantedBytes > 0 ? this.#grown(partial, partial.length + wantedBytes) : partial;
+    const copied = this.#chunk.copy(target, this.#partialBytes, this.#position);
     this.#partialBytes += copied;
     this.#position += copied;
-    if (this.#partialBytes < partial.length) return undefined;
+    if (this.#partialBytes < this.#frameBytes) return undefined;
     this.#partial = undefined;
-    this.#gathered = partial;
-    return partial;
+    this.#gathered = target;
+    return target;
+  }
+
+  #grown(partial: Buffer, sizeBytes: number): Buffer {
+    const larger = allocate(sizeBytes);
+    partial.copy(larger, 0, 0, this.#partialBytes);
+    free(partial);
+    this.#partial = larger;
+    return larger;
   }
 }

@@ -127,41 +127,98 @@ describe("connections", () => {
 });
 
 describe("requests", () => {
-  it("beyond queuedMaxRequestBytes none is read until memory is free, and none waits for ever", async () => {
-    await start({ queuedMaxRequestBytes: 100_000 });
-    const [first, second] = [await open(), await open()];
-    // The first one's frame takes all memory while it is on its way.
-    const topics = [{ name: "a".repeat(100_000), topicId: ZERO_UUID }];
-    const large = Buffer.concat(encodeRequest(metadata, 12, { correlationId: 1, clientId: "a" }, { topics }));
-    first.write(large.subarray(0, 50_000));
-    const received: string[] = [];
-    first.on("data", () => received.push("first"));
-    second.on("data", () => received.push("second"));
-    const small = Buffer.concat(encodeRequest(metadata, 12, { correlationId: 1, clientId: "a" }, { topics: [] }));
-    // Time enough for the broker to read both.
-    const bystander = await RawClient.connect(broker.address);
-    second.write(small);
-    const isStuck = await Promise.race([
-      answers(bystander),
-      new Promise((resolve) => setTimeout(resolve, 100, "stuck")),
-    ]);
-    expect(isStuck).toBe("stuck");
-    expect(received).toEqual([]);
-    first.write(large.subarray(50_000));
-    await until(() => received.includes("second") && received.includes("first"));
-    bystander.close();
+  /** Of so many bytes, and a few. */
+  function metadataRequest(sizeBytes: number): Buffer {
+    const topics = sizeBytes > 0 ? [{ name: "a".repeat(sizeBytes), topicId: ZERO_UUID }] : [];
+    return Buffer.concat(encodeRequest(metadata, 12, { correlationId: 1, clientId: "a" }, { topics }));
+  }
+
+  function isAnswered(socket: Socket): Promise<void> {
+    return new Promise((resolve) => socket.once("data", () => resolve()));
+  }
+
+  async function requestMemoryBytes(): Promise<number> {
+    const response = await globalThis.fetch(`http://${broker.metricsAddress}/metrics`);
+    return Number(/^kafka_network_socketserver_memorypoolused (.+)$/m.exec(await response.text())?.[1]);
+  }
+
+  it("three that announce more than there is memory, and send nothing, keep nobody from anything", async () => {
+    await start({});
+    for (let i = 0; i < 3; i++) {
+      const promising = await open();
+      const announcement = Buffer.alloc(12);
+      announcement.writeInt32BE(99 * MIB);
+      promising.write(announcement);
+    }
+    const client = await RawClient.connect(broker.address);
+    // Time for the broker to read all of them.
+    await answers(client);
+    expect(await answers(client)).toBe(true);
+    const large = await open();
+    large.write(metadataRequest(10 * MIB));
+    await isAnswered(large);
+    client.close();
+  });
+
+  it("beyond queuedMaxRequestBytes large ones are gathered one at a time, in bounded memory, and small ones are read", async () => {
+    const limits = { queuedMaxRequestBytes: 4 * MIB, maxRequestBytes: 3 * MIB };
+    await start({ ...limits, metricsPort: 0 });
+    const request = metadataRequest(2 * MIB);
+    const sockets = await Promise.all(Array.from({ length: 20 }, () => open()));
+    const cut = request.length - 1000;
+    for (const socket of sockets) socket.write(request.subarray(0, cut));
+    const client = await RawClient.connect(broker.address);
+    await until(async () => (await requestMemoryBytes()) > 2 * MIB);
+    for (let i = 0; i < 20; i++) expect(await answers(client)).toBe(true);
+    expect(await requestMemoryBytes()).toBeLessThanOrEqual(7 * MIB);
+    const allAnswered = Promise.all(sockets.map(isAnswered));
+    for (const socket of sockets) socket.write(request.subarray(cut));
+    await allAnswered;
+    expect(await requestMemoryBytes()).toBe(0);
+    client.close();
+  });
+
+  it("one that comes byte by byte is idle, also where an answer is waited for", async () => {
+    await start({ connectionsMaxIdleMs: 300 });
+    const session = await RawSession.open(broker.address);
+    const topic = await session.createTopic("slow");
+    const slow = await open();
+    slow.write(fetchRequest(topic, 60_000));
+    slow.write(metadataRequest(10_000).subarray(0, 1000));
+    const dripping = setInterval(() => slow.write("a"), 20);
+    await isEnded(slow);
+    clearInterval(dripping);
+    session.close();
+  });
+
+  it("one that waits for memory is not idle, and whoever has it must hurry", async () => {
+    await start({ connectionsMaxIdleMs: 2_000, queuedMaxRequestBytes: 100_000 });
+    const request = metadataRequest(500_000);
+    const resting = await open();
+    resting.write(request.subarray(0, 400_000));
+    const client = await RawClient.connect(broker.address);
+    await answers(client);
+    expect(await answers(client)).toBe(true);
+    const waiting = await open();
+    waiting.write(request);
+    const startedAt = performance.now();
+    await Promise.all([isEnded(resting), isAnswered(waiting)]);
+    expect(performance.now() - startedAt).toBeLessThan(1_500);
+    client.close();
   });
 
   it("memory of a connection that dies is free again", async () => {
     await start({ queuedMaxRequestBytes: 2_000 });
     const dying = await open();
-    const prefix = Buffer.alloc(8);
-    prefix.writeInt32BE(50_000, 0);
-    dying.write(prefix);
+    const request = metadataRequest(500_000);
+    dying.write(request.subarray(0, 400_000));
     const client = await RawClient.connect(broker.address);
-    const isAnswered = answers(client);
+    await answers(client);
+    const other = await open();
+    other.write(request);
+    const answered = isAnswered(other);
     dying.destroy();
-    expect(await isAnswered).toBe(true);
+    await answered;
     client.close();
   });
 });
@@ -240,28 +297,54 @@ class StandingClock implements Clock {
 }
 
 describe("a memory budget", () => {
-  it("wakes those that wait in their order, as long as there is room, and never within a call", async () => {
+  it("wakes those that wait in their order, and never within a call", async () => {
     await start({});
     const clock = new StandingClock();
     const budget = new MemoryBudget(clock, 100);
     const woken: string[] = [];
     budget.take(120);
-    expect(budget.isFull).toBe(true);
+    budget.whenFree(() => woken.push("first"));
     budget.whenFree(() => {
-      woken.push("first");
-      budget.take(100);
+      woken.push("second");
+      budget.whenFree(() => woken.push("second again"));
     });
-    budget.whenFree(() => woken.push("second"));
     budget.giveBack(10);
-    clock.turn();
     expect(woken).toEqual([]);
-    budget.giveBack(60);
-    expect(woken).toEqual([]);
-    clock.turn();
-    expect(woken).toEqual(["first"]);
-    budget.giveBack(100);
     clock.turn();
     expect(woken).toEqual(["first", "second"]);
+    clock.turn();
+    expect(woken).toEqual(["first", "second"]);
+    expect(budget.isScarce).toBe(true);
+    budget.giveBack(10);
+    clock.turn();
+    expect(woken).toEqual(["first", "second", "second again"]);
+    expect(budget.isScarce).toBe(false);
+  });
+
+  it("one at a time goes beyond the limit, by one message; what the last one overdrew is given back first", async () => {
+    await start({});
+    const clock = new StandingClock();
+    const budget = new MemoryBudget(clock, 100, 50);
+    const [a, b] = [{}, {}];
+    budget.take(90);
+    expect(budget.hasRoom(10, b)).toBe(true);
+    expect(budget.hasRoom(50, a)).toBe(true);
+    expect(budget.hasRoom(50, b)).toBe(false);
+    budget.take(50);
+    let isWoken = false;
+    budget.whenFree(() => {
+      isWoken = true;
+    });
+    budget.endOverdraft(b);
+    clock.turn();
+    expect(isWoken).toBe(false);
+    budget.endOverdraft(a);
+    clock.turn();
+    expect(isWoken).toBe(true);
+    expect(budget.hasRoom(50, b)).toBe(false);
+    expect(budget.hasRoom(10, b)).toBe(true);
+    budget.giveBack(50);
+    expect(budget.hasRoom(50, b)).toBe(true);
   });
 });
 

@@ -2,20 +2,24 @@ import { assert } from "../platform/assert.ts";
 import type { Clock } from "../platform/clock.ts";
 
 /**
- * Bytes that all connections together hold for one purpose. Who finds it full waits. What was begun is taken in spite of
- * that, so that nobody waits for ever: the limit is overdrawn by one message a connection at most.
+ * Bytes that all connections together hold for one purpose. Who finds no room waits. Messages that are half there must not
+ * wait for each other for ever: one of those that find no room at a time may go beyond the limit, by one message.
  */
 export class MemoryBudget {
   readonly #clock: Clock;
   readonly #limitBytes: number;
+  readonly #largestMessageBytes: number;
   #usedBytes = 0;
+  /** Who may go beyond the limit. */
+  #overdrawer: object | undefined;
   /** Oldest first. */
   readonly #waiting = new Set<() => void>();
   #isWakeScheduled = false;
 
-  constructor(clock: Clock, limitBytes: number) {
+  constructor(clock: Clock, limitBytes: number, largestMessageBytes = 0) {
     this.#clock = clock;
     this.#limitBytes = limitBytes;
+    this.#largestMessageBytes = largestMessageBytes;
   }
 
   get usedBytes(): number {
@@ -26,8 +30,9 @@ export class MemoryBudget {
     return Math.max(0, this.#limitBytes - this.#usedBytes);
   }
 
-  get isFull(): boolean {
-    return this.#usedBytes >= this.#limitBytes;
+  /** Whether somebody waits for room. */
+  get isScarce(): boolean {
+    return this.#waiting.size > 0;
   }
 
   take(bytes: number): void {
@@ -39,11 +44,25 @@ export class MemoryBudget {
     assert(bytes >= 0);
     assert(bytes <= this.#usedBytes);
     this.#usedBytes -= bytes;
-    if (this.#waiting.size > 0) this.#scheduleWake();
+    this.#scheduleWake();
   }
 
-  /** Calls back once, in a later turn of the event loop in which there is room. A callback that waits already is not called
-   * twice. */
+  /** Whether there is room for so much more. If not, and nobody else may go beyond the limit, `asker` may from then on, until
+   * `endOverdraft`. What earlier ones overdrew has to be given back first: their messages are whole, and so it will be. */
+  hasRoom(bytes: number, asker: object): boolean {
+    if (this.#usedBytes + bytes <= this.#limitBytes) return true;
+    this.#overdrawer ??= asker;
+    return this.#overdrawer === asker && this.#usedBytes + bytes <= this.#limitBytes + this.#largestMessageBytes;
+  }
+
+  /** The message of `asker` is whole, or given up. */
+  endOverdraft(asker: object): void {
+    if (this.#overdrawer !== asker) return;
+    this.#overdrawer = undefined;
+    this.#scheduleWake();
+  }
+
+  /** Calls back once, in a later turn of the event loop, when there may be room. */
   whenFree(callback: () => void): void {
     this.#waiting.add(callback);
   }
@@ -53,20 +72,15 @@ export class MemoryBudget {
   }
 
   #scheduleWake(): void {
-    if (this.#isWakeScheduled || this.isFull) return;
+    if (this.#isWakeScheduled || this.#waiting.size === 0) return;
     this.#isWakeScheduled = true;
     // Not at once: who gives back is in the middle of something.
     this.#clock.setImmediate(() => {
       this.#isWakeScheduled = false;
-      this.#wake();
+      // Whoever still finds no room waits again, behind the same ones as before.
+      const waiting = [...this.#waiting];
+      this.#waiting.clear();
+      for (const callback of waiting) callback();
     });
-  }
-
-  #wake(): void {
-    for (const callback of [...this.#waiting]) {
-      if (this.isFull) return;
-      this.#waiting.delete(callback);
-      callback();
-    }
   }
 }
