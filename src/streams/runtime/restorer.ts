@@ -13,6 +13,11 @@ interface Restore {
   readonly from: number;
   /** Done once the position is here. */
   readonly target: number;
+  /** When the target was the end, in ms since 1970. */
+  readonly startedAt: number;
+  /** Up to when what the store holds from before is known to be right: what has been deleted since may lie ahead, and its tombstones
+   * are not kept any longer for a restore that is interrupted. */
+  readonly savedAt: number;
   /** Whether the consumer has it, at `from` or behind. */
   isAssigned: boolean;
 }
@@ -43,7 +48,9 @@ export class Restorer {
    */
   add(changelog: Changelog, engine: StoreEngine, from: number, target: number): void {
     if (from >= target) return;
-    this.#restores.set(keyOf(changelog), { changelog, engine, from, target, isAssigned: false });
+    const startedAt = this.#clock.now();
+    const savedAt = engine.position()?.savedAt ?? startedAt;
+    this.#restores.set(keyOf(changelog), { changelog, engine, from, target, startedAt, savedAt, isAssigned: false });
     this.#isAssignmentStale = true;
   }
 
@@ -74,9 +81,11 @@ export class Restorer {
     await this.#consumer.close();
   }
 
-  #apply({ engine, changelog }: Restore, records: readonly ConsumerRecord[], offset: number): void {
+  #apply(restore: Restore, records: readonly ConsumerRecord[], offset: number): void {
+    const { engine, changelog, target, startedAt } = restore;
     if (offset === engine.position()?.offset) return;
-    engine.commit(records.map(toChange), { offset, topicId: changelog.topicId, savedAt: this.#clock.now() });
+    const savedAt = offset >= target ? startedAt : restore.savedAt;
+    engine.commit(records.map(toChange), { offset, topicId: changelog.topicId, savedAt });
     this.#restoredRecords += records.length;
   }
 
