@@ -21,6 +21,7 @@ import { isAtEnd } from "./at-end.ts";
 import { configOperations, resourceTypes, SOURCE_DEFAULT, timestampOf } from "./codes.ts";
 import { GroupAdmin } from "./groups.ts";
 import { findHanging } from "./hanging-transactions.ts";
+import { changeTopics, type TopicChange } from "./topic-changes.ts";
 import type {
   HangingSearch,
   HangingTransaction,
@@ -71,58 +72,58 @@ export class Admin implements AsyncDisposable {
     this.#onClosed = onClosed;
   }
 
-  /** Throws TOPIC_ALREADY_EXISTS when one of them exists; the others are made. Resolves when each partition has a leader. */
+  /** Throws TOPIC_ALREADY_EXISTS when one of them exists; the others are made. An attempt of this call may have made it, when its answer
+   * was lost: the message says so. Resolves when each partition has a leader. */
   async createTopics(topics: readonly NewTopic[], options: { readonly validateOnly?: boolean } = {}): Promise<void> {
     const { validateOnly = false } = options;
-    const body = {
-      topics: topics.map(({ topic, partitions = -1, replicationFactor = -1, configs = {} }) => ({
-        name: topic,
-        numPartitions: partitions,
-        replicationFactor,
-        assignments: [],
-        configs: Object.entries(configs).map(([name, value]) => ({ name, value })),
-      })),
-      timeoutMs: BROKER_TIMEOUT_MS,
-      validateOnly,
-    };
-    await this.#retrying("createTopics", async () => {
-      const response = await this.#toController(createTopics, body);
-      for (const each of response.topics) check(each.errorCode, `creating topic ${each.name}`, each.errorMessage);
+    const asked = topics.map(({ topic, partitions = -1, replicationFactor = -1, configs = {} }) => ({
+      name: topic,
+      numPartitions: partitions,
+      replicationFactor,
+      assignments: [],
+      configs: Object.entries(configs).map(([name, value]) => ({ name, value })),
+    }));
+    const names = topics.map(({ topic }) => topic);
+    await this.#changeTopics({
+      what: "creating topic",
+      topics: names,
+      doneError: "TOPIC_ALREADY_EXISTS",
+      ask: async (open) => {
+        const due = asked.filter(({ name }) => open.has(name));
+        const body = { topics: due, timeoutMs: BROKER_TIMEOUT_MS, validateOnly };
+        return (await this.#toController(createTopics, body)).topics;
+      },
     });
-    if (!validateOnly) await this.#awaitLeaders(topics.map(({ topic }) => topic));
+    if (!validateOnly) await this.#awaitLeaders(names);
   }
 
+  /** Throws UNKNOWN_TOPIC_OR_PARTITION when one of them does not exist; the others are deleted. An attempt of this call may have deleted it,
+   * when its answer was lost: the message says so. */
   async deleteTopics(topics: readonly string[]): Promise<void> {
-    const body = {
-      topics: topics.map((name) => ({ name, topicId: ZERO_UUID })),
-      topicNames: topics,
-      timeoutMs: BROKER_TIMEOUT_MS,
-    };
-    await this.#retrying("deleteTopics", async () => {
-      const response = await this.#toController(deleteTopics, body);
-      for (const each of response.responses) {
-        const what = `deleting topic ${each.name}`;
-        const error = errorName(each.errorCode);
-        // Not worth a retry, as it is elsewhere: it will not appear.
-        if (error === "UNKNOWN_TOPIC_OR_PARTITION")
-          throw wireError(error, what, each.errorMessage, { retriable: false });
-        check(each.errorCode, what, each.errorMessage);
-      }
+    await this.#changeTopics({
+      what: "deleting topic",
+      topics,
+      doneError: "UNKNOWN_TOPIC_OR_PARTITION",
+      ask: async (open) => {
+        const topicNames = topics.filter((name) => open.has(name));
+        const named = topicNames.map((name) => ({ name, topicId: ZERO_UUID }));
+        const body = { topics: named, topicNames, timeoutMs: BROKER_TIMEOUT_MS };
+        return (await this.#toController(deleteTopics, body)).responses;
+      },
     });
     await this.#retrying("deleteTopics", () => this.#cluster.refresh(topics));
   }
 
-  /** Adds partitions: `totalPartitions` is how many there are to be. */
+  /** Adds partitions: `totalPartitions` is how many there are to be. Throws INVALID_PARTITIONS when there are so many already. An attempt of
+   * this call may have added them, when its answer was lost: the message says so. */
   async createPartitions(topic: string, totalPartitions: number): Promise<void> {
-    const body = {
-      topics: [{ name: topic, count: totalPartitions, assignments: null }],
-      timeoutMs: BROKER_TIMEOUT_MS,
-      validateOnly: false,
-    };
-    await this.#retrying("createPartitions", async () => {
-      const response = await this.#toController(createPartitions, body);
-      for (const each of response.results)
-        check(each.errorCode, `adding partitions to ${each.name}`, each.errorMessage);
+    const topics = [{ name: topic, count: totalPartitions, assignments: null }];
+    const body = { topics, timeoutMs: BROKER_TIMEOUT_MS, validateOnly: false };
+    await this.#changeTopics({
+      what: "adding partitions to",
+      topics: [topic],
+      doneError: "INVALID_PARTITIONS",
+      ask: async () => (await this.#toController(createPartitions, body)).results,
     });
     await this.#awaitLeaders([topic], totalPartitions);
   }
@@ -342,6 +343,10 @@ export class Admin implements AsyncDisposable {
 
   #retrying<T>(what: string, attempt: () => Promise<T>): Promise<T> {
     return retrying(this.#scope, what, TIMEOUT_MS, attempt);
+  }
+
+  #changeTopics(change: TopicChange): Promise<void> {
+    return changeTopics((what, attempt) => this.#retrying(what, attempt), change);
   }
 
   /** Brokers that are not the controller may pass requests on or not: the controller takes them for sure. */

@@ -1,0 +1,87 @@
+/** What an admin's calls do when part of them is refused, or an answer does not come. */
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { Admin, Client } from "../../src/client/index.ts";
+import { alterClientQuotas } from "../../src/protocol/apis/alter-client-quotas.ts";
+import { createPartitions } from "../../src/protocol/apis/create-partitions.ts";
+import { createTopics } from "../../src/protocol/apis/create-topics.ts";
+import { deleteTopics } from "../../src/protocol/apis/delete-topics.ts";
+import { startCluster, type TestCluster } from "../support/cluster.ts";
+import { FaultyNetwork } from "../support/faulty-network.ts";
+import { RawSession } from "../support/raw-session.ts";
+
+let cluster: TestCluster;
+let network: FaultyNetwork;
+let client: Client;
+let admin: Admin;
+let clientId: string;
+let topic: string;
+
+beforeAll(async () => {
+  cluster = await startCluster();
+});
+afterAll(() => cluster.stop());
+beforeEach(() => {
+  network = new FaultyNetwork();
+  clientId = cluster.unique("client");
+  client = cluster.connect({ platform: network.platform, clientId, retryBackoffMs: 5, retryBackoffMaxMs: 20 });
+  admin = client.admin();
+  topic = cluster.unique("topic");
+});
+afterEach(() => client.close());
+
+describe("a change of several topics of which the quota leaves some for later", () => {
+  const PER_SECOND = 2;
+  /** More than a client may do at once. */
+  const MANY = 11 * PER_SECOND + 1;
+
+  it("is made once for each of them, and tells what is wrong with another", async () => {
+    const session = await RawSession.open(cluster.brokers);
+    const quota = { key: "controller_mutation_rate", value: PER_SECOND, remove: false };
+    const entity = [{ entityType: "client-id", entityName: clientId }];
+    const { entries } = await session.client.send(alterClientQuotas, 1, {
+      entries: [{ entity, ops: [quota] }],
+      validateOnly: false,
+    });
+    expect(entries[0]?.errorCode).toBe(0);
+    session.close();
+    const [existing, large, small] = ["existing", "large", "small"].map((name) => `${topic}-${name}`) as [
+      string,
+      string,
+      string,
+    ];
+    await cluster.client.admin().createTopics([{ topic: existing }]);
+    const asked = [{ topic: existing }, { topic: large, partitions: MANY }, { topic: small }];
+    await expect(admin.createTopics(asked)).rejects.toMatchObject({
+      code: "TOPIC_ALREADY_EXISTS",
+      message: expect.stringContaining(existing),
+    });
+    expect(await admin.listTopics()).toEqual(expect.arrayContaining([existing, large, small]));
+    // In the order in which there is least to wait for.
+    await admin.deleteTopics([small, existing, large]);
+    const left = await admin.listTopics();
+    expect(left.filter((name) => name.startsWith(topic))).toEqual([]);
+  });
+});
+
+describe("a change whose answer was lost", () => {
+  const message = expect.stringMatching(/perhaps an attempt of this call did it/);
+
+  it("says that a topic which exists may be its own, or is gone by its own doing", async () => {
+    network.at(createTopics, 1, "lose answer");
+    await expect(admin.createTopics([{ topic }])).rejects.toMatchObject({ code: "TOPIC_ALREADY_EXISTS", message });
+    network.at(createPartitions, 1, "lose answer");
+    await expect(admin.createPartitions(topic, 3)).rejects.toMatchObject({ code: "INVALID_PARTITIONS", message });
+    network.at(deleteTopics, 1, "lose answer");
+    await expect(admin.deleteTopics([topic])).rejects.toMatchObject({ code: "UNKNOWN_TOPIC_OR_PARTITION", message });
+  });
+
+  it("is made by the next attempt when the request did not get there", async () => {
+    network.at(createTopics, 1, "lose request");
+    await admin.createTopics([{ topic }]);
+    network.at(createPartitions, 1, "lose request");
+    await admin.createPartitions(topic, 3);
+    network.at(deleteTopics, 1, "lose request");
+    await admin.deleteTopics([topic]);
+    expect(await admin.listTopics()).not.toContain(topic);
+  });
+});
