@@ -4,8 +4,9 @@ import type { Admin, Client } from "../../src/client/index.ts";
 import { alterClientQuotas } from "../../src/protocol/apis/alter-client-quotas.ts";
 import { createPartitions } from "../../src/protocol/apis/create-partitions.ts";
 import { createTopics } from "../../src/protocol/apis/create-topics.ts";
+import { deleteRecords } from "../../src/protocol/apis/delete-records.ts";
 import { deleteTopics } from "../../src/protocol/apis/delete-topics.ts";
-import { startCluster, type TestCluster } from "../support/cluster.ts";
+import { readAll, startCluster, type TestCluster, text } from "../support/cluster.ts";
 import { FaultyNetwork } from "../support/faulty-network.ts";
 import { RawSession } from "../support/raw-session.ts";
 
@@ -28,6 +29,16 @@ beforeEach(() => {
   topic = cluster.unique("topic");
 });
 afterEach(() => client.close());
+
+/** Resolves when the answer to the next request of the API is lost; nothing gets through then until `network.up`. */
+function answerLost(api: Parameters<FaultyNetwork["at"]>[0]): Promise<void> {
+  return new Promise((resolve) => {
+    network.at(api, 1, "lose answer", () => {
+      network.down();
+      resolve();
+    });
+  });
+}
 
 describe("a change of several topics of which the quota leaves some for later", () => {
   const PER_SECOND = 2;
@@ -83,5 +94,21 @@ describe("a change whose answer was lost", () => {
     network.at(deleteTopics, 1, "lose request");
     await admin.deleteTopics([topic]);
     expect(await admin.listTopics()).not.toContain(topic);
+  });
+});
+
+describe("deleteRecords of all records", () => {
+  it("leaves what is written while its answer is lost", async () => {
+    await admin.createTopics([{ topic, partitions: 1 }]);
+    const producer = cluster.client.producer();
+    await producer.send({ topic, value: "before" });
+    const lost = answerLost(deleteRecords);
+    const deleted = admin.deleteRecords([{ topic, partition: 0, offset: -1 }]);
+    await lost;
+    await producer.send({ topic, value: "behind" });
+    await producer.close();
+    network.up();
+    expect(await deleted).toEqual([{ topic, partition: 0, offset: 1 }]);
+    expect((await readAll(cluster.client, topic)).map(({ value }) => text(value))).toEqual(["behind"]);
   });
 });

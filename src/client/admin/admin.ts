@@ -14,7 +14,7 @@ import { askLeaders, type LeaderAnswer } from "../network/ask-leaders.ts";
 import { groupByTopic } from "../network/by-topic.ts";
 import type { Cluster } from "../network/cluster.ts";
 import type { Lane } from "../network/lane.ts";
-import { findOffsets, offsetError } from "../network/list-offsets.ts";
+import { findOffsets, LATEST, offsetError } from "../network/list-offsets.ts";
 import { type RetryScope, retrying } from "../network/retry.ts";
 import type { IsolationLevel, TopicPartition, TopicPartitionOffset } from "../types.ts";
 import { isAtEnd } from "./at-end.ts";
@@ -244,10 +244,14 @@ export class Admin implements AsyncDisposable {
     return true;
   }
 
-  /** Removes the records before each offset (-1: all of them); gives the new log starts. */
-  deleteRecords(before: readonly TopicPartitionOffset[]): Promise<TopicPartitionOffset[]> {
+  /** Removes the records before each offset (-1: all that there are at the call); gives the new log starts. */
+  async deleteRecords(before: readonly TopicPartitionOffset[]): Promise<TopicPartitionOffset[]> {
+    const whole = before.filter(({ offset }) => offset === -1);
+    // Brokers know -1 too, but then a retry would take what was written since.
+    const ends = whole.length === 0 ? [] : await this.#findOffsets(whole, LATEST, "read_uncommitted");
+    const exact = [...before.filter(({ offset }) => offset !== -1), ...ends];
     return this.#retrying("deleteRecords", async () => {
-      const results = await askLeaders(this.#cluster, before, (nodeId, asked) => this.#askToDelete(nodeId, asked));
+      const results = await askLeaders(this.#cluster, exact, (nodeId, asked) => this.#askToDelete(nodeId, asked));
       return results.map((result) => {
         if (result.error !== "NONE") throw offsetError(result.query, result.error);
         const { topic, partition } = result.query;
