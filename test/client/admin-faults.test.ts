@@ -1,14 +1,19 @@
 /** What an admin's calls do when part of them is refused, or an answer does not come. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import type { Admin, Client } from "../../src/client/index.ts";
+import type { Admin, Client, PartitionProducer } from "../../src/client/index.ts";
+import { defined } from "../../src/platform/assert.ts";
 import { alterClientQuotas } from "../../src/protocol/apis/alter-client-quotas.ts";
 import { createPartitions } from "../../src/protocol/apis/create-partitions.ts";
 import { createTopics } from "../../src/protocol/apis/create-topics.ts";
 import { deleteRecords } from "../../src/protocol/apis/delete-records.ts";
 import { deleteTopics } from "../../src/protocol/apis/delete-topics.ts";
-import { readAll, startCluster, type TestCluster, text } from "../support/cluster.ts";
+import { writeTxnMarkers } from "../../src/protocol/apis/write-txn-markers.ts";
+import { readAll, startCluster, type TestCluster, text, until } from "../support/cluster.ts";
 import { FaultyNetwork } from "../support/faulty-network.ts";
 import { RawSession } from "../support/raw-session.ts";
+
+/** Before transactions v2, where a producer keeps its epoch. */
+const CLASSIC_END_VERSION = 3;
 
 let cluster: TestCluster;
 let network: FaultyNetwork;
@@ -111,4 +116,44 @@ describe("deleteRecords of all records", () => {
     expect(await deleted).toEqual([{ topic, partition: 0, offset: 1 }]);
     expect((await readAll(cluster.client, topic)).map(({ value }) => text(value))).toEqual(["behind"]);
   });
+});
+
+it("a transaction that is aborted by hand is not taken for the producer's next one when the answer is lost", async () => {
+  const id = cluster.unique("id");
+  const session = await RawSession.open(cluster.brokers);
+  const created = await session.createTopic(topic);
+  const producer = await session.newTransactional(id);
+  let sequence = 0;
+  const begin = async (value: string): Promise<void> => {
+    const partitions = [{ name: topic, partitions: [0] }];
+    await until(async () => (await session.addPartitions(id, producer, partitions))[0] === "NONE");
+    const options = { producer, transactionalId: id, sequence: sequence++ };
+    expect((await session.produce(created, [value], options)).error).toBe("NONE");
+  };
+  const end = async (type: "commit" | "abort"): Promise<void> => {
+    expect((await session.endTransaction(id, producer, type, CLASSIC_END_VERSION)).error).toBe("NONE");
+  };
+  await begin("first");
+  await end("commit");
+  await begin("hangs");
+  let open: PartitionProducer | undefined;
+  await until(async () => {
+    [open] = await admin.describeProducers([{ topic, partition: 0 }]);
+    return open !== undefined && open.transactionStartOffset !== null;
+  });
+  const lost = answerLost(writeTxnMarkers);
+  const aborted = admin.abortTransaction(defined(open));
+  await lost;
+  // Its coordinator is back, with the same epoch.
+  await end("abort");
+  await begin("next");
+  network.up();
+  await aborted;
+  await end("commit");
+  await until(
+    async () =>
+      (await session.endOffset(created, "read_committed")) === (await session.endOffset(created, "read_uncommitted")),
+  );
+  expect((await readAll(cluster.client, topic)).map(({ value }) => text(value))).toEqual(["first", "next"]);
+  session.close();
 });

@@ -105,6 +105,16 @@ export const faults: readonly Fault[] = [
           name: "between two transactions: it takes a new epoch before its first one without AddPartitionsToTxn",
         },
       },
+      {
+        breaks: "a marker by hand is written again though its answer was lost",
+        file: "client/admin/transactions.ts",
+        find: "if (!producers.some((each) => isOpen(each) && isSameTransaction(each, transaction))) return;",
+        replace: "void [producers, isOpen, isSameTransaction];",
+        test: {
+          file: "test/client/admin-faults.test.ts",
+          name: "a transaction that is aborted by hand is not taken for the producer's next one when the answer is lost",
+        },
+      },
     ],
   },
   {

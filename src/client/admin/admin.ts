@@ -316,7 +316,8 @@ export class Admin implements AsyncDisposable {
     return findHanging(this.#transactions, partitions, this.#scope.clock.now() - maxTransactionTimeoutMs);
   }
 
-  /** Ends a transaction in one partition, without its coordinator. Only for one that hangs: one that is alive would be torn. */
+  /** Ends a transaction in one partition, without its coordinator, unless it has ended. Only for one that hangs: one that is alive would be
+   * torn. */
   abortTransaction(transaction: TransactionToAbort): Promise<void> {
     return this.#transactions.abort(transaction);
   }

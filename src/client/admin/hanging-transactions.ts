@@ -6,6 +6,7 @@ import type {
   PartitionProducer,
   TransactionDescription,
   TransactionListing,
+  TransactionToAbort,
 } from "./transaction-types.ts";
 
 export interface TransactionViews {
@@ -49,11 +50,11 @@ function isCoordinated({ topic, partition }: TopicPartition, description: Transa
   return description?.partitions.some((each) => each.topic === topic && each.partition === partition) ?? false;
 }
 
-function isOpen(producer: PartitionProducer): producer is OpenTransaction {
+export function isOpen(producer: PartitionProducer): producer is OpenTransaction {
   return producer.transactionStartOffset !== null;
 }
 
-function isSameTransaction(a: OpenTransaction, b: OpenTransaction): boolean {
+export function isSameTransaction(a: OpenTransaction, b: TransactionToAbort): boolean {
   return (
     a.topic === b.topic &&
     a.partition === b.partition &&

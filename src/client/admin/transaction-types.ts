@@ -64,9 +64,12 @@ export interface HangingSearch {
   readonly maxTransactionTimeoutMs?: number;
 }
 
-/** What a partition's leader has to be told to end a transaction. A `PartitionProducer` has it all. */
+/** A transaction, and what a partition's leader has to be told to end it. A `HangingTransaction` has it all, as does a `PartitionProducer` with
+ * a transaction open. */
 export interface TransactionToAbort extends TopicPartition {
   readonly producerId: number;
   readonly producerEpoch: number;
   readonly coordinatorEpoch: number;
+  /** Tells it from the producer's others; null: there is nothing to abort. */
+  readonly transactionStartOffset: number | null;
 }

@@ -11,6 +11,7 @@ import type { Cluster } from "../network/cluster.ts";
 import { CoordinatorLink } from "../network/coordinator-link.ts";
 import type { Lane } from "../network/lane.ts";
 import type { TopicPartition } from "../types.ts";
+import { isOpen, isSameTransaction } from "./hanging-transactions.ts";
 import type {
   PartitionProducer,
   TransactionDescription,
@@ -104,13 +105,15 @@ export class TransactionAdmin {
   }
 
   producersOf(partitions: readonly TopicPartition[]): Promise<PartitionProducer[]> {
-    return this.#retrying("describeProducers", async () => {
-      const answers = await askLeaders(this.#cluster, partitions, (nodeId, asked) => this.#askProducers(nodeId, asked));
-      return answers.flatMap((result) => {
-        const { topic, partition } = result.query;
-        if (result.error !== "NONE") throw leaderError(`producers of ${topic}-${partition}`, result.error);
-        return result.answer.map((producer) => describedProducer(result.query, producer));
-      });
+    return this.#retrying("describeProducers", () => this.#findProducers(partitions));
+  }
+
+  async #findProducers(partitions: readonly TopicPartition[]): Promise<PartitionProducer[]> {
+    const answers = await askLeaders(this.#cluster, partitions, (nodeId, asked) => this.#askProducers(nodeId, asked));
+    return answers.flatMap((result) => {
+      const { topic, partition } = result.query;
+      if (result.error !== "NONE") throw leaderError(`producers of ${topic}-${partition}`, result.error);
+      return result.answer.map((producer) => describedProducer(result.query, producer));
     });
   }
 
@@ -131,11 +134,14 @@ export class TransactionAdmin {
     });
   }
 
-  /** Writes the marker that the partition is waiting for. */
+  /** Writes the marker that the partition is waiting for, if it still is: where the answer to the last attempt was lost, the marker may be
+   * there, and in the classic protocol the producer's next transaction has the same epoch. */
   async abort(transaction: TransactionToAbort): Promise<void> {
     const { topic, partition, producerId, producerEpoch, coordinatorEpoch } = transaction;
     const what = `aborting the transaction of producer ${producerId} in ${topic}-${partition}`;
     await this.#retrying(what, async () => {
+      const producers = await this.#findProducers([{ topic, partition }]);
+      if (!producers.some((each) => isOpen(each) && isSameTransaction(each, transaction))) return;
       const [answer] = await askLeaders(this.#cluster, [{ topic, partition }], async (nodeId, [query]) => {
         const response = await this.#lane.request(nodeId, writeTxnMarkers, {
           markers: [
