@@ -90,6 +90,19 @@ describe("settings of the broker", () => {
     expect(await look(TOPIC, "topic", "retention.bytes")).toEqual(atStart);
   });
 
+  it("are refused when they do not go together: no topic could be made", async () => {
+    const min = "log.cleaner.min.compaction.lag.ms";
+    const max = "log.cleaner.max.compaction.lag.ms";
+    expect(await set("", max, "1000")).toBe("NONE");
+    for (const name of ["", "1"]) expect(await set(name, min, "1001")).toBe("INVALID_REQUEST");
+    await expect(session.createTopic("topic", 1, { "min.compaction.lag.ms": "1001" })).rejects.toThrow("conflict");
+    expect(await set("1", min, "1000")).toBe("NONE");
+    // Each of the two is sound by itself, and they are not together. The broker's own topics are made all the same.
+    expect(await set("", max, "999")).toBe("NONE");
+    await expect(session.createTopic("topic")).rejects.toThrow("conflict");
+    expect((await session.newTransactional("a")).producerId).toBeGreaterThan(0);
+  });
+
   it("count at once, for partitions that are open", async () => {
     const topic = await session.createTopic("topic");
     const strict = await session.createTopic("strict", 1, { "max.message.bytes": "300" });

@@ -4,7 +4,7 @@ import { defaultTransactionCoordinatorConfig } from "../coordinator/transaction/
 import type { Logger } from "../platform/logger.ts";
 import type { Platform } from "../platform/platform.ts";
 import { BrokerError } from "./broker-error.ts";
-import { checkTopicConfigs } from "./configs/topic-configs.ts";
+import { checkTopicConfigs, topicConfigDefinition, topicConfigsConflict } from "./configs/topic-configs.ts";
 import { type ListenerConfig, type ListenerOptions, listenersProblem } from "./listeners.ts";
 
 /** `fsync`: a record is acknowledged (acks=all) and shown to consumers once it survives a power loss. `os`: once the
@@ -374,5 +374,8 @@ function topicDefaults(path: string, given: unknown): ReadonlyMap<string, string
   if (typeof given !== "object" || given === null) throw invalid(`${path} must be an object`);
   const checked = checkTopicConfigs(Object.entries(given).map(([config, value]) => [config, String(value)]));
   if (!checked.ok) throw invalid(`${path}: ${checked.message}`);
-  return checked.configs;
+  const { configs } = checked;
+  const conflict = topicConfigsConflict((name) => configs.get(name) ?? topicConfigDefinition(name)?.defaultValue ?? "");
+  if (conflict !== undefined) throw invalid(`${path}: ${conflict}`);
+  return configs;
 }

@@ -54,6 +54,11 @@ describe("options", () => {
     ],
     ["listeners beside a port", { listeners: [{ name: "A" }], port: 0 }, /"listeners" and "port" exclude each other/],
     ["a topic setting without sense", { topicDefaults: { "retention.ms": "x" } }, /"topicDefaults": .*retention.ms/],
+    [
+      "topic settings that do not go together",
+      { topicDefaults: { "min.compaction.lag.ms": 2, "max.compaction.lag.ms": 1 } },
+      /"topicDefaults": conflict .*min.compaction.lag.ms \(2\) > max.compaction.lag.ms \(1\)/,
+    ],
   ])("%s is refused by name", async (_what, options, message) => {
     const problem = await problemOf(options as BrokerOptions);
     expect(problem.code).toBe("INVALID_OPTION");

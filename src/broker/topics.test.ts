@@ -64,6 +64,10 @@ async function configOf(topic: RawTopic, name: string): Promise<string | null | 
   return results[0]?.configs[0]?.value;
 }
 
+function lag(bound: "min" | "max", value: string): { name: string; value: string } {
+  return { name: `${bound}.compaction.lag.ms`, value };
+}
+
 describe("creating topics", () => {
   it("with partitions and settings, which the answer tells", async () => {
     const { topics } = await session.client.send(createTopics, 7, {
@@ -126,6 +130,16 @@ describe("creating topics", () => {
       "a delay before the files of deleted segments go",
       { configs: [{ name: "file.delete.delay.ms", value: "1000" }] },
       /^INVALID_CONFIG: .*file.delete.delay.ms: only 60000 is supported, since files go at once/,
+    ],
+    [
+      "a compaction that has to wait for longer than it may",
+      { configs: [lag("min", "1001"), lag("max", "1000")] },
+      "INVALID_CONFIG: conflict topic config setting min.compaction.lag.ms (1001) > max.compaction.lag.ms (1000)",
+    ],
+    [
+      "throttled replicas that are none",
+      { configs: [{ name: "leader.replication.throttled.replicas", value: "0:1,foo" }] },
+      /^INVALID_CONFIG: Invalid value 0:1,foo for .*: it must be \* or a list of partition:broker/,
     ],
   ])("%s is refused", async (_what, topic, expected) => {
     expect(await create(topic)).toMatch(expected);
@@ -338,6 +352,30 @@ describe("settings", () => {
       "INVALID_CONFIG: Unknown topic config name: retention.mss",
     );
     expect(await change({ ...topic, name: "absent" }, "retention.ms", 0, "1")).toMatch(/^UNKNOWN_TOPIC_OR_PARTITION/);
+  });
+
+  it("are refused when they do not go together, with those that are there already", async () => {
+    const topic = await session.createTopic(newName(), 1, { "min.compaction.lag.ms": "1000" });
+    expect(await change(topic, "max.compaction.lag.ms", 0, "999")).toBe(
+      "INVALID_CONFIG: conflict topic config setting min.compaction.lag.ms (1000) > max.compaction.lag.ms (999)",
+    );
+    expect(await change(topic, "max.compaction.lag.ms", 0, "1000")).toBe("NONE");
+    expect(await change(topic, "min.compaction.lag.ms", 0, "1001")).toMatch(/^INVALID_CONFIG/);
+    const configs = [lag("min", "6"), lag("max", "5")];
+    const { responses } = await session.client.send(alterConfigs, 2, {
+      resources: [{ resourceType: 2, resourceName: topic.name, configs }],
+      validateOnly: false,
+    });
+    expect(errorName(responses[0]?.errorCode ?? -1)).toBe("INVALID_CONFIG");
+  });
+
+  it.each(["leader", "follower"])("replicas that throttle a %s are all or a list", async (side) => {
+    const topic = await newTopic();
+    const name = `${side}.replication.throttled.replicas`;
+    for (const value of ["*", "*,", "", "0:1", " 0:1 , 1:1,"]) expect(await change(topic, name, 0, value)).toBe("NONE");
+    for (const value of ["foo", "0:", "-1:0", "0:1:2", "0:1,*"]) {
+      expect(await change(topic, name, 0, value), value).toMatch(/^INVALID_CONFIG/);
+    }
   });
 
   it("all at once: what is not given goes back to its default", async () => {

@@ -3,7 +3,7 @@
 import { type BrokerConfig, defaultConfig } from "../options.ts";
 import { brokerSettings } from "./broker-configs.ts";
 import type { ConfigDefinition } from "./definition.ts";
-import { topicConfigDefinitions } from "./topic-configs.ts";
+import { topicConfigDefinition, topicConfigDefinitions, topicConfigsConflict } from "./topic-configs.ts";
 
 type Configs = ReadonlyMap<string, string>;
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -33,6 +33,11 @@ export function startValueOf(name: string, start: BrokerConfig): string {
   const topicDefinition = topicConfigDefinitions.find(({ brokerName }) => brokerName === name);
   if (topicDefinition) return start.topicDefaults.get(topicDefinition.name) ?? topicDefinition.defaultValue;
   return brokerSettings.find((setting) => setting.name === name)?.read(start, []) ?? "";
+}
+
+/** Why defaults of topics do not go together; `effective`: by the broker's name for them. */
+export function brokerConfigsConflict(effective: (name: string) => string): string | undefined {
+  return topicConfigsConflict((name) => effective(topicConfigDefinition(name)?.brokerName ?? name));
 }
 
 export class DynamicConfigs {

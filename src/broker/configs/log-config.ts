@@ -8,7 +8,11 @@ import { topicConfigDefinition } from "./topic-configs.ts";
 const LONG_MAX = "9223372036854775807";
 
 /** The value that counts for a topic: its own, the broker's default, or Kafka's. */
-export function effectiveConfig(name: string, own: ReadonlyMap<string, string>, broker: BrokerConfig): string {
+export function effectiveConfig(
+  name: string,
+  own: ReadonlyMap<string, string>,
+  broker: Pick<BrokerConfig, "topicDefaults">,
+): string {
   return own.get(name) ?? broker.topicDefaults.get(name) ?? defined(topicConfigDefinition(name)).defaultValue;
 }
 

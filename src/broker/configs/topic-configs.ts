@@ -92,6 +92,7 @@ export const topicConfigDefinitions: readonly TopicConfigDefinition[] = [
     name: "follower.replication.throttled.replicas",
     type: "list",
     defaultValue: "",
+    problem: throttledReplicasProblem,
     documentation: "Followers to throttle. There are none on a single broker.",
   },
   {
@@ -106,6 +107,7 @@ export const topicConfigDefinitions: readonly TopicConfigDefinition[] = [
     name: "leader.replication.throttled.replicas",
     type: "list",
     defaultValue: "",
+    problem: throttledReplicasProblem,
     documentation: "Leaders to throttle towards their followers. There are none on a single broker.",
   },
   {
@@ -284,7 +286,21 @@ export function topicConfigDefinition(name: string): TopicConfigDefinition | und
   return byName.get(name);
 }
 
+/** Why settings do not go together that are allowed each by itself. `effective`: what counts for the topic, defaults included. */
+export function topicConfigsConflict(effective: (name: string) => string): string | undefined {
+  const min = effective("min.compaction.lag.ms");
+  const max = effective("max.compaction.lag.ms");
+  if (BigInt(min) <= BigInt(max)) return undefined;
+  return `conflict topic config setting min.compaction.lag.ms (${min}) > max.compaction.lag.ms (${max})`;
+}
+
 /** Checks settings that were given for a topic and brings their values into canonical form. */
 export function checkTopicConfigs(given: Iterable<readonly [string, string | null]>): CheckedConfigs {
   return checkConfigs("topic", topicConfigDefinition, given);
+}
+
+function throttledReplicasProblem(value: string): string | undefined {
+  const replicas = value.split(",").filter((replica) => replica !== "");
+  if (replicas.join() === "*" || replicas.every((replica) => /^\d+:\d+$/.test(replica))) return undefined;
+  return "it must be * or a list of partition:broker";
 }

@@ -2,10 +2,15 @@
 
 import type { BrokerServices } from "../broker-services.ts";
 import { clientMetricsDefinition } from "../configs/client-metrics-configs.ts";
-import { dynamicBrokerDefinition, isFixedBrokerSetting, startValueOf } from "../configs/dynamic-configs.ts";
+import {
+  brokerConfigsConflict,
+  dynamicBrokerDefinition,
+  isFixedBrokerSetting,
+  startValueOf,
+} from "../configs/dynamic-configs.ts";
 import { groupConfigDefinition } from "../configs/group-configs.ts";
 import { effectiveConfig } from "../configs/log-config.ts";
-import { topicConfigDefinition } from "../configs/topic-configs.ts";
+import { topicConfigDefinition, topicConfigsConflict } from "../configs/topic-configs.ts";
 import type { ConfigSubject } from "../metadata/config-decisions.ts";
 import { ALL_BROKERS, type ConfigResource } from "../metadata/config-resource.ts";
 import type { MetadataImage } from "../metadata/image.ts";
@@ -75,6 +80,7 @@ function changingTopic({ config }: BrokerServices, image: MetadataImage, name: s
     own: topic.configs,
     definitionOf: topicConfigDefinition,
     inherited: (setting) => effectiveConfig(setting, new Map(), config),
+    conflict: topicConfigsConflict,
     recordOf: (configs) => topicRecord({ ...topic, configs }),
   };
 }
@@ -85,6 +91,7 @@ function changingBroker({ startConfig }: BrokerServices, image: MetadataImage, n
   return {
     ...changing(image, { kind: "broker", name }, dynamicBrokerDefinition),
     inherited: (setting) => ofAll(setting) ?? startValueOf(setting, startConfig),
+    conflict: brokerConfigsConflict,
     error: "INVALID_REQUEST",
     isFixed: isFixedBrokerSetting,
   };

@@ -17,6 +17,8 @@ export interface ConfigSubject {
   definitionOf(name: string): ConfigDefinition | undefined;
   /** A setting's value where there is no own one. */
   inherited(name: string): string;
+  /** Why settings do not go together that are allowed each by itself. */
+  conflict?(effective: (name: string) => string): string | undefined;
   /** In place of INVALID_CONFIG. */
   readonly error?: "INVALID_REQUEST";
   /** Whether there is such a setting, but not to be changed. */
@@ -54,12 +56,12 @@ export function decideConfigs(
   return fixedSettings(subject, configs) ?? check(subject, given);
 }
 
-function check(
-  { kind, definitionOf, error }: ConfigSubject,
-  configs: Iterable<readonly [string, string | null]>,
-): ConfigsOutcome {
-  const checked = checkConfigs(kind, definitionOf, configs);
-  return checked.ok || !error ? checked : refuse(error, checked.message);
+function check(subject: ConfigSubject, given: Iterable<readonly [string, string | null]>): ConfigsOutcome {
+  const { kind, definitionOf, error = "INVALID_CONFIG" } = subject;
+  const checked = checkConfigs(kind, definitionOf, given);
+  if (!checked.ok) return refuse(error, checked.message);
+  const conflict = subject.conflict?.((name) => checked.configs.get(name) ?? subject.inherited(name));
+  return conflict === undefined ? checked : refuse(error, conflict);
 }
 
 function fixedSettings({ isFixed }: ConfigSubject, configs: readonly { readonly name: string }[]): Refusal | undefined {

@@ -3,17 +3,16 @@
 import type { createPartitions } from "../../protocol/apis/create-partitions.ts";
 import type { createTopics } from "../../protocol/apis/create-topics.ts";
 import type { RequestOf } from "../../protocol/schema.ts";
-import { checkTopicConfigs } from "../configs/topic-configs.ts";
+import { effectiveConfig } from "../configs/log-config.ts";
+import { checkTopicConfigs, topicConfigsConflict } from "../configs/topic-configs.ts";
+import type { BrokerConfig } from "../options.ts";
 import type { MetadataImage, Topic } from "./image.ts";
 import { type Refusal, refuse } from "./refusal.ts";
 import { areColliding, isInternalTopic, METADATA_TOPIC, topicNameProblem } from "./topic-name.ts";
 
 export type TopicOutcome = { readonly ok: true; readonly topic: Topic } | Refusal;
 
-export interface TopicLimits {
-  readonly nodeId: number;
-  readonly defaultPartitions: number;
-}
+type TopicLimits = Pick<BrokerConfig, "nodeId" | "defaultPartitions" | "topicDefaults">;
 
 type CreatableTopic = RequestOf<typeof createTopics>["topics"][number];
 type CreatablePartitions = RequestOf<typeof createPartitions>["topics"][number];
@@ -40,6 +39,8 @@ export function decideCreate(
   if (typeof partitionCount !== "number") return partitionCount;
   const checked = checkTopicConfigs(request.configs.map(({ name: config, value }) => [config, value]));
   if (!checked.ok) return checked;
+  const conflict = topicConfigsConflict((config) => effectiveConfig(config, checked.configs, limits));
+  if (conflict !== undefined && !isInternalTopic(name)) return refuse("INVALID_CONFIG", conflict);
   return {
     ok: true,
     topic: { id: newId(), name, partitionCount, configs: checked.configs, isDeleted: false, openedCount: 0 },

@@ -186,6 +186,16 @@ export const intendedDifferences: readonly IntendedDifference[] = [
       mentions(apache, "INVALID_REQUEST"),
   },
   {
+    name: "no defaults with which no topic can be made",
+    reason:
+      "Apache Kafka lets the broker's log.cleaner.min.compaction.lag.ms be set above the max, and then makes no topic that " +
+      "inherits both, its own ones neither. Ours refuses it, as both do for a topic",
+    matches: ({ question, oncilla, apache }) =>
+      question.endsWith("log.cleaner.max.compaction.lag.ms,0,5") &&
+      mentions(oncilla, "INVALID_REQUEST") &&
+      mentions(apache, "NONE"),
+  },
+  {
     name: "no retention that is less than none",
     reason: "Apache Kafka takes any number for the broker's log.retention.ms, and refuses less than -1 of topics",
     matches: ({ question, oncilla, apache }) =>

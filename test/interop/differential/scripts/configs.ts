@@ -171,6 +171,15 @@ export const configs: readonly Script[] = [
         ["compression.type", SET, "best"],
       ];
       for (const each of refused) await change(side, topic, [each], true);
+      for (const value of ["*", "*,", "", "0:1", " 0:1 , 1:1,", "foo", "0:", "-1:0", "0:1:2", "0:1,*"]) {
+        await change(side, topic, [["leader.replication.throttled.replicas", SET, value]], true);
+        await change(side, topic, [["follower.replication.throttled.replicas", SET, value]], true);
+      }
+      await change(side, topic, [["min.compaction.lag.ms", SET, "1000"]]);
+      await change(side, topic, [["max.compaction.lag.ms", SET, "999"]], true);
+      await change(side, topic, [["max.compaction.lag.ms", SET, "1000"]], true);
+      await replace(side, topic, { "min.compaction.lag.ms": "6", "max.compaction.lag.ms": "5" }, true);
+      await change(side, topic, [["min.compaction.lag.ms", DELETE, null]]);
       await change(side, topic, [
         ["retention.ms", SET, "1"],
         ["retention.ms", SET, "2"],
@@ -213,6 +222,15 @@ export const configs: readonly Script[] = [
           ["max.connections", APPEND, "1"],
         ];
         for (const each of changes) await change(side, broker, [each], true);
+        await change(
+          side,
+          broker,
+          [
+            ["log.cleaner.min.compaction.lag.ms", SET, "6"],
+            ["log.cleaner.max.compaction.lag.ms", SET, "5"],
+          ],
+          true,
+        );
       }
       await change(side, [BROKER, "2"], [["log.retention.ms", SET, "5000"]], true);
       await change(side, [BROKER, "x"], [["log.retention.ms", SET, "5000"]], true);
