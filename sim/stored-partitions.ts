@@ -17,9 +17,9 @@ export function readStoredPartitions(disk: Disk, dataDir: string): StoredPartiti
   });
 }
 
-/** "0", the count, then "topic partition offset" a line. */
+/** "0", the count, "topic partition offset", and a line with a CRC. */
 function checkpointedStart(disk: Disk, folder: string): number {
   const path = `${folder}/log-start-offset-checkpoint`;
   const text = disk.exists(path) ? Buffer.from(disk.readFile(path)).toString() : "";
-  return Number(/ (\d+)\n$/.exec(text)?.[1] ?? 0);
+  return Number(/ (\d+)\ncrc32c [0-9a-f]{8}\n$/.exec(text)?.[1] ?? 0);
 }

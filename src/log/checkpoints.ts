@@ -1,9 +1,10 @@
+import { crc32c } from "@node-rs/crc32";
 import type { Disk } from "../platform/disk.ts";
 import type { Logger } from "../platform/logger.ts";
 import type { FolderSync } from "./folder-sync.ts";
-import type { LeaderEpochs } from "./leader-epochs.ts";
+import { LeaderEpochs } from "./leader-epochs.ts";
 import type { PendingSnapshot } from "./producer-snapshot.ts";
-import { EPOCHS_FILE, LOG_START_FILE, METADATA_FILE, segmentFileName } from "./segment-files.ts";
+import { EPOCHS_CRC_FILE, EPOCHS_FILE, LOG_START_FILE, METADATA_FILE, segmentFileName } from "./segment-files.ts";
 import { replaceFile, shortageOf } from "./write-file.ts";
 
 interface CheckpointOptions {
@@ -96,7 +97,8 @@ export class Checkpoints {
     if (offset <= this.#savedLogStartOffset) return true;
     const { topic, partition } = this.#options.topicPartition;
     try {
-      await this.#replace(LOG_START_FILE, `0\n1\n${topic} ${partition} ${offset}\n`);
+      const text = `0\n1\n${topic} ${partition} ${offset}\n`;
+      await this.#replace(LOG_START_FILE, `${text}crc32c ${crcOf(text)}\n`);
     } catch (error) {
       if (shortageOf(error) !== undefined) return false;
       throw error;
@@ -123,15 +125,20 @@ export class Checkpoints {
 
   /** On a full disk there will be no such file: the next start reads the epochs from all batches. */
   saveEpochs(epochs: LeaderEpochs): void {
+    const { disk, folder, folderSync, logger } = this.#options;
     this.#queue(async () => {
       try {
-        await this.#replace(EPOCHS_FILE, epochs.encode());
+        const text = epochs.encode();
+        // What is there, if it is sound, is vouched for too: a crash may leave either.
+        const crcs = [readEpochs(disk, folder)?.encode() ?? "", text].map(crcOf);
+        await replaceFile(disk, folder, EPOCHS_CRC_FILE, Buffer.from(`${crcs.join(" ")}\n`));
+        await this.#replace(EPOCHS_FILE, text);
       } catch (error) {
         const shortage = shortageOf(error);
         if (shortage === undefined) throw error;
-        const { disk, folder, folderSync, logger } = this.#options;
         logger.log("warn", `leader epochs not saved: ${shortage}`, { folder });
-        for (const name of [`${EPOCHS_FILE}.tmp`, EPOCHS_FILE]) disk.remove(`${folder}/${name}`);
+        for (const name of [`${EPOCHS_FILE}.tmp`, EPOCHS_FILE, `${EPOCHS_CRC_FILE}.tmp`, EPOCHS_CRC_FILE])
+          disk.remove(`${folder}/${name}`);
         await folderSync.run();
       }
     });
@@ -162,18 +169,36 @@ export class Checkpoints {
   }
 }
 
-/** The log start offset that `saveLogStart` left; 0 without one. */
-export function readLogStartOffset(disk: Pick<Disk, "exists" | "readFile">, folder: string): number {
-  const text = readText(disk, `${folder}/${LOG_START_FILE}`);
-  const match = /^0\n1\n\S+ \d+ (\d+)\n$/.exec(text);
-  return match ? Number(match[1]) : 0;
+type ReadDisk = Pick<Disk, "exists" | "readFile">;
+
+/** The log start offset that `saveLogStart` left; 0 without one. Damaged, it counts as 0, and the caller hears of it: records that
+ * were deleted may be back. */
+export function readLogStartOffset(disk: ReadDisk, folder: string, onDamage: (path: string) => void): number {
+  const path = `${folder}/${LOG_START_FILE}`;
+  if (!disk.exists(path)) return 0;
+  // Versions before wrote no CRC.
+  const match = /^(0\n1\n\S+ \d+ (\d+)\n)(?:crc32c ([0-9a-f]{8})\n)?$/.exec(readText(disk, path));
+  if (match && (match[3] === undefined || match[3] === crcOf(match[1] as string))) return Number(match[2]);
+  onDamage(path);
+  return 0;
+}
+
+/** What `saveEpochs` left; undefined when it is missing or damaged. Apache Kafka's has no CRC beside it. */
+export function readEpochs(disk: ReadDisk, folder: string): LeaderEpochs | undefined {
+  const text = readText(disk, `${folder}/${EPOCHS_FILE}`);
+  const crcs = /^([0-9a-f]{8}) ([0-9a-f]{8})\n$/.exec(readText(disk, `${folder}/${EPOCHS_CRC_FILE}`));
+  return !crcs || crcs.slice(1).includes(crcOf(text)) ? LeaderEpochs.decode(text) : undefined;
 }
 
 /** The topic id in `partition.metadata`; undefined without the file, or when a crash left it unfinished. */
-export function readTopicId(disk: Pick<Disk, "exists" | "readFile">, folder: string): string | undefined {
+export function readTopicId(disk: ReadDisk, folder: string): string | undefined {
   return /^version: 0\ntopic_id: (\S{22})\s*$/.exec(readText(disk, `${folder}/${METADATA_FILE}`))?.[1];
 }
 
-function readText(disk: Pick<Disk, "exists" | "readFile">, path: string): string {
+function readText(disk: ReadDisk, path: string): string {
   return disk.exists(path) ? Buffer.from(disk.readFile(path)).toString() : "";
+}
+
+function crcOf(text: string): string {
+  return (crc32c(text) >>> 0).toString(16).padStart(8, "0");
 }

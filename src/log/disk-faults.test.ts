@@ -304,7 +304,7 @@ describe.each(["ENOSPC", "SHORT_WRITE", "EDQUOT", "EFBIG"])("a full disk (%s)", 
     log.maintain();
     await log.flush();
     expect(fixture.files("log").map(Number.parseFloat)).toEqual([6]);
-    expect(fixture.bytesOf("log-start-offset-checkpoint").toString()).toBe("0\n1\ntopic 0 6\n");
+    expect(fixture.bytesOf("log-start-offset-checkpoint").toString()).toMatch(/^0\n1\ntopic 0 6\n/);
     expect(log.offlineReason).toBeUndefined();
   });
 
@@ -350,7 +350,7 @@ describe.each(["ENOSPC", "SHORT_WRITE", "EDQUOT", "EFBIG"])("a full disk (%s)", 
     log.deleteRecordsBefore(2);
     await log.flush();
     expect(log.logStartOffset).toBe(2);
-    expect(fixture.bytesOf("log-start-offset-checkpoint").toString()).toBe("0\n1\ntopic 0 2\n");
+    expect(fixture.bytesOf("log-start-offset-checkpoint").toString()).toMatch(/^0\n1\ntopic 0 2\n/);
   });
 });
 

@@ -81,6 +81,8 @@ describe("the file", () => {
     "0\n2\n1 2\n",
     "0\n1\n1 x\n",
     "0\n1\n1 2\n3 4\n",
+    "0\n2\n3 2\n2 4\n",
+    "0\n2\n2 4\n3 2\n",
     "\0\0\0\0",
   ])("%j is none", (text) => {
     expect(LeaderEpochs.decode(text)).toBeUndefined();

@@ -67,7 +67,10 @@ export class LeaderEpochs {
     for (const line of lines) {
       const match = /^(\d+) (\d+)$/.exec(line);
       if (!match) return undefined;
-      starts.push({ leaderEpoch: Number(match[1]), startOffset: Number(match[2]) });
+      const start = { leaderEpoch: Number(match[1]), startOffset: Number(match[2]) };
+      const last = starts.at(-1);
+      if (last && (start.leaderEpoch <= last.leaderEpoch || start.startOffset < last.startOffset)) return undefined;
+      starts.push(start);
     }
     return new LeaderEpochs(starts);
   }

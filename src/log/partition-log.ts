@@ -96,7 +96,11 @@ export class PartitionLog {
       throw new Error(`${folder} belongs to the topic with the id ${foundTopicId}, not ${topicId}`);
     }
     await finishSwaps(disk, folder, options.logger);
-    const logStartOffset = readLogStartOffset(disk, folder);
+    const logStartOffset = readLogStartOffset(disk, folder, (path) => {
+      options.logger.log("warn", "log start offset damaged: the log starts with what is there, deleted or not", {
+        path,
+      });
+    });
     const recovered = recoverLog(recoveryContext(options, logStartOffset));
     const log = new PartitionLog(options, recovered, logStartOffset);
     try {

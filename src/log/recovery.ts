@@ -11,6 +11,7 @@ import type { Logger } from "../platform/logger.ts";
 import { ProtocolError } from "../protocol/protocol-error.ts";
 import type { RecordBatch } from "../protocol/records/batch.ts";
 import { BatchWindow } from "./batch-window.ts";
+import { readEpochs } from "./checkpoints.ts";
 import { LeaderEpochs } from "./leader-epochs.ts";
 import { LogCorruptionError } from "./log-corruption-error.ts";
 import { LogLostError } from "./log-lost-error.ts";
@@ -70,7 +71,11 @@ export function recoverLog(context: RecoveryContext): RecoveredLog {
     Segment.open(disk, folder, baseOffset, baseOffsets[i + 1] ?? Number.POSITIVE_INFINITY),
   );
   try {
-    const saved = readEpochs(context);
+    const saved = readEpochs(disk, folder);
+    if (!saved) {
+      const path = `${folder}/${EPOCHS_FILE}`;
+      context.logger.log("warn", "leader epochs missing or damaged: read from all batches", { path });
+    }
     const recovery = new Recovery(context, segments, snapshotOffsets, saved ?? scanEpochs(segments), durableOffset);
     return { ...recovery.run(), areEpochsSaved: saved !== undefined };
   } catch (error) {
@@ -307,13 +312,6 @@ export function readSnapshot(
     logger.log("warn", "damaged producer snapshot passed over", { path, problem: error.message });
     return undefined;
   }
-}
-
-function readEpochs({ disk, folder, logger }: RecoveryContext): LeaderEpochs | undefined {
-  const path = `${folder}/${EPOCHS_FILE}`;
-  const epochs = disk.exists(path) ? LeaderEpochs.decode(Buffer.from(disk.readFile(path)).toString()) : undefined;
-  if (!epochs) logger.log("warn", "leader epochs missing or damaged: read from all batches", { path });
-  return epochs;
 }
 
 function scanEpochs(segments: readonly Segment[]): LeaderEpochs {

@@ -9,8 +9,8 @@
 import type { Disk } from "../../platform/disk.ts";
 import { ProtocolError } from "../../protocol/protocol-error.ts";
 import type { RecordBatch } from "../../protocol/records/batch.ts";
-import { readLogStartOffset, readTopicId } from "../checkpoints.ts";
-import { LeaderEpochs } from "../leader-epochs.ts";
+import { readEpochs, readLogStartOffset, readTopicId } from "../checkpoints.ts";
+import type { LeaderEpochs } from "../leader-epochs.ts";
 import { decodeProducerSnapshot } from "../producer-snapshot.ts";
 import { type ProducerEntry, ProducerState } from "../producer-state.ts";
 import { EPOCHS_FILE, METADATA_FILE, parseSegmentFileName, segmentFileName } from "../segment-files.ts";
@@ -56,7 +56,10 @@ class PartitionCheck {
     this.#baseOffsets = offsetsOf("log");
     const snapshotOffsets = offsetsOf("snapshot");
     const first = this.#baseOffsets[0] ?? 0;
-    this.#recoveryPoint = Math.max(first, readLogStartOffset(view, folder), ...snapshotOffsets);
+    const logStartOffset = readLogStartOffset(view, folder, (path) =>
+      this.#damage(path, "the log start offset is damaged"),
+    );
+    this.#recoveryPoint = Math.max(first, logStartOffset, ...snapshotOffsets);
     this.#snapshots = new Map(snapshotOffsets.flatMap((offset) => this.#readSnapshot(offset)));
     this.#epochs = this.#readEpochs();
     this.#producers.load(
@@ -163,9 +166,8 @@ class PartitionCheck {
 
   #readEpochs(): LeaderEpochs | undefined {
     const path = `${this.#folder}/${EPOCHS_FILE}`;
-    const text = this.#disk.exists(path) ? Buffer.from(this.#disk.readFile(path)).toString() : undefined;
-    const epochs = text === undefined ? undefined : LeaderEpochs.decode(text);
-    if (!epochs) this.#damage(path, text === undefined ? "the file is missing" : "the file cannot be read");
+    const epochs = readEpochs(this.#disk, this.#folder);
+    if (!epochs) this.#damage(path, this.#disk.exists(path) ? "the file is damaged" : "the file is missing");
     return epochs;
   }
 
