@@ -334,6 +334,29 @@ describe("clients beyond their quota", () => {
     for (const each of [...taken, late]) each.close();
   });
 
+  it("connections to a listener of IPv4 and IPv6: an IPv4 address is the same there", async () => {
+    const both = await Broker.start({
+      listeners: [{ name: "BOTH", host: "::", advertisedHost: "127.0.0.1" }],
+      platform: { ...nodePlatform, clock },
+    });
+    const first = await RawSession.open(both.address);
+    const ops = [{ key: "connection_creation_rate", value: 1, remove: false }];
+    const entries = [{ entity: partsOf({ ip: "127.0.0.1" }), ops }];
+    await first.client.send(alterClientQuotas, 1, { entries, validateOnly: false });
+    const attempts = Array.from({ length: 15 }, async () => {
+      const next = await RawSession.open(both.address);
+      const isTaken = await next.client.send(metadata, 12, { topics: [] }).then(
+        () => true,
+        () => false,
+      );
+      next.close();
+      return isTaken;
+    });
+    expect((await Promise.all(attempts)).filter((isTaken) => isTaken).length).toBe(10);
+    first.close();
+    await both.stop();
+  });
+
   it("a muted connection that ends, and a broker that stops meanwhile, leave nothing behind", async () => {
     const topic = await admin.createTopic("topic");
     await setQuota({ "client-id": "limited" }, "producer_byte_rate", 1);

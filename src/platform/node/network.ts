@@ -13,7 +13,9 @@ class NodeConnection implements Connection {
 
   constructor(socket: Socket) {
     this.#socket = socket;
-    this.remoteAddress = `${socket.remoteAddress}:${socket.remotePort}`;
+    // A socket for both protocols names those of IPv4 so: "::ffff:127.0.0.1".
+    const host = socket.remoteAddress?.replace(/^::ffff:(?=[\d.]+$)/i, "");
+    this.remoteAddress = `${host}:${socket.remotePort}`;
     socket.setNoDelay(true);
     socket.on("error", (error: NodeJS.ErrnoException) => {
       this.#error = toNetworkError(error, this.remoteAddress);
