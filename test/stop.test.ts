@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Client, type Producer } from "../src/client/index.ts";
-import { oncilla, type RunningCommand } from "./support/command.ts";
+import { oncilla, oncillaWithHangingSyncs, type RunningCommand } from "./support/command.ts";
 import { until } from "./support/until.ts";
 
 const PARTITIONS = 4;
@@ -159,4 +159,21 @@ describe("kill -9 under load", () => {
     expect(second.started.scannedBytes).toBeGreaterThan(0);
     expect(second.started.scannedBytes).toBeLessThan(PARTITIONS * segmentBytes + 100_000);
   });
+});
+
+describe("a signal before the broker listens", () => {
+  it.each(["SIGTERM", "SIGINT"] as const)(
+    "%s ends it at once, with exit code 0; the next start finds nothing wrong",
+    async (signal) => {
+      // However long the start takes: this one would never end.
+      const starting = oncillaWithHangingSyncs("broker", "--data-dir", folder, "--port", "0");
+      running.add(starting);
+      await until(() => starting.stderr().includes("a sync hangs"));
+      starting.kill(signal);
+      expect(await starting.outcome).toMatchObject({ code: 0, stdout: "" });
+      const next = await startBroker();
+      next.kill("SIGTERM");
+      expect((await next.outcome).code).toBe(0);
+    },
+  );
 });

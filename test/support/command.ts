@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { join } from "node:path";
 
 const main = join(import.meta.dirname, "../../src/cli/main.ts");
+const hangingSyncs = join(import.meta.dirname, "hanging-syncs.ts");
 
 export interface Outcome {
   readonly code: number | null;
@@ -23,6 +24,11 @@ export interface RunningCommand {
 
 export function oncilla(...args: string[]): RunningCommand {
   return run(process.execPath, main, ...args);
+}
+
+/** On a disk that ends no sync. */
+export function oncillaWithHangingSyncs(...args: string[]): RunningCommand {
+  return run(process.execPath, "--import", hangingSyncs, main, ...args);
 }
 
 /** With the file systems that another process sees. Linux only. */
