@@ -55,8 +55,8 @@ export function commitOffsets(
 }
 
 /** The records belong to the producer's transaction: the offsets wait for its marker. Nothing but them changes, so that
- * the log may still refuse the producer (`refused`). Their topic's id keeps them from a topic of the same name that is made
- * while the coordinator asks for the transaction; Apache Kafka leaves it out of these records. */
+ * the log may still refuse the producer (`refused`). They keep their topic's id, which Apache Kafka leaves out of these records: a crash
+ * may come between the topic's deletion and theirs. */
 export function commitTransactionalOffsets(
   core: GroupCore,
   turn: Turn,
@@ -71,18 +71,25 @@ export function commitTransactionalOffsets(
   const transaction = { producerId: request.producerId, producerEpoch: request.producerEpoch };
   const topics = request.topics.map(({ name, topicId, partitions }) => ({
     name,
-    partitions: partitions.map((partition) =>
-      commitPartition(core, turn, partition, (metadata) =>
+    partitions: partitions.map((partition) => {
+      if (isGone(core, name, topicId)) return { partitionIndex: partition.partitionIndex, errorCode: errorCodes.NONE };
+      return commitPartition(core, turn, partition, (metadata) =>
         offsetRecord(
           { groupId: request.groupId, topic: name, partition: partition.partitionIndex },
           { ...recordValue(partition, metadata, turn.now), topicId },
           transaction,
         ),
-      ),
-    ),
+      );
+    }),
   }));
   turn.refused = (refusal) => respond(refuseAllTransactional(request, commitError(refusal)));
   turn.answer(respond, { throttleTimeMs: 0, topics });
+}
+
+/** The topic was deleted since the broker looked it up: its offsets have gone with it, as these would have if they had come before. Behind
+ * those of another topic of its name they would take their place. */
+function isGone({ topics }: GroupCore, name: string, topicId: string): boolean {
+  return topicId !== ZERO_UUID && topics.topic(name)?.id !== topicId;
 }
 
 /** A log without room, or that is closed: producers take these errors from a coordinator for fatal ones, and retry what a plain
