@@ -91,12 +91,13 @@ export class StreamsApp implements AsyncDisposable {
    * app cannot be started again then. */
   async start(): Promise<void> {
     if (this.#state !== "created") throw new StreamsError("INVALID_STATE", `the app is ${this.#state}: make a new one`);
-    this.#setState("rebalancing");
     const assembled = this.#assemble();
     this.#finished = assembled.then(
       (assembly) => this.#run(assembly),
       () => {},
     );
+    // Whoever hears of it may close the app at once.
+    this.#setState("rebalancing");
     await assembled;
   }
 

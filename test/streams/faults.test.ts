@@ -3,7 +3,7 @@
  * of the code:
  * 24: stores committed before the transaction; offsets committed beside it; restored from what is not committed; the tail of
  *     the changelog not replayed.
- * 25: a commit without an answer taken for done, or for not done.
+ * 25: a commit without an answer taken for done, or for not done; the transaction that it left open waited for.
  * 26: a fenced producer taken for the end; offsets sent without the membership that they belong to.
  * 27: input read uncommitted; offsets read while a transaction holds others; restored up to the last stable offset only; no
  *     commit while a store is restored.

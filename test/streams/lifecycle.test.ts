@@ -173,6 +173,18 @@ describe("an application", () => {
     await starting;
   });
 
+  it("may be closed by whoever hears that it starts", async () => {
+    const names = newNames();
+    for (const topic of Object.values(names)) await createTopic(cluster.client, topic, 1);
+    const app = make(names);
+    let stateOnceClosed: Promise<string> | undefined;
+    app.onStateChange = (state) => {
+      if (state === "rebalancing") stateOnceClosed = app.close().then(() => app.state);
+    };
+    await expect(app.start()).rejects.toMatchObject({ code: "INVALID_STATE" });
+    expect(await stateOnceClosed).toBe("closed");
+  });
+
   it("leaves its group and lets go of its client and its folders, also when a store cannot be closed", async () => {
     const names = newNames();
     for (const topic of Object.values(names)) await createTopic(cluster.client, topic, 2);
