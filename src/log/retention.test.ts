@@ -105,12 +105,21 @@ describe("retention.bytes", () => {
     expect(fixture.disk.list(fixture.folder).filter((name) => name.includes("00000."))).toEqual([]);
   });
 
-  it("never removes the active segment", async () => {
-    await openLog({ retentionBytes: 0 });
+  it("leaves the active segment be, unless nothing is to stay: then that is rolled first", async () => {
+    await openLog({ retentionBytes: 1 });
     await fill(5);
     log.maintain();
     await log.flush();
     expect(segments()).toEqual([3]);
+    log.updateConfig({ ...fixture.config, retentionBytes: 0 });
+    log.maintain();
+    expect(segments()).toEqual([3, 5]);
+    log.maintain();
+    expect(segments(), "an empty one is not rolled").toEqual([3, 5]);
+    await fill(1);
+    log.maintain();
+    await log.flush();
+    expect([segments(), log.logStartOffset, log.logEndOffset]).toEqual([[5, 6], 5, 6]);
   });
 });
 
@@ -156,7 +165,7 @@ it("a compacted log loses nothing by age or size", async () => {
 });
 
 it("nothing is removed that is not durable", async () => {
-  await openLog({ retentionBytes: 0, durability: "os" });
+  await openLog({ retentionBytes: 1, durability: "os" });
   for (let i = 0; i < 7; i++) append(log);
   log.maintain();
   expect(segments()).toEqual([0, 3, 6]);
@@ -207,7 +216,7 @@ it("what retention removed does not come back after a power loss, not in part ei
 });
 
 it("snapshots go with their segments, but for the newest one", async () => {
-  await openLog({ retentionBytes: 0 });
+  await openLog({ retentionBytes: 1 });
   await fill(10);
   await log.flush();
   expect(fixture.files("snapshot").map(Number.parseFloat)).toEqual([3, 6, 9]);
