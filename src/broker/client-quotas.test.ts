@@ -256,13 +256,32 @@ describe("clients beyond their quota", () => {
     expect((await read(topic, 0, 4, sessionId)).bytes).toBe(second.bytes);
   });
 
-  it("a batch larger than ten seconds of the quota is given once the client has waited", async () => {
+  it("a batch larger than ten seconds of the quota is given once the client had nothing for so long, and then paid off", async () => {
     const topic = await admin.createTopic("topic");
-    await admin.produce(topic, ["x".repeat(60_000)]);
+    for (const size of [5_000, 60_000, 60_000]) await admin.produce(topic, ["x".repeat(size)]);
     await setQuota({ "client-id": "limited" }, "consumer_byte_rate", 1_000);
-    const { bytes, throttleTimeMs } = await read(topic, 0);
-    expect(bytes).toBe(0);
-    expect(throttleTimeMs).toBeGreaterThan(0);
+    async function waitFor(offset: number): Promise<number> {
+      for (let waitedMs = 0; ; ) {
+        const { bytes, throttleTimeMs } = await read(topic, offset);
+        if (bytes > 0) return waitedMs;
+        expect(throttleTimeMs).toBeGreaterThan(0);
+        expect(throttleTimeMs).toBeLessThanOrEqual(10_000);
+        await elapse(throttleTimeMs);
+        waitedMs += throttleTimeMs;
+      }
+    }
+    expect(await waitFor(0)).toBe(0);
+    const secondMs = await waitFor(1);
+    expect(secondMs).toBeGreaterThan(5_000);
+    expect(secondMs).toBeLessThanOrEqual(20_000);
+    const thirdMs = await waitFor(2);
+    expect(thirdMs).toBeGreaterThan(60_000);
+    expect(thirdMs).toBeLessThan(61_000);
+    expect((await read(topic, 0)).bytes).toBe(0);
+    // A quota that allows more is felt at the next attempt.
+    await setQuota({ "client-id": "limited" }, "consumer_byte_rate", 100_000);
+    await elapse(10_000);
+    expect((await read(topic, 0)).bytes).toBeGreaterThan(120_000);
   });
 
   it("time that requests take: told in any response, for a second at most", async () => {

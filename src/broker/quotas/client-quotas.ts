@@ -46,17 +46,27 @@ export class ClientQuotas implements RequestQuotas {
     return this.#record(PRODUCER_BYTE_RATE, this.#produced, clientId, bytes);
   }
 
-  /** The most that one fetch of a client may give: more than that would have to wait for ever. */
+  /** The most that one fetch of a client may give, but for a single batch that is larger. */
   fetchLimitBytes(clientId: string): number {
     const limit = this.#table(CONSUMER_BYTE_RATE)?.limitOf(clientId)?.limit;
     return limit === undefined ? Number.POSITIVE_INFINITY : Math.floor(limit * QUOTA_SECONDS);
   }
 
-  /** Counts bytes that a client is about to get. When it has to wait, ms, it does not get them. */
+  /** Counts bytes that a client is about to get. When it has to wait, ms, it does not get them. A batch beyond all that the quota
+   * allows at once is given to a client that had nothing for as long; the next one when that is paid off. */
   fetched(clientId: string, bytes: number): number {
-    const throttleTimeMs = this.#record(CONSUMER_BYTE_RATE, this.#fetched, clientId, bytes);
-    if (throttleTimeMs > 0) this.#record(CONSUMER_BYTE_RATE, this.#fetched, clientId, -bytes);
-    return throttleTimeMs;
+    const found = this.#table(CONSUMER_BYTE_RATE)?.limitOf(clientId);
+    if (!found) return 0;
+    const now = this.#clock.monotonic();
+    const meter = this.#fetched.of(found.sharedBy, now);
+    if (bytes > found.limit * QUOTA_SECONDS) {
+      // A change of the quota is to be felt before a long debt is paid off.
+      return Math.min(QUOTA_SECONDS * 1000, meter.borrow(bytes, found.limit, now));
+    }
+    meter.record(bytes, now);
+    const throttleTimeMs = meter.excessMs(found.limit, now);
+    if (throttleTimeMs > 0) meter.record(-bytes, now);
+    return Math.min(QUOTA_SECONDS * 1000, throttleTimeMs);
   }
 
   /** Counts the time that a request takes: 100 percent are one thread, and this broker has one. */

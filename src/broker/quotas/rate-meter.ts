@@ -4,7 +4,7 @@ const WINDOW_MS = 1000;
 /** Ten whole windows and the one that is open. */
 const WINDOWS = 11;
 
-/** What a quota allows between two moments at which a client is measured: nothing larger could ever go through. */
+/** What a quota allows at once to who had nothing for a while. */
 export const QUOTA_SECONDS: number = ((WINDOWS - 1) * WINDOW_MS) / 1000;
 
 interface Window {
@@ -15,6 +15,8 @@ interface Window {
 export class RateMeter {
   /** Oldest first. */
   #windows: Window[] = [];
+  /** The last amount that was more than any rate allows, and is paid off with time. */
+  #borrowed: Window = { startMs: 0, sum: 0 };
 
   /** Adds an amount, or takes it away again. */
   record(amount: number, nowMs: number): void {
@@ -27,8 +29,28 @@ export class RateMeter {
     this.#windows.push({ startMs: nowMs, sum: amount });
   }
 
+  /** Adds an amount that is more than `limit` allows at once, if there was nothing for a while and nothing is owed; it is paid off
+   * from then on. If not, for how long to wait. */
+  borrow(amount: number, limit: number, nowMs: number): number {
+    this.#forgetOld(nowMs);
+    const last = this.#windows.findLast(({ sum }) => sum > 0);
+    const usedMs = last ? last.startMs + WINDOWS * WINDOW_MS - nowMs : 0;
+    const waitMs = Math.max(this.#owedMs(limit, nowMs), Math.ceil(usedMs));
+    if (waitMs === 0) this.#borrowed = { startMs: nowMs, sum: amount };
+    return waitMs;
+  }
+
   /** For how long nothing more may come, so that the rate is no more than `limit` a second at the end. */
   excessMs(limit: number, nowMs: number): number {
+    return Math.max(this.#owedMs(limit, nowMs), this.#averageExcessMs(limit, nowMs));
+  }
+
+  #owedMs(limit: number, nowMs: number): number {
+    const { startMs, sum } = this.#borrowed;
+    return sum === 0 ? 0 : Math.max(0, Math.ceil(startMs + (sum / limit) * 1000 - nowMs));
+  }
+
+  #averageExcessMs(limit: number, nowMs: number): number {
     this.#forgetOld(nowMs);
     const [oldest] = this.#windows;
     if (!oldest) return 0;
