@@ -10,7 +10,7 @@ import { deleteTopics } from "../../src/protocol/apis/delete-topics.ts";
 import { writeTxnMarkers } from "../../src/protocol/apis/write-txn-markers.ts";
 import { readAll, startCluster, type TestCluster, text, until } from "../support/cluster.ts";
 import { FaultyNetwork } from "../support/faulty-network.ts";
-import { RawSession } from "../support/raw-session.ts";
+import { type RawProducer, RawSession } from "../support/raw-session.ts";
 
 /** Before transactions v2, where a producer keeps its epoch. */
 const CLASSIC_END_VERSION = 3;
@@ -71,11 +71,11 @@ describe("a change of several topics of which the quota leaves some for later", 
       code: "TOPIC_ALREADY_EXISTS",
       message: expect.stringContaining(existing),
     });
-    expect(await admin.listTopics()).toEqual(expect.arrayContaining([existing, large, small]));
+    const names = async (): Promise<string[]> => (await admin.listTopics()).filter((name) => name.startsWith(topic));
+    await until(async () => (await names()).length === 3);
     // In the order in which there is least to wait for.
     await admin.deleteTopics([small, existing, large]);
-    const left = await admin.listTopics();
-    expect(left.filter((name) => name.startsWith(topic))).toEqual([]);
+    await until(async () => (await names()).length === 0);
   });
 });
 
@@ -121,14 +121,21 @@ describe("deleteRecords of all records", () => {
 it("a transaction that is aborted by hand is not taken for the producer's next one when the answer is lost", async () => {
   const id = cluster.unique("id");
   const session = await RawSession.open(cluster.brokers);
-  const created = await session.createTopic(topic);
-  const producer = await session.newTransactional(id);
+  await admin.createTopics([{ topic }]);
+  const created = { name: topic, id: defined((await admin.describeTopics([topic]))[0]).topicId };
+  await session.findCoordinator("transaction", id);
+  let producer: RawProducer = { producerId: -1, producerEpoch: -1 };
+  await until(async () => {
+    const { error, ...given } = await session.initProducer(id);
+    producer = given;
+    return error === "NONE";
+  });
   let sequence = 0;
   const begin = async (value: string): Promise<void> => {
     const partitions = [{ name: topic, partitions: [0] }];
     await until(async () => (await session.addPartitions(id, producer, partitions))[0] === "NONE");
     const options = { producer, transactionalId: id, sequence: sequence++ };
-    expect((await session.produce(created, [value], options)).error).toBe("NONE");
+    await until(async () => (await session.produce(created, [value], options)).error === "NONE");
   };
   const end = async (type: "commit" | "abort"): Promise<void> => {
     expect((await session.endTransaction(id, producer, type, CLASSIC_END_VERSION)).error).toBe("NONE");
