@@ -32,8 +32,8 @@ export const brokerMutations: readonly Mutation[] = [
   {
     name: "let a transaction stay open for ever",
     file: "coordinator/transaction/transaction-coordinator.ts",
-    find: "this.#deadlines.set(deadline, metadata.startedAt + metadata.timeoutMs);",
-    replace: "this.#deadlines.clear(deadline);",
+    find: "Math.min(startedAt, latest) + timeoutMs;",
+    replace: "Number.POSITIVE_INFINITY;",
   },
   {
     name: "do not fence by a new producer of the same id",

@@ -13,11 +13,13 @@ import { Partition } from "./partition.ts";
 /** Turns of the event loop and timers run when the test says so. */
 class ManualClock implements Clock {
   time = 1000;
+  /** From `time` to the wall clock's. */
+  skew = 0;
   readonly timers = new Map<object, { readonly at: number; readonly callback: () => void }>();
   #turn: (() => void)[] = [];
 
   now(): number {
-    return this.time;
+    return this.time + this.skew;
   }
   monotonic(): number {
     return this.time;
@@ -79,7 +81,11 @@ class Diary implements CoordinatorMachine<RefusableStep> {
   nextDeadline(): number | undefined {
     return this.deadline;
   }
+  clockMoved(byMs: number): void {
+    if (this.deadline !== undefined) this.deadline += byMs;
+  }
   tick(now: number): RefusableStep {
+    if (this.deadline === undefined || now < this.deadline) return { records: [], replies: [] };
     this.deadline = undefined;
     return { records: [{ key: Buffer.from("key"), value: Buffer.from(`tick at ${now}`) }], replies: [] };
   }
@@ -272,6 +278,21 @@ describe("a coordinator's shard", () => {
     expect(shard.machine.entries).toEqual([]);
     clock.advance(1);
     expect(shard.machine.entries).toEqual(["0:tick at 1500"]);
+    await clock.settle();
+    expect(clock.timers.size).toBe(0);
+  });
+
+  it.each([-3_600_000, 3_600_000])("ticks in time when the wall clock is set by %i ms", async (byMs) => {
+    const shard = startShard(await openPartition());
+    shard.machine.deadline = 1500;
+    read(shard);
+    clock.skew = byMs;
+    // Whoever asks has it looked at the deadline anew.
+    read(shard);
+    clock.advance(499);
+    expect(shard.machine.entries).toEqual([]);
+    clock.advance(1);
+    expect(shard.machine.entries).toEqual([`0:tick at ${1500 + byMs}`]);
     await clock.settle();
     expect(clock.timers.size).toBe(0);
   });

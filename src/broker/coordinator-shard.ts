@@ -42,6 +42,8 @@ class ReadRefused extends Error {
 
 type State = "loading" | "active" | "failed";
 
+/** A wall clock that has gone so far away from the monotonic one was set. Below that the two were read a moment apart. */
+const CLOCK_MOVED_MS = 100;
 /** Bytes replayed before other work gets its turn. */
 const LOAD_SLICE_BYTES = 1024 * 1024;
 
@@ -57,6 +59,8 @@ export class CoordinatorShard<M extends CoordinatorMachine<S>, S extends Refusab
   #timer: Timer | undefined;
   /** When `#timer` fires; Infinity without one. */
   #timerAt = Number.POSITIVE_INFINITY;
+  /** From the monotonic clock to the wall clock, in ms. */
+  #wallClockMs: number;
 
   /** `onRefused`: the log did not take a record, or did not give one, and may later. The shard is of no use any more; another
    * one may take its place. */
@@ -74,6 +78,7 @@ export class CoordinatorShard<M extends CoordinatorMachine<S>, S extends Refusab
     this.#clock = options.clock;
     this.#logger = options.logger;
     this.#onRefused = options.onRefused ?? (() => {});
+    this.#wallClockMs = this.#clock.now() - this.#clock.monotonic();
     this.partition.onAdvance.add(this.#advanced);
     this.#load(this.partition.log.logStartOffset);
   }
@@ -100,7 +105,7 @@ export class CoordinatorShard<M extends CoordinatorMachine<S>, S extends Refusab
     }
     const outstanding: Outstanding = { fail: (error) => respond(unavailable(error)) };
     this.#outstanding.add(outstanding);
-    const step = decide(this.machine, this.#clock.now(), (response) => {
+    const step = decide(this.machine, this.#now(), (response) => {
       // A machine that answers after its shard failed has been answered for already.
       if (this.#outstanding.delete(outstanding)) respond(response);
     });
@@ -109,7 +114,7 @@ export class CoordinatorShard<M extends CoordinatorMachine<S>, S extends Refusab
 
   /** Something other than a request happened. Nothing is done when the shard is not active. */
   notify(decide: (machine: M, now: number) => S): void {
-    if (this.problem === undefined) this.#take(decide(this.machine, this.#clock.now()));
+    if (this.problem === undefined) this.#take(decide(this.machine, this.#now()));
   }
 
   /** A marker was appended to this shard's partition. One that is appended during loading is replayed like the rest. */
@@ -200,15 +205,28 @@ export class CoordinatorShard<M extends CoordinatorMachine<S>, S extends Refusab
 
   #schedule(): void {
     if (this.#state !== "active") return;
+    const now = this.#now();
     const next = this.machine.nextDeadline();
     // One that comes too early is harmless, and cheaper than a new one for each heartbeat.
     if (next === undefined || next >= this.#timerAt) return;
     this.#timer?.cancel();
     this.#timerAt = next;
-    this.#timer = this.#clock.setTimer(Math.max(0, next - this.#clock.now()), () => {
+    this.#timer = this.#clock.setTimer(Math.max(0, next - now), () => {
       this.#timerAt = Number.POSITIVE_INFINITY;
-      if (this.problem === undefined) this.#take(this.machine.tick(this.#clock.now()));
+      if (this.problem === undefined) this.#take(this.machine.tick(this.#now()));
     });
+  }
+
+  /** The wall clock's time. Tells the machine when that clock was set: timeouts are of time that goes by. */
+  #now(): number {
+    const now = this.#clock.now();
+    const movedMs = Math.round(now - this.#clock.monotonic() - this.#wallClockMs);
+    if (Math.abs(movedMs) >= CLOCK_MOVED_MS) {
+      this.#wallClockMs += movedMs;
+      this.#timerAt += movedMs;
+      this.machine.clockMoved(movedMs);
+    }
+    return now;
   }
 
   /** Replays the log from `offset` on, in slices. What is appended meanwhile (markers) is replayed too. */
@@ -231,7 +249,7 @@ export class CoordinatorShard<M extends CoordinatorMachine<S>, S extends Refusab
       return;
     }
     this.#state = "active";
-    const step = this.#hooks.loaded(this.machine, this.#clock.now());
+    const step = this.#hooks.loaded(this.machine, this.#now());
     if (step) this.#take(step);
     else this.#schedule();
   }

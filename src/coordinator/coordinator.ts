@@ -11,7 +11,8 @@
  * When an append or a sync fails, the machine is ahead of its log and must not be used again. Its replies never run:
  * the runtime answers those requests itself, with a retriable error.
  *
- * The same inputs give the same outputs: no clock and no randomness inside. `now` is the wall clock's ms since 1970.
+ * The same inputs give the same outputs: no clock and no randomness inside. `now` is the wall clock's ms since 1970, which is
+ * what records tell; a machine hears when that clock is set, so that nothing which it waits for comes early or late by it.
  */
 
 /** A record for a coordinator's internal topic, in Kafka's format. A null value is a tombstone. */
@@ -37,6 +38,8 @@ export interface CoordinatorMachine<S extends Step = Step> {
   apply(record: CoordinatorRecord, offset: number, timestamp: number): void;
   /** When `tick` has something to do, in ms since 1970; undefined while nothing is pending. Changes with every step. */
   nextDeadline(): number | undefined;
+  /** The clock was set ahead by so many ms, or back by a negative number. What is due stays as far away as it was. */
+  clockMoved(byMs: number): void;
   /** Does what is due at `now`: timeouts, expirations, parked requests that waited long enough. */
   tick(now: number): S;
 }

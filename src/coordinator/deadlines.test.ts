@@ -11,6 +11,14 @@ const commands = fc.array(
       weight: 3,
       arbitrary: fc.record({ do: fc.constant("wait" as const), index: fc.constant(0), inMs: fc.nat({ max: 20 }) }),
     },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        do: fc.constant("set the clock" as const),
+        index: fc.constant(0),
+        inMs: fc.integer({ min: -50, max: 50 }),
+      }),
+    },
   ),
   { maxLength: 200 },
 );
@@ -31,6 +39,10 @@ describe("deadlines", () => {
           } else if (step.do === "clear") {
             queue.clear(deadline);
             expected.delete(step.index);
+          } else if (step.do === "set the clock") {
+            now += step.inMs;
+            queue.clockMoved(step.inMs);
+            for (const [index, at] of expected) expected.set(index, at + step.inMs);
           } else now += step.inMs;
           const fired: number[] = [];
           for (let due = queue.takeDue(now); due; due = queue.takeDue(now)) due.run(fired);

@@ -8,7 +8,7 @@ import { assert, defined } from "../platform/assert.ts";
 export class Deadline<Context> {
   /** What to do when it is reached. */
   readonly run: (context: Context) => void;
-  /** When it is reached, in ms since 1970; Infinity while it is not set. */
+  /** When it is reached, in the queue's time; Infinity while it is not set. */
   dueAt: number = Infinity;
   /** Its key in the queue. queuedAt <= dueAt while it is queued: a deadline that moved away is found again, too early,
    * at its old place, and only then put where it belongs. */
@@ -24,14 +24,23 @@ export class Deadline<Context> {
 /** Deadlines in the order of their keys: a binary heap in which moving a deadline away is one assignment. */
 export class DeadlineQueue<Context> {
   readonly #heap: Deadline<Context>[] = [];
+  /** From the queue's time to the clock's, in ms: by so much the clock was set in all. */
+  #movedMs = 0;
 
   /** No deadline is due before this time; undefined when none is set. May be too early, never too late. */
   get next(): number | undefined {
-    return this.#heap[0]?.queuedAt;
+    const first = this.#heap[0];
+    return first && first.queuedAt + this.#movedMs;
   }
 
-  /** Makes `deadline` due at `at`, whether or not it was set before. */
-  set(deadline: Deadline<Context>, at: number): void {
+  /** The clock was set: all deadlines stay as far away as they were. */
+  clockMoved(byMs: number): void {
+    this.#movedMs += byMs;
+  }
+
+  /** Makes `deadline` due at `timeMs`, whether or not it was set before. */
+  set(deadline: Deadline<Context>, timeMs: number): void {
+    const at = timeMs - this.#movedMs;
     deadline.dueAt = at;
     if (deadline.index < 0) {
       deadline.queuedAt = at;
@@ -53,7 +62,7 @@ export class DeadlineQueue<Context> {
   takeDue(now: number): Deadline<Context> | undefined {
     for (;;) {
       const first = this.#heap[0];
-      if (!first || first.queuedAt > now) return undefined;
+      if (!first || first.queuedAt + this.#movedMs > now) return undefined;
       assert(first.queuedAt <= first.dueAt);
       if (first.queuedAt === first.dueAt) {
         this.clear(first);

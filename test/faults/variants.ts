@@ -260,8 +260,8 @@ export const faults: readonly Fault[] = [
       {
         breaks: "the timeout also looks at transactions that are being completed",
         file: "coordinator/transaction/transaction-coordinator.ts",
-        find: "if (isPrepared(metadata)) this.#deadlines.clear(deadline);\n    else if (metadata.startedAt",
-        replace: "if (metadata.startedAt",
+        find: "if (isPrepared(metadata)) this.#deadlines.clear(deadline);\n    else this.#deadlines.set",
+        replace: "this.#deadlines.set",
         test: { file: coordinatorFaults, name: "the commit comes first: the timeout finds nothing to abort" },
       },
       {

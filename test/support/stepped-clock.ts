@@ -4,10 +4,16 @@ import { nodeClock } from "../../src/platform/node/clock.ts";
 /** Time stands still, and timers wait, until the test moves it. Turns of the event loop are real. */
 export class SteppedClock implements Clock {
   #timeMs = Date.now();
+  #wallClockMs = 0;
   readonly #timers = new Set<{ readonly atMs: number; readonly callback: () => void }>();
 
   now(): number {
-    return this.#timeMs;
+    return this.#timeMs + this.#wallClockMs;
+  }
+
+  /** Sets the wall clock ahead, or back by a negative number. */
+  set(byMs: number): void {
+    this.#wallClockMs += byMs;
   }
 
   /** One ms for each look, as if something took that long. */

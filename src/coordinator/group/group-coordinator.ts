@@ -270,6 +270,12 @@ export class GroupCoordinator implements CoordinatorMachine<GroupStep> {
     return this.#core.deadlines.next;
   }
 
+  clockMoved(byMs: number): void {
+    const { deadlines, assignmentDelays } = this.#core;
+    deadlines.clockMoved(byMs);
+    for (const [groupId, endsAt] of assignmentDelays) assignmentDelays.set(groupId, endsAt + byMs);
+  }
+
   /** Stops at the first records, which must be applied before more is decided; then `nextDeadline` is due still. */
   tick(now: number): GroupStep {
     const turn = new Turn(now);

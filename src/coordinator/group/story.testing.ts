@@ -19,6 +19,7 @@
  *     describe                          DescribeGroups
  *     disk stalls | disk goes on        nothing becomes durable in between
  *     later 1000                        ms go by
+ *     clock -1000                       the clock is set, by so many ms
  *     restart                           the broker dies; another replays the log
  */
 import { expect } from "vitest";
@@ -174,6 +175,11 @@ export class World {
       this.take(this.coordinator.tick(this.now));
     }
     this.now = end;
+  }
+
+  setClock(byMs: number): void {
+    this.now += byMs;
+    this.coordinator.clockMoved(byMs);
   }
 
   stallDisk(): void {
@@ -369,6 +375,7 @@ const verbs: Readonly<Record<string, Verb>> = {
   describe,
   marker: ({ world }, { subject, rest }) => world.marker(Number(subject), rest[0] as MarkerType),
   later: ({ world }, { subject }) => world.later(Number(subject)),
+  clock: ({ world }, { subject }) => world.setClock(Number(subject)),
   restart: ({ world }) => world.restart(),
   disk: ({ world }, { subject }) => (subject === "stalls" ? world.stallDisk() : world.resumeDisk()),
 };

@@ -106,4 +106,23 @@ describe("deadlines", () => {
     world.end("app", producer, true, 5, () => {});
     expect(world.coordinator.nextDeadline()).toBe(world.now + 100);
   });
+
+  it("do not wait for a clock that was set back between two lives", () => {
+    const world = new World();
+    world.init("app", undefined, 5, () => {});
+    world.now -= 365 * 86_400_000;
+    world.restart();
+    expect(world.coordinator.nextDeadline()).toBe(world.now + 604_800_000);
+    world.partitions(
+      "produce",
+      "app",
+      { producerId: 1, producerEpoch: 0 },
+      [{ topic: "orders", partition: 0 }],
+      () => {},
+    );
+    expect(world.coordinator.nextDeadline()).toBe(world.now + 60_000);
+    world.now -= 86_400_000;
+    world.restart();
+    expect(world.coordinator.nextDeadline()).toBe(world.now + 60_000);
+  });
 });

@@ -191,8 +191,11 @@ export class TransactionCoordinator implements CoordinatorMachine<TransactionSte
    * they are. */
   resumeCompletions(now: number): TransactionStep {
     const turn = this.#turn(now);
-    for (const { metadata } of this.#entries.values()) {
+    for (const entry of this.#entries.values()) {
+      const { metadata } = entry;
       if (isPrepared(metadata)) turn.complete(metadata);
+      // The clock may have been ahead, or be behind now: nothing waits until it is back at the time that it showed.
+      this.#schedule(entry, now);
     }
     return this.#end(turn);
   }
@@ -204,8 +207,12 @@ export class TransactionCoordinator implements CoordinatorMachine<TransactionSte
       this.#entries.delete(transactionalId);
       if (entry) this.#deadlines.clear(entry.deadline);
     } else if (entry) {
+      const { metadata: before } = entry;
       entry.metadata = metadata;
-      this.#schedule(entry);
+      // A transaction that began before the clock was set stays due when it was.
+      const goesOn =
+        metadata.state === "Ongoing" && before.state === "Ongoing" && metadata.startedAt === before.startedAt;
+      if (!goesOn) this.#schedule(entry);
     } else {
       const created: Entry = { metadata, deadline: new Deadline((turn) => this.#due(turn, created.metadata)) };
       this.#entries.set(transactionalId, created);
@@ -215,6 +222,10 @@ export class TransactionCoordinator implements CoordinatorMachine<TransactionSte
 
   nextDeadline(): number | undefined {
     return this.#deadlines.next;
+  }
+
+  clockMoved(byMs: number): void {
+    this.#deadlines.clockMoved(byMs);
   }
 
   tick(now: number): TransactionStep {
@@ -264,11 +275,16 @@ export class TransactionCoordinator implements CoordinatorMachine<TransactionSte
     }
   }
 
-  #schedule({ metadata, deadline }: Entry): void {
+  /** `latest`: when what is waited for has begun at the latest. */
+  #schedule({ metadata, deadline }: Entry, latest: number = Number.POSITIVE_INFINITY): void {
     if (isPrepared(metadata)) this.#deadlines.clear(deadline);
-    else if (metadata.startedAt !== undefined && !isSettled(metadata)) {
-      this.#deadlines.set(deadline, metadata.startedAt + metadata.timeoutMs);
-    } else this.#deadlines.set(deadline, metadata.updatedAt + this.#options.config.transactionalIdExpirationMs);
+    else this.#deadlines.set(deadline, this.#dueAt(metadata, latest));
+  }
+
+  #dueAt(metadata: TransactionMetadata, latest: number): number {
+    const { startedAt, updatedAt, timeoutMs } = metadata;
+    if (startedAt !== undefined && !isSettled(metadata)) return Math.min(startedAt, latest) + timeoutMs;
+    return Math.min(updatedAt, latest) + this.#options.config.transactionalIdExpirationMs;
   }
 
   /** A transaction was open for too long, or an id unused. */

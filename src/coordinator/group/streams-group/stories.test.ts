@@ -362,6 +362,32 @@ pulse ann
     );
   });
 
+  it("and no longer when the clock is set back meanwhile", () => {
+    tell(
+      `
+topic t 1
+enter ann
+  log: ann in process ANN
+  log: topology 0
+  log: epoch 2, ready
+  log: ann at 1 has nothing
+  ann: epoch 1, has nothing, Assignment delayed due to the configured initial rebalance delay.
+later 1000
+clock -3600000
+later 1999
+pulse ann
+  ann: epoch 1, Assignment delayed due to the configured initial rebalance delay.
+later 1
+pulse ann
+  log: target of ann: 0_0
+  log: targets are of epoch 2
+  log: ann at 2 has 0_0
+  ann: epoch 2, has 0_0
+`,
+      { streamsInitialRebalanceDelayMs: 3000 },
+    );
+  });
+
   it("a classic group comes before, and after", () => {
     tell(`
 topic t 1
