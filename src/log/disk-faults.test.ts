@@ -192,6 +192,19 @@ describe.each(["ENOSPC", "SHORT_WRITE", "EDQUOT", "EFBIG"])("a full disk (%s)", 
     expect(valuesOf(consume(log, "read_uncommitted"))).toEqual(["a", "b"]);
   });
 
+  it("keeps the log's start from moving at first, and then it moves: no later request is told of less", async () => {
+    for (let i = 0; i < 4; i++) append(log);
+    await durable(log);
+    // Both attempts at the first.
+    let refusals = 2;
+    disk.fails = (operation, path) => operation === "create" && path.includes("log-start-offset") && refusals-- > 0;
+    log.deleteRecordsBefore(1);
+    log.deleteRecordsBefore(2);
+    await log.flush();
+    expect(log.logStartOffset).toBe(2);
+    expect(log.deleteRecordsBefore(1)).toEqual({ ok: true, logStartOffset: 2 });
+  });
+
   it("is said once, not for each batch that is refused", () => {
     disk.fails = isFull;
     for (let i = 0; i < 3; i++) tryAppend();

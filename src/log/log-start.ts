@@ -59,7 +59,7 @@ export class LogStart {
       () => this.#makeRoom(offset),
       (isSaved) => {
         if (isSaved) this.#move(offset);
-        else this.#nextOffset = this.#offset;
+        else if (this.#nextOffset === offset) this.#nextOffset = this.#offset;
         this.#removeDeleted();
       },
     );
