@@ -153,11 +153,21 @@ export class LogCleaner {
         toBytes: log.sizeBytes,
         durationMs: Math.round(clock.monotonic() - startedMs),
       });
-      await this.#save();
-      return true;
     } catch (error) {
       if (!(error instanceof CompactionStopped || partition.isOffline)) this.#giveUp(partition, error);
       return false;
+    }
+    await this.#saveIfPossible();
+    return true;
+  }
+
+  /** What is not saved is compacted again after a power loss, which is no fault of any log. */
+  async #saveIfPossible(): Promise<void> {
+    try {
+      await this.#save();
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error;
+      this.#options.logger.log("warn", "cleaner checkpoint not synced: it may be lost with the power", { error });
     }
   }
 

@@ -16,8 +16,8 @@ const partition = 0;
 let folder: string;
 let broker: Broker;
 let client: Client;
-/** The data folder cannot be opened to be synced. */
-let isShort: boolean;
+/** Why the data folder is not synced. */
+let folderFault: string | undefined;
 const logged: { readonly message: string; readonly fields: Readonly<Record<string, unknown>> }[] = [];
 
 /** Every log of it, those of the coordinators among them, is compacted every few ms, down to the last batches. */
@@ -30,14 +30,14 @@ const options: BrokerOptions = {
 const disk: Disk = {
   ...nodePlatform.disk,
   async syncFolder(path) {
-    if (isShort && path === folder) throw new DiskError("EMFILE", path, `${path}: EMFILE`);
+    if (folderFault && path === folder) throw new DiskError(folderFault, path, `${path}: ${folderFault}`);
     await nodePlatform.disk.syncFolder(path);
   },
 };
 
 async function start(): Promise<void> {
   logged.length = 0;
-  isShort = false;
+  folderFault = undefined;
   const logger = { log: (_level: string, message: string, fields = {}) => void logged.push({ message, fields }) };
   broker = await Broker.start({ ...options, dataDir: folder, logger, platform: { ...nodePlatform, disk } });
   client = new Client({ brokers: broker.address, retryBackoffMs: 5 });
@@ -116,6 +116,27 @@ describe("a compacted topic", () => {
     await expect(sent).rejects.toMatchObject({ code: "INVALID_RECORD" });
   });
 
+  it.each(["EIO", "EMFILE"])(
+    "is compacted on when the data folder could not be synced behind it (%s)",
+    async (code) => {
+      const producer = client.producer();
+      const fill = async (offset: number): Promise<void> => {
+        for (let i = offset; i < offset + 5; i++) {
+          await producer.send({ topic, partition, key: "k", value: `${i}`, timestamp: 1_000_000 + i * 10 });
+        }
+        await compacted(`${topic}-0`, offset + 4);
+      };
+      folderFault = code;
+      await fill(0);
+      await until(
+        () => logged.some(({ message }) => message.startsWith("cleaner checkpoint not synced")),
+        () => logged,
+      );
+      folderFault = undefined;
+      await fill(5);
+    },
+  );
+
   it("that is deleted leaves no checkpoint to another of its name", async () => {
     const producer = client.producer();
     for (let i = 0; i < 5; i++) {
@@ -136,9 +157,9 @@ describe("a compacted topic", () => {
       await compacted(`${topic}-0`, 4);
     };
     await fill("old");
-    isShort = true;
+    folderFault = "EMFILE";
     await expect(admin.deleteTopics([topic])).rejects.toThrow();
-    isShort = false;
+    folderFault = undefined;
     logged.length = 0;
     await admin.createTopics([{ topic, partitions: 1, configs: { "cleanup.policy": "compact" } }]);
     await fill("new");
