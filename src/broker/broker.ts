@@ -53,7 +53,9 @@ export class Broker implements AsyncDisposable {
     const config = resolveOptions(options);
     const { platform = nodePlatform, logger = silentLogger } = options;
     const disk =
-      config.dataDir === undefined ? new (await import("../platform/memory-disk.ts")).MemoryDisk() : platform.disk;
+      config.dataDir === undefined
+        ? new (await import("../platform/memory-disk.ts")).MemoryDisk({ now: () => platform.clock.now() })
+        : platform.disk;
     const folder = config.dataDir ?? MEMORY_FOLDER;
     const lock = await takeDataFolder(disk, folder);
     try {

@@ -405,7 +405,8 @@ export class PartitionLog {
     // What fails is tried again by the next maintenance; until then the log only keeps more than it must.
     const onUnreadable = (error: Error): void => void this.#health.unreadable(error);
     try {
-      if (active.sizeBytes > 0 && mustRoll(active, this.#config, now)) this.#writer.roll();
+      const mayRoll = active.sizeBytes > 0;
+      if (mayRoll && mustRoll(this.#segments.timestampsOf(active), this.#config, now)) this.#writer.roll();
     } catch (error) {
       onUnreadable(error as Error);
     }

@@ -1,7 +1,7 @@
 // What leaves a log at its start: DeleteRecords and retention.
 
 import { beforeEach, describe, expect, it } from "vitest";
-import type { MemoryDisk } from "../platform/memory-disk.ts";
+import { MemoryDisk } from "../platform/memory-disk.ts";
 import { seededRandom } from "../platform/seeded-random.ts";
 import {
   append,
@@ -148,9 +148,36 @@ describe("retention.ms", () => {
     expect(log.offlineReason).toBeUndefined();
   });
 
-  it("lets segments without timestamps be", async () => {
+  it("counts for records without timestamps from the last write to their segment, as in Apache Kafka", async () => {
+    let now = START_MS;
+    fixture = new LogFixture(
+      { segmentBytes: 3 * BATCH_BYTES, retentionMs: 1000 },
+      new MemoryDisk({ canCrash: true, now: () => now }),
+    );
+    log = await fixture.open();
+    await fill(3, -1);
+    now += 500;
+    await fill(4, -1);
+    fixture.clock.timeMs += 1000;
+    log.maintain();
+    await log.flush();
+    expect(segments()).toEqual([0, 3, 6]);
+    await log.close();
+    log = await fixture.open();
+    fixture.clock.timeMs += 1;
+    log.maintain();
+    await log.flush();
+    expect(segments()).toEqual([3, 6]);
+    fixture.clock.timeMs += 500;
+    log.maintain();
+    await log.flush();
+    expect(segments(), "the one that is written to ends").toEqual([6, 7]);
+  });
+
+  it("lets segments without timestamps be where the disk does not tell when it was written to", async () => {
     await openLog({ retentionMs: 1000 });
     await fill(7, -1);
+    fixture.clock.timeMs += 1_000_000;
     log.maintain();
     expect(segments()).toEqual([0, 3, 6]);
   });

@@ -23,14 +23,14 @@ export function isExpired(
 /** Whether a segment that is written to has to end, so that what it holds can go: after retention.ms all of it, and at any time
  * with retention.bytes=0; after max.compaction.lag.ms what is not the latest of its key. */
 export function mustRoll(
-  segment: { readonly firstTimestamp: number; readonly latest: { readonly timestamp: number } },
+  { first, latest }: { readonly first: number; readonly latest: number },
   config: LogConfig,
   now: number,
 ): boolean {
-  if (isTooOld(segment.latest.timestamp, config, now)) return true;
+  if (isTooOld(latest, config, now)) return true;
   if (config.cleanupPolicy.includes("delete") && config.retentionBytes === 0) return true;
   if (!config.cleanupPolicy.includes("compact") || config.maxCompactionLagMs >= now) return false;
-  return segment.firstTimestamp >= 0 && now - segment.firstTimestamp > config.maxCompactionLagMs;
+  return first >= 0 && now - first > config.maxCompactionLagMs;
 }
 
 /** Whether all records up to that timestamp are older than retention.ms. */

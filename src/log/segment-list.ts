@@ -113,12 +113,14 @@ export class SegmentList {
     return replaced;
   }
 
-  /** Of a sealed segment's first batch, and the highest of its records, or what an emptied batch had; -1 for none. */
+  /** Of a segment's first batch, and the highest of its records, or what an emptied batch had; -1 for none. Where no record has
+   * one, the highest is the time when its file was last written to, if that is known. Source: LogSegment.largestTimestamp. */
   timestampsOf({ baseOffset }: Segment): { readonly first: number; readonly latest: number } {
     // Another object may have taken its place, with indexes that were built anew.
     const ready = this.#ready(this.#segments.findIndex((segment) => segment.baseOffset === baseOffset));
     const { firstTimestamp, latest } = ready;
-    return { first: firstTimestamp, latest: latest.timestamp < 0 ? firstTimestamp : latest.timestamp };
+    const highest = latest.timestamp < 0 ? firstTimestamp : latest.timestamp;
+    return { first: firstTimestamp, latest: highest < 0 ? (ready.log.modifiedAtMs?.() ?? -1) : highest };
   }
 
   /** The batch that holds `offset`, or else the first one behind it. */

@@ -259,3 +259,15 @@ it("how much room there is where a folder of Node's disk lies", () => {
   expect(totalBytes).toBeGreaterThan(usableBytes);
   expect(() => nodeDisk.volume?.("/nowhere/at/all")).toThrow(DiskError);
 });
+
+it("a file on disk tells when it was last written to", () => {
+  const { disk, folder, remove } = (disks.node as () => Place)();
+  const before = Date.now() - 1000;
+  const file = disk.open(`${folder}/file`, { create: true });
+  file.write([Buffer.from("a")], 0);
+  const modifiedAtMs = file.modifiedAtMs?.() ?? 0;
+  expect(modifiedAtMs).toBeGreaterThan(before);
+  expect(modifiedAtMs).toBeLessThan(Date.now() + 1000);
+  file.close();
+  remove();
+});

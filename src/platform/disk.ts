@@ -4,6 +4,8 @@ export interface DiskFile {
   readonly path: string;
   /** The file's length. */
   size(): number;
+  /** When it was last written to, in ms since 1970. Left out, or undefined, where nobody knows. */
+  modifiedAtMs?(): number | undefined;
   /** Reads up to `length` bytes at `position` into `target` from `targetOffset`; returns how many, 0 at the end. */
   read(target: Uint8Array, targetOffset: number, length: number, position: number): number;
   /** Writes all of `chunks`, one behind the other, at `position`. Throws a DiskError when not every byte was taken;

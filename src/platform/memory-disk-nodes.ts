@@ -22,6 +22,7 @@ export interface CrashingDisk {
 }
 
 export class FileNode {
+  modifiedAtMs: number | undefined;
   readonly #bytes = new PagedBytes();
   /** What is sure to survive a power loss; undefined on a disk that never has one. */
   readonly #durable: PagedBytes | undefined;

@@ -185,3 +185,14 @@ it("the disk that crashed goes on without touching what it left", async () => {
 it("a disk that was not made to crash cannot", () => {
   expect(() => new MemoryDisk().afterCrash(seededRandom(1))).toThrow("canCrash");
 });
+
+it("knows when a file was last written to, by its clock", () => {
+  let now = 1;
+  const disk = new MemoryDisk({ now: () => now });
+  const file = disk.open("file", { create: true });
+  file.write([Buffer.from("abc")], 0);
+  now = 2;
+  expect(disk.open("file").modifiedAtMs?.()).toBe(1);
+  file.truncate(1);
+  expect(disk.open("file").modifiedAtMs?.()).toBe(2);
+});

@@ -7,13 +7,22 @@ export class MemoryDisk implements Disk {
   readonly #crashing: CrashingDisk | undefined;
   #root: FolderNode;
   readonly #locked = new Set<string>();
+  readonly #now: () => number | undefined;
 
   /**
    * `canCrash` (default false): also keeps what `afterCrash` needs, removed files among it. `whileSyncing` (default: no time):
-   * how long each sync of such a disk takes; a sync fails when it rejects.
+   * how long each sync of such a disk takes; a sync fails when it rejects. `now`: the clock for the times of files, which are
+   * not known otherwise.
    */
-  constructor(options: { readonly canCrash?: boolean; readonly whileSyncing?: () => Promise<void> } = {}) {
-    const { canCrash = false, whileSyncing = () => Promise.resolve() } = options;
+  constructor(
+    options: {
+      readonly canCrash?: boolean;
+      readonly whileSyncing?: () => Promise<void>;
+      readonly now?: () => number;
+    } = {},
+  ) {
+    const { canCrash = false, whileSyncing = () => Promise.resolve(), now = () => undefined } = options;
+    this.#now = now;
     this.#crashing = canCrash ? { whileSyncing } : undefined;
     this.#root = new FolderNode(this.#crashing);
   }
@@ -38,7 +47,7 @@ export class MemoryDisk implements Disk {
       node = new FileNode(this.#crashing);
       folder.edit(new Map([[name, node]]));
     }
-    return new MemoryFile(path, asFile(node, path));
+    return new MemoryFile(path, asFile(node, path), this.#now);
   }
 
   exists(path: string): boolean {
@@ -133,15 +142,21 @@ export class MemoryDisk implements Disk {
 
 class MemoryFile implements DiskFile {
   readonly path: string;
+  readonly #now: () => number | undefined;
   #node: FileNode | undefined;
 
-  constructor(path: string, node: FileNode) {
+  constructor(path: string, node: FileNode, now: () => number | undefined) {
     this.path = path;
     this.#node = node;
+    this.#now = now;
   }
 
   size(): number {
     return this.#open().size;
+  }
+
+  modifiedAtMs(): number | undefined {
+    return this.#open().modifiedAtMs;
   }
 
   read(target: Uint8Array, targetOffset: number, length: number, position: number): number {
@@ -150,6 +165,7 @@ class MemoryFile implements DiskFile {
 
   write(chunks: readonly Uint8Array[], position: number): void {
     const node = this.#open();
+    node.modifiedAtMs = this.#now();
     let at = position;
     for (const chunk of chunks) {
       node.write(chunk, at);
@@ -162,7 +178,9 @@ class MemoryFile implements DiskFile {
   }
 
   truncate(size: number): void {
-    this.#open().resize(size);
+    const node = this.#open();
+    node.modifiedAtMs = this.#now();
+    node.resize(size);
   }
 
   close(): void {

@@ -42,6 +42,10 @@ class NodeFile implements DiskFile {
     return translated(this.path, () => fstatSync(this.#fd).size);
   }
 
+  modifiedAtMs(): number {
+    return translated(this.path, () => fstatSync(this.#fd).mtimeMs);
+  }
+
   read(target: Uint8Array, targetOffset: number, length: number, position: number): number {
     return translated(this.path, () => readSync(this.#fd, target, targetOffset, length, position));
   }
