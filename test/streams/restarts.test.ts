@@ -1,5 +1,6 @@
 /** Workers that come back: under their name (KIP-345), at once, and never two of them. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { TimeoutError } from "../../src/client/index.ts";
 import { nodeDisk } from "../../src/platform/node/disk.ts";
 import { StreamsBuilder, sqliteEngines, type Topology } from "../../src/streams/index.ts";
 import { createTopic, readAll, startCluster, type TestCluster, text, until } from "../support/cluster.ts";
@@ -118,6 +119,36 @@ describe("a topology that begins at the end of its input", () => {
     await until(async () => (await readAll(cluster.client, job.counts)).length > 0);
     expect((await readAll(cluster.client, job.counts)).map(({ value }) => text(value))).toEqual(["news"]);
   });
+});
+
+it("an input that is made anew is read from its beginning after a rollback, too", async () => {
+  const topology = copy([job.lines], job.counts);
+  const produce = (values: readonly string[]) =>
+    Promise.all(values.map((value) => cluster.client.producer().send({ topic: job.lines, partition: 0, value })));
+  const copied = async (): Promise<string[]> =>
+    (await readAll(cluster.client, job.counts)).map(({ value }) => text(value)).sort();
+  await produce(["1", "2", "3"]);
+  const first = await job.start("a", { topology });
+  await until(async () => (await copied()).length === 3);
+  await first.close();
+  let isRefused = false;
+  const connect = tappedClient({
+    async commitStep(step, real) {
+      if (!isRefused || step !== "offsets") return real();
+      isRefused = false;
+      throw new TimeoutError("no answer to the offsets");
+    },
+  });
+  await job.start("a", { topology, connect });
+  await produce(["4"]);
+  await until(async () => (await copied()).length === 4);
+  await cluster.client.admin().deleteTopics([job.lines]);
+  await createTopic(cluster.client, job.lines, 2);
+  isRefused = true;
+  const anew = ["a", "b", "c", "d", "e", "f"];
+  await produce(anew);
+  await until(async () => (await copied()).includes("f"));
+  expect(await copied()).toEqual(["1", "2", "3", "4", ...anew]);
 });
 
 it("a worker goes on right after a rebalance, however long its commit interval", async () => {

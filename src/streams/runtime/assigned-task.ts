@@ -45,9 +45,6 @@ export class AssignedTask {
   readonly id: TaskId;
   readonly name: string;
   readonly partitions: readonly TopicPartition[];
-  /** Where partitions without a committed offset began: a rollback must go back there, wherever the reset policy points by
-   * then. */
-  readonly startOffsets: Map<string, number> = new Map();
   readonly #environment: TaskEnvironment;
   readonly #subtopology: Subtopology;
   #phase: TaskPhase = "closed";

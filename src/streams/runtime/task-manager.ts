@@ -186,14 +186,10 @@ export class TaskManager {
     const partitions = tasks.flatMap((task) => task.partitions);
     const committed = offsetsByPartition(await this.#consumer.committed(partitions));
     const starts = await this.#resetOffsets(partitions.filter((each) => !committed.has(keyOf(each))));
-    const positions: TopicPartitionOffset[] = [];
-    for (const task of tasks) {
-      for (const each of task.partitions) {
-        const key = keyOf(each);
-        if (!task.startOffsets.has(key)) task.startOffsets.set(key, committed.get(key) ?? defined(starts.get(key)));
-        positions.push({ ...each, offset: committed.get(key) ?? defined(task.startOffsets.get(key)) });
-      }
-    }
+    const positions = partitions.map((each) => {
+      const key = keyOf(each);
+      return { ...each, offset: committed.get(key) ?? defined(starts.get(key)) };
+    });
     // Should this worker die before it commits, the next one must not begin behind what is written from now on.
     const atEnd = positions.filter((each) => !committed.has(keyOf(each)) && this.#resetsTo(each) === "latest");
     if (atEnd.length > 0) await this.#consumer.commit(atEnd);
