@@ -2,7 +2,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { batchesIn } from "../protocol/records/batch.ts";
 import { decodeRecords } from "../protocol/records/record.ts";
-import { append, appendTransactional, durable, LogFixture, mark } from "./log.testing.ts";
+import { append, appendTransactional, durable, LogFixture, mark, START_MS } from "./log.testing.ts";
 import { LogCorruptionError } from "./log-corruption-error.ts";
 import type { PartitionLog } from "./partition-log.ts";
 
@@ -100,4 +100,69 @@ describe("a wrong bit in any byte of a log that was stopped cleanly", () => {
     // The leader epoch is in no CRC, and no reader would notice. Indexes and snapshots are made anew.
     if (kind === "log") expect(found).toBeGreaterThan(0.9 * total);
   });
+});
+
+/** What readers at read_committed, and those that ask for times, are told. */
+function answers(log: PartitionLog): unknown {
+  const aborted: unknown[] = [];
+  for (let offset = log.logStartOffset; offset < log.logEndOffset; ) {
+    const outcome = log.read({ offset, maxBytes: 1, isolation: "read_committed", minOneBatch: true });
+    if (!outcome.ok) return outcome.error;
+    aborted.push(outcome.abortedTransactions);
+    for (const batch of batchesIn(outcome.records)) offset = batch.nextOffset;
+  }
+  const times = Array.from({ length: 40 }, (_, i) =>
+    log.offsetForTimestamp(START_MS - 100 + 50 * i, "read_uncommitted"),
+  );
+  return { aborted, times };
+}
+
+describe("a wrong bit in an index, whose format has no CRC", () => {
+  const kinds = ["txnindex", "timeindex", "index", "indexcrc"];
+
+  it.each(kinds)(
+    "of any .%s: aborted transactions and times are told as they are, and it is reported",
+    async (kind) => {
+      fixture = new LogFixture({ segmentBytes: 500, indexIntervalBytes: 80 });
+      let log = await fixture.open();
+      for (let i = 0; i < 4; i++) {
+        const timestamp = START_MS + 500 * i;
+        appendTransactional(log, { producerId: 1, sequence: 2 * i, values: [`t ${i}`], timestamp });
+        appendTransactional(log, {
+          producerId: 1,
+          sequence: 2 * i + 1,
+          values: [`u ${i}`],
+          timestamp: timestamp + 100,
+        });
+        append(log, { values: ["plain", `${i}`], timestamp: timestamp + 300 });
+        mark(log, i % 2 === 1 ? "abort" : "commit", 1);
+      }
+      await durable(log);
+      await log.close();
+      log = await fixture.open();
+      const sound = answers(log);
+      await log.close();
+      expect(JSON.stringify(sound)).toContain('"firstOffset":5');
+      expect(fixture.lines.filter(({ level }) => level !== "info")).toEqual([]);
+      const names = fixture.disk.list(fixture.folder);
+      const files = new Map(names.map((name) => [name, fixture.bytesOf(name)]));
+      for (const name of fixture.files(kind)) {
+        const bytes = fixture.bytesOf(name);
+        for (let bit = 0; bit < 8 * bytes.length; bit++) {
+          const damaged = Buffer.from(bytes);
+          damaged[bit >> 3] = (damaged[bit >> 3] as number) ^ (1 << (bit & 7));
+          fixture.save(name, damaged);
+          fixture.lines.length = 0;
+          const opened = await fixture.open();
+          expect(answers(opened), `${name}, bit ${bit}`).toEqual(sound);
+          expect(fixture.lines.find(({ level }) => level === "warn")?.message, `${name}, bit ${bit}`).toMatch(
+            /^indexes /,
+          );
+          await opened.close();
+          for (const other of fixture.disk.list(fixture.folder)) fixture.disk.remove(fixture.path(other));
+          for (const [other, content] of files) fixture.save(other, content);
+        }
+      }
+    },
+  );
 });

@@ -1,5 +1,6 @@
 import { assert, defined } from "../platform/assert.ts";
 import type { Disk, DiskFile } from "../platform/disk.ts";
+import { type Checksum, crcOfFile, crcOfMemory } from "./index-crcs.ts";
 
 /**
  * The fixed-size entries of one index file. While a segment is written to, they are in memory and the file may be missing
@@ -112,6 +113,20 @@ export class IndexEntries {
     if (bytes.length > 0) this.#file.write([bytes], savedBytes);
     this.#savedCount = this.#count;
     return this.#file;
+  }
+
+  checksum(): Checksum {
+    const sizeBytes = this.#count * this.#entryBytes;
+    return { sizeBytes, crc: crcOfMemory(defined(this.#memory).subarray(0, sizeBytes)) };
+  }
+
+  isAs({ sizeBytes, crc }: Checksum, mayBeLonger: boolean): boolean {
+    const file = defined(this.#file);
+    if (!mayBeLonger && file.size() !== sizeBytes) return false;
+    if (crcOfFile(file, sizeBytes) !== crc) return false;
+    // What a power loss left behind may look like entries.
+    this.#count = Math.floor(sizeBytes / this.#entryBytes);
+    return true;
   }
 
   /** From now on entries are read from the file that `save` wrote. */

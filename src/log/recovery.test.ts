@@ -408,8 +408,9 @@ describe("indexes", () => {
     expectAllFound();
   });
 
-  it("an .index that points into the middle of a batch is built anew when that shows", async () => {
+  it("an .index that points into the middle of a batch is built anew when that shows, where no CRC tells", async () => {
     await writeTransactions();
+    for (const name of fixture.files("indexcrc")) fixture.disk.remove(fixture.path(name));
     for (const name of fixture.files("index")) {
       const bytes = fixture.bytesOf(name);
       for (let at = 4; at < bytes.length; at += 8) bytes.writeInt32BE(bytes.readInt32BE(at) - 7, at);

@@ -171,7 +171,11 @@ class Recovery {
       const entries = segment && readSnapshot(this.#context, offset);
       if (!entries) continue;
       if (segment.baseOffset === offset) segment.resetIndexes();
-      else if (!segment.resume(offset)) continue;
+      else if (!segment.resume(offset)) {
+        const message = "indexes missing, unfinished or damaged: built anew from the batches";
+        this.#context.logger.log("warn", message, { path: segment.path("log"), offset });
+        continue;
+      }
       this.#producers.load(entries);
       this.#soundSnapshotOffset = offset;
       return index;

@@ -1,9 +1,9 @@
-/** Names of the files in a partition's folder: Apache Kafka's. */
+/** Names of the files in a partition's folder: Apache Kafka's, and a few of our own. */
 
-export type SegmentFileKind = "log" | "index" | "timeindex" | "txnindex" | "snapshot";
+export type SegmentFileKind = "log" | "index" | "timeindex" | "txnindex" | "indexcrc" | "snapshot";
 
 /** Those of one segment. The log file goes first: the others are nothing without it. */
-export const SEGMENT_FILE_KINDS: readonly SegmentFileKind[] = ["log", "index", "timeindex", "txnindex"];
+export const SEGMENT_FILE_KINDS: readonly SegmentFileKind[] = ["log", "index", "timeindex", "txnindex", "indexcrc"];
 
 export const METADATA_FILE = "partition.metadata";
 export const EPOCHS_FILE = "leader-epoch-checkpoint";
@@ -21,6 +21,6 @@ export function segmentFileName(offset: number, kind: SegmentFileKind): string {
 export function parseSegmentFileName(
   name: string,
 ): { readonly offset: number; readonly kind: SegmentFileKind } | undefined {
-  const match = /^(\d{20})\.(log|index|timeindex|txnindex|snapshot)$/.exec(name);
+  const match = /^(\d{20})\.(log|index|timeindex|txnindex|indexcrc|snapshot)$/.exec(name);
   return match ? { offset: Number(match[1]), kind: match[2] as SegmentFileKind } : undefined;
 }

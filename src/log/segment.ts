@@ -5,6 +5,7 @@ import type { RecordBatch } from "../protocol/records/batch.ts";
 import { AbortedIndex } from "./aborted-index.ts";
 import { BatchWindow } from "./batch-window.ts";
 import { CheckedRange } from "./checked-range.ts";
+import { IndexCrcs } from "./index-crcs.ts";
 import type { LogConfig } from "./log-config.ts";
 import { LogCorruptionError } from "./log-corruption-error.ts";
 import { type OffsetEntry, OffsetIndex } from "./offset-index.ts";
@@ -42,10 +43,13 @@ export class Segment {
   #suffix: string;
   readonly #offsetIndex: OffsetIndex;
   readonly #timeIndex: TimeIndex;
+  readonly #crcs: IndexCrcs;
   #log: DiskFile | undefined;
   #sizeBytes = 0;
   #isSealed: boolean;
   #hasOpenIndexes = false;
+  /** What their files hold was compared with the CRCs, once. */
+  #areIndexesChecked = false;
   #bytesSinceIndexEntry = 0;
   /** Undefined in a sealed segment until somebody asks. */
   #latest: TimeEntry | undefined;
@@ -61,6 +65,8 @@ export class Segment {
     this.#offsetIndex = new OffsetIndex(disk, this.path("index"), baseOffset);
     this.#timeIndex = new TimeIndex(disk, this.path("timeindex"), baseOffset);
     this.abortedIndex = new AbortedIndex(disk, this.path("txnindex"), baseOffset);
+    const entries = this.#indexes().map((index) => index.entries);
+    this.#crcs = new IndexCrcs(disk, this.path("indexcrc"), entries);
   }
 
   /** Makes a new, active segment. What lies under its names goes. `suffix`: of its files' names. */
@@ -229,7 +235,7 @@ export class Segment {
   /** Writes the indexes out; returns all files, which are to be synced. */
   saveIndexes(): DiskFile[] {
     if (this.latest.timestamp >= 0) this.#timeIndex.append(this.latest);
-    return [this.log, this.#offsetIndex.save(), this.#timeIndex.save(), this.abortedIndex.save()];
+    return [this.log, ...this.#indexes().map((index) => index.save()), this.#crcs.save()];
   }
 
   /** Ends writing to it: the indexes leave memory. Returns all files, which are to be synced. */
@@ -244,12 +250,19 @@ export class Segment {
 
   /** Makes a sealed segment ready for look-ups. False when an index is missing or cannot be right: rebuild them. */
   openIndexes(): boolean {
+    return this.#openIndexes(false);
+  }
+
+  /** `mayBeLonger`: a crash may have left entries behind those that were saved in full. */
+  #openIndexes(mayBeLonger: boolean): boolean {
     if (!this.#isSealed || this.#hasOpenIndexes) return true;
     this.#hasOpenIndexes =
       this.#offsetIndex.open(this.#sizeBytes, this.nextOffset) &&
       this.#timeIndex.open(this.nextOffset) &&
-      this.abortedIndex.open(this.nextOffset);
-    if (!this.#hasOpenIndexes) this.#closeIndexes();
+      this.abortedIndex.open(this.nextOffset) &&
+      (this.#areIndexesChecked || this.#crcs.agree(mayBeLonger));
+    if (this.#hasOpenIndexes) this.#areIndexesChecked = true;
+    else this.#closeIndexes();
     return this.#hasOpenIndexes;
   }
 
@@ -258,6 +271,7 @@ export class Segment {
     this.#closeIndexes();
     for (const index of this.#indexes()) index.entries.reset();
     this.checked.appendFrom(0);
+    this.#areIndexesChecked = false;
     this.#isSealed = false;
     this.#sizeBytes = 0;
     this.#bytesSinceIndexEntry = 0;
@@ -268,7 +282,7 @@ export class Segment {
   /** Makes it active again at `offset`, where it was stopped cleanly: what lies behind is to be admitted anew. False when
    * no batch ends there, or an index cannot be right. */
   resume(offset: number): boolean {
-    if (!this.openIndexes()) return false;
+    if (!this.#openIndexes(true)) return false;
     const end = this.#startOf(offset);
     if (end === undefined) return false;
     const lastEntry = this.#offsetIndex.lookup(offset - 1)?.position ?? 0;
@@ -318,6 +332,7 @@ export class Segment {
     this.#offsetIndex.entries.moveTo(this.path("index"));
     this.#timeIndex.entries.moveTo(this.path("timeindex"));
     this.abortedIndex.entries.moveTo(this.path("txnindex"));
+    this.#crcs.moveTo(this.path("indexcrc"));
     this.#disk.rename(path, this.path("log"));
   }
 
@@ -327,6 +342,7 @@ export class Segment {
 
   #closeIndexes(): void {
     for (const index of this.#indexes()) index.entries.closeFile();
+    this.#crcs.closeFile();
     this.#hasOpenIndexes = false;
   }
 }

@@ -463,6 +463,16 @@ export const faults: readonly Fault[] = [
         },
       },
       {
+        breaks: "an index that is not what was saved is believed",
+        file: "log/segment.ts",
+        find: "this.#crcs.agree(mayBeLonger)",
+        replace: "mayBeLonger !== undefined",
+        test: {
+          file: "src/log/bit-flips.test.ts",
+          name: "of any .txnindex: aborted transactions and times are told as they are, and it is reported",
+        },
+      },
+      {
         breaks: "it looks into one segment only",
         file: "log/segment-list.ts",
         find: "if (segment.abortedIndex.collect(fetchOffset, endOffset, found)) break;",

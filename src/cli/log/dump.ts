@@ -23,7 +23,7 @@ export interface DumpOptions {
 }
 
 const WINDOW_BYTES = 1024 * 1024;
-const TEXT_FILES = /^(partition\.metadata|[\w-]+-checkpoint)$/;
+const TEXT_FILES = /^(partition\.metadata|[\w-]+-checkpoint(\.crc32c)?)$/;
 const compressionNames = new Map(Object.entries(compressionCodes).map(([name, code]) => [code, name]));
 
 /** Lines that begin with "DAMAGED" tell what does not hold. Throws a CliError for a file that is none of a log's. */
@@ -31,7 +31,7 @@ export function dumpFile(disk: Disk, path: string, options: DumpOptions): Iterab
   const name = basename(path);
   const file = parseSegmentFileName(name);
   if (file) return dumpers[file.kind](disk, path, file.offset, options);
-  if (TEXT_FILES.test(name)) return [Buffer.from(disk.readFile(path)).toString().trimEnd()];
+  if (TEXT_FILES.test(name)) return dumpText(disk, path);
   throw new CliError(`${path}: neither a segment nor an index, snapshot or checkpoint of a log`);
 }
 
@@ -54,8 +54,13 @@ const dumpers: { readonly [K in SegmentFileKind]: Dumper } = {
       const { producerId, firstOffset, lastOffset, lastStableOffset } = readAbortedEntry(buffer, at);
       return `producerId: ${producerId} firstOffset: ${firstOffset} lastOffset: ${lastOffset} lastStableOffset: ${lastStableOffset}`;
     }),
+  indexcrc: dumpText,
   snapshot: dumpSnapshot,
 };
+
+function dumpText(disk: Disk, path: string): string[] {
+  return [Buffer.from(disk.readFile(path)).toString().trimEnd()];
+}
 
 function* dumpLog(disk: Disk, path: string, _baseOffset: number, options: DumpOptions): Generator<string> {
   const describe = options.records ? recordDescriber(dirname(path)) : undefined;

@@ -63,7 +63,8 @@ export function planSwaps(disk: Pick<Disk, "list" | "open">, folder: string): Sw
     return file?.kind === "log" ? [{ ...file, nextOffset: nextOffsetIn(disk, `${folder}/${name}`) }] : [];
   });
   // Those whose indexes can be relied on: all are there, as they were synced. Else they are built anew when needed.
-  const whole = swaps.filter(({ offset }) => names.filter((name) => swapFile(name)?.offset === offset).length === 4);
+  const filesOf = (offset: number): number => names.filter((name) => swapFile(name)?.offset === offset).length;
+  const whole = swaps.filter(({ offset }) => filesOf(offset) === SEGMENT_FILE_KINDS.length);
   const isKept = (name: string): boolean => {
     const file = swapFile(name);
     return file?.kind === "log" || whole.some(({ offset }) => offset === file?.offset);

@@ -1,6 +1,7 @@
 import type { RecordBatch } from "../../protocol/records/batch.ts";
 import { ABORTED_ENTRY_BYTES, type AbortedEntry, hasKnownVersion, readAbortedEntry } from "../aborted-index.ts";
 import { BatchWindow } from "../batch-window.ts";
+import { type Checksum, crcOfFile, decodeChecksums } from "../index-crcs.ts";
 import { OFFSET_ENTRY_BYTES, type OffsetEntry, readOffsetEntry } from "../offset-index.ts";
 import type { CompletedTransaction, ProducerState } from "../producer-state.ts";
 import { type SegmentFileKind, segmentFileName } from "../segment-files.ts";
@@ -11,6 +12,7 @@ import { type Finding, missingIndex } from "./finding.ts";
 import type { ReadDisk } from "./start-view.ts";
 
 const WINDOW_BYTES = 1024 * 1024;
+const INDEX_KINDS: readonly SegmentFileKind[] = ["index", "timeindex", "txnindex"];
 
 interface SegmentCheckOptions {
   readonly disk: ReadDisk;
@@ -68,6 +70,7 @@ export class SegmentCheck {
       if (this.#areIndexesDue() && this.#isSound) {
         for (const problem of problems) this.#options.onFinding(problem);
         this.#checkAborted();
+        this.#checkCrcs();
       }
       return { endOffset: this.#expected, batches: this.#batches, bytes };
     } finally {
@@ -187,6 +190,21 @@ export class SegmentCheck {
     }
   }
 
+  /** The indexes themselves were compared with the batches. Those of the last segment may be written once more when a power loss
+   * comes. */
+  #checkCrcs(): void {
+    const { disk, nextBaseOffset, onFinding } = this.#options;
+    const path = this.#path("indexcrc");
+    if (!disk.exists(path)) return;
+    const files = INDEX_KINDS.map((kind) => this.#path(kind)).filter((each) => disk.exists(each));
+    if (files.length < INDEX_KINDS.length) return;
+    const saved = decodeChecksums(Buffer.from(disk.readFile(path)).toString());
+    const isTrue = saved?.length === files.length && files.every((each, i) => isAs(disk, each, saved[i] as Checksum));
+    if (isTrue) return;
+    const problem = "not the CRCs of the indexes: these are built anew when needed";
+    onFinding({ path, problem, isDamage: nextBaseOffset !== undefined });
+  }
+
   /** What compaction took cannot be compared: a transaction's first batches, or all of another that was open meanwhile. */
   #bearsOut(expected: CompletedTransaction | undefined, entry: AbortedEntry): boolean {
     const isTrue = (found: number, offset: number | undefined): boolean => found === offset || this.#isUnknown(found);
@@ -204,5 +222,14 @@ export class SegmentCheck {
 
   #path(kind: SegmentFileKind): string {
     return `${this.#options.folder}/${segmentFileName(this.#options.baseOffset, kind)}`;
+  }
+}
+
+function isAs(disk: ReadDisk, path: string, { sizeBytes, crc }: Checksum): boolean {
+  const file = disk.open(path, { readOnly: true });
+  try {
+    return file.size() === sizeBytes && crcOfFile(file, sizeBytes) === crc;
+  } finally {
+    file.close();
   }
 }

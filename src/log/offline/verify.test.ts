@@ -85,6 +85,23 @@ describe("a log that was stopped cleanly", () => {
     },
   );
 
+  it("every wrong bit of every .indexcrc is found: a note where the log is written to, whose indexes may be saved again", async () => {
+    await stopped();
+    const names = fixture.files("indexcrc");
+    expect(names).toHaveLength(fixture.files("log").length);
+    for (const name of names) {
+      const bytes = fixture.bytesOf(name);
+      for (let bit = 0; bit < 8 * bytes.length; bit++) {
+        const damaged = Buffer.from(bytes);
+        damaged[bit >> 3] = (damaged[bit >> 3] as number) ^ (1 << (bit & 7));
+        fixture.save(name, damaged);
+        const expected = { path: fixture.path(name), isDamage: name !== names.at(-1) };
+        expect(verify(), `${name}, bit ${bit}`).toMatchObject([expected]);
+      }
+      fixture.save(name, bytes);
+    }
+  });
+
   it("a leader epoch that another file contradicts is found", async () => {
     await stopped();
     fixture.save("leader-epoch-checkpoint", Buffer.from("0\n1\n5 0\n"));

@@ -1,0 +1,94 @@
+import { crc32c } from "@node-rs/crc32";
+import type { Disk, DiskFile } from "../platform/disk.ts";
+
+const CHUNK_BYTES = 64 * 1024;
+
+/** So many bytes at a file's start, and their CRC-32C. */
+export interface Checksum {
+  readonly sizeBytes: number;
+  readonly crc: number;
+}
+
+/** As much of an index as can be vouched for. */
+interface CheckedEntries {
+  /** Of what the next save leaves. */
+  checksum(): Checksum;
+  /** Of the open file: whether its first bytes are those, and, unless it `mayBeLonger`, all of it. Only these count then. */
+  isAs(saved: Checksum, mayBeLonger: boolean): boolean;
+}
+
+/**
+ * The file that holds the CRCs of a segment's indexes, whose format is Apache Kafka's and has none: a line with size and
+ * CRC-32C for each. It is written behind them, and whatever a crash leaves of the four does not agree, so that the indexes are
+ * built anew. Folders of Apache Kafka, and of versions before, have no such file.
+ */
+export class IndexCrcs {
+  readonly #disk: Disk;
+  #path: string;
+  readonly #indexes: readonly CheckedEntries[];
+  #file: DiskFile | undefined;
+
+  constructor(disk: Disk, path: string, indexes: readonly CheckedEntries[]) {
+    this.#disk = disk;
+    this.#path = path;
+    this.#indexes = indexes;
+  }
+
+  /** Says which file a sync must cover. */
+  save(): DiskFile {
+    const bytes = Buffer.from(encodeChecksums(this.#indexes.map((index) => index.checksum())));
+    this.#file ??= this.#disk.open(this.#path, { create: true });
+    this.#file.write([bytes], 0);
+    this.#file.truncate(bytes.length);
+    return this.#file;
+  }
+
+  /** Whether the indexes, all open, are as they were saved. `mayBeLonger`: entries may have been added that were not. */
+  agree(mayBeLonger: boolean): boolean {
+    if (!this.#disk.exists(this.#path)) return true;
+    const saved = decodeChecksums(Buffer.from(this.#disk.readFile(this.#path)).toString());
+    if (saved?.length !== this.#indexes.length) return false;
+    return this.#indexes.every((index, i) => index.isAs(saved[i] as Checksum, mayBeLonger));
+  }
+
+  moveTo(path: string): void {
+    this.#disk.rename(this.#path, path);
+    this.#path = path;
+  }
+
+  closeFile(): void {
+    this.#file?.close();
+    this.#file = undefined;
+  }
+}
+
+function encodeChecksums(checksums: readonly Checksum[]): string {
+  return checksums.map(({ sizeBytes, crc }) => `${sizeBytes} ${crc.toString(16).padStart(8, "0")}\n`).join("");
+}
+
+/** Undefined when `text` is not what `encodeChecksums` made. */
+export function decodeChecksums(text: string): Checksum[] | undefined {
+  const checksums = [...text.matchAll(/^(\d+) ([0-9a-f]{8})$/gm)].map(([, sizeBytes, crc]) => ({
+    sizeBytes: Number(sizeBytes),
+    crc: Number.parseInt(crc as string, 16),
+  }));
+  return encodeChecksums(checksums) === text ? checksums : undefined;
+}
+
+export function crcOfMemory(bytes: Uint8Array): number {
+  return crc32c(bytes) >>> 0;
+}
+
+/** Of a file's first bytes; undefined when there are not so many. */
+export function crcOfFile(file: DiskFile, sizeBytes: number): number | undefined {
+  if (file.size() < sizeBytes) return undefined;
+  const chunk = Buffer.alloc(Math.min(CHUNK_BYTES, sizeBytes));
+  let crc = 0;
+  for (let at = 0; at < sizeBytes; ) {
+    const count = file.read(chunk, 0, Math.min(chunk.length, sizeBytes - at), at);
+    if (count === 0) return undefined;
+    crc = crc32c(chunk.subarray(0, count), crc);
+    at += count;
+  }
+  return crc >>> 0;
+}
