@@ -62,7 +62,6 @@ export class BrokerCore {
     try {
       await core.#start();
     } catch (error) {
-      await core.settle();
       await core.close();
       throw error;
     }
@@ -113,16 +112,22 @@ export class BrokerCore {
    * something that will not come is told so. */
   async settle(): Promise<void> {
     await this.partitions.flush();
-    this.groups.stop();
-    this.transactions.stop();
-    this.markers.stop();
+    this.#stopCoordinators();
   }
 
-  /** Closes the logs, so that the next start has nothing to repair. */
+  /** Closes the logs, so that the next start has nothing to repair. What was not settled is only made durable as far as that
+   * goes without waiting, for a descriptor, say. */
   async close(): Promise<void> {
+    this.#stopCoordinators();
     await this.#cleaner.stop();
     await this.metadata.close();
     await this.partitions.close();
+  }
+
+  #stopCoordinators(): void {
+    this.groups.stop();
+    this.transactions.stop();
+    this.markers.stop();
   }
 
   async #start(): Promise<void> {

@@ -69,7 +69,6 @@ export class Broker implements AsyncDisposable {
         // A listener that was open for a moment may have let someone in.
         broker.#connections.destroy();
         await broker.#metricsListener?.close();
-        await core.settle();
         await core.close();
         throw error;
       }

@@ -136,33 +136,38 @@ describe("start and stop", () => {
     server.close();
   });
 
-  it("a start that fails at its end leaves nothing open that could write beside the next broker", async () => {
-    const disk = new FaultyDisk();
-    disk.code = "ENOSPC";
-    const options = { dataDir: "data", platform: { ...nodePlatform, disk } };
-    /** The metadata log takes so many more writes. The disk asks twice about each. */
-    const fillAfter = (writes: number): void => {
-      let asked = 0;
-      disk.fails = (operation, path) =>
-        operation === "write" && path.startsWith("data/__cluster_metadata-0/") && ++asked > 2 * writes;
-    };
-    const broker = await Broker.start(options);
-    const session = await RawSession.open(broker.address);
-    await session.findCoordinator("transaction", "id");
-    // The topic, and not that its partition was opened, which the next start notes at its end.
-    fillAfter(1);
-    await session.createTopic("topic");
-    fillAfter(0);
-    session.close();
-    await broker.stop();
-    // The start's epoch and producer ids.
-    fillAfter(2);
-    expect((await problemOf(options)).code).toBe("DATA_DIR_UNUSABLE");
-    expect(disk.openCount).toBe(0);
-    disk.fails = () => false;
-    await (await Broker.start(options)).stop();
-    expect(disk.openCount).toBe(0);
-  });
+  it.each(["ENOSPC", "EMFILE"])(
+    "a start that fails at its end (%s) leaves nothing open beside the next broker",
+    async (code) => {
+      const disk = new FaultyDisk();
+      disk.code = code;
+      const options: BrokerOptions = { dataDir: "data", durability: "os", platform: { ...nodePlatform, disk } };
+      /** The metadata log takes so many more writes. The disk asks twice about each. */
+      const fillAfter = (writes: number): void => {
+        let asked = 0;
+        disk.fails = (operation, path) => {
+          if (path.startsWith("data/__cluster_metadata-0")) return operation === "write" && ++asked > 2 * writes;
+          return code === "EMFILE" && operation === "syncFolder" && path !== "data" && writes === 2;
+        };
+      };
+      const broker = await Broker.start(options);
+      const session = await RawSession.open(broker.address);
+      await session.findCoordinator("transaction", "id");
+      // The topic, and not that its partition was opened, which the next start notes at its end.
+      fillAfter(1);
+      await session.createTopic("topic");
+      fillAfter(0);
+      session.close();
+      await broker.stop();
+      // The start's epoch and producer ids.
+      fillAfter(2);
+      expect((await problemOf(options)).code).toBe("DATA_DIR_UNUSABLE");
+      expect(disk.openCount).toBe(0);
+      disk.fails = () => false;
+      await (await Broker.start(options)).stop();
+      expect(disk.openCount).toBe(0);
+    },
+  );
 
   it("a host that is not ours cannot be listened on", async () => {
     expect((await problemOf({ host: "203.0.113.1" })).code).toBe("CANNOT_LISTEN");
