@@ -1,16 +1,17 @@
 /** Compacts the logs of topics with cleanup.policy=compact, one after the other, the dirtiest first. */
 
+import { removeChecked, replaceChecked } from "../log/checked-text.ts";
 import type { CleaningStatus } from "../log/compaction/cleanable.ts";
 import {
   CLEANER_CHECKPOINT_FILE,
-  decodeCleanedOffsets,
   encodeCleanedOffsets,
+  readCleanedOffsets,
 } from "../log/compaction/cleaner-checkpoint.ts";
 import { CompactionStopped } from "../log/compaction/compactable-log.ts";
 import { HASH_SECRET_BYTES } from "../log/compaction/key-hash.ts";
 import { Pace } from "../log/compaction/pace.ts";
 import type { PartitionLog } from "../log/partition-log.ts";
-import { replaceFile, shortageOf } from "../log/write-file.ts";
+import { shortageOf } from "../log/write-file.ts";
 import type { Clock, Timer } from "../platform/clock.ts";
 import { type Disk, DiskError } from "../platform/disk.ts";
 import type { Logger } from "../platform/logger.ts";
@@ -63,7 +64,7 @@ export class LogCleaner {
     const { disk, folder, logger, partitions } = this.#options;
     const path = `${folder}/${CLEANER_CHECKPOINT_FILE}`;
     if (disk.exists(path)) {
-      const saved = decodeCleanedOffsets(Buffer.from(disk.readFile(path)).toString());
+      const saved = readCleanedOffsets(disk, folder);
       if (!saved) logger.log("warn", "damaged cleaner checkpoint passed over: logs are compacted anew", { path });
       for (const partition of partitions.all()) {
         const offset = saved?.get(nameOf(partition));
@@ -198,12 +199,12 @@ export class LogCleaner {
       if (offset !== undefined) offsets.set(nameOf(partition), offset);
     }
     try {
-      await replaceFile(disk, folder, CLEANER_CHECKPOINT_FILE, Buffer.from(encodeCleanedOffsets(offsets)));
+      await replaceChecked(disk, folder, CLEANER_CHECKPOINT_FILE, encodeCleanedOffsets(offsets));
     } catch (error) {
       if (!(error instanceof DiskError)) throw error;
       logger.log("warn", "cleaner checkpoint not saved: the next start compacts logs anew", { error });
       // An old one may tell of a topic that is gone.
-      disk.remove(`${folder}/${CLEANER_CHECKPOINT_FILE}`);
+      removeChecked(disk, folder, CLEANER_CHECKPOINT_FILE);
     }
     await disk.syncFolder(folder);
   }

@@ -1,10 +1,10 @@
-import { crc32c } from "@node-rs/crc32";
 import type { Disk } from "../platform/disk.ts";
 import type { Logger } from "../platform/logger.ts";
+import { crcOf, readChecked, removeChecked, replaceChecked } from "./checked-text.ts";
 import type { FolderSync } from "./folder-sync.ts";
 import { LeaderEpochs } from "./leader-epochs.ts";
 import type { PendingSnapshot } from "./producer-snapshot.ts";
-import { EPOCHS_CRC_FILE, EPOCHS_FILE, LOG_START_FILE, METADATA_FILE, segmentFileName } from "./segment-files.ts";
+import { EPOCHS_FILE, LOG_START_FILE, METADATA_FILE, segmentFileName } from "./segment-files.ts";
 import { replaceFile, shortageOf } from "./write-file.ts";
 
 interface CheckpointOptions {
@@ -128,17 +128,13 @@ export class Checkpoints {
     const { disk, folder, folderSync, logger } = this.#options;
     this.#queue(async () => {
       try {
-        const text = epochs.encode();
-        // What is there, if it is sound, is vouched for too: a crash may leave either.
-        const crcs = [readEpochs(disk, folder)?.encode() ?? "", text].map(crcOf);
-        await replaceFile(disk, folder, EPOCHS_CRC_FILE, Buffer.from(`${crcs.join(" ")}\n`));
-        await this.#replace(EPOCHS_FILE, text);
+        await replaceChecked(disk, folder, EPOCHS_FILE, epochs.encode());
+        await folderSync.run();
       } catch (error) {
         const shortage = shortageOf(error);
         if (shortage === undefined) throw error;
         logger.log("warn", `leader epochs not saved: ${shortage}`, { folder });
-        for (const name of [`${EPOCHS_FILE}.tmp`, EPOCHS_FILE, `${EPOCHS_CRC_FILE}.tmp`, EPOCHS_CRC_FILE])
-          disk.remove(`${folder}/${name}`);
+        removeChecked(disk, folder, EPOCHS_FILE);
         await folderSync.run();
       }
     });
@@ -183,11 +179,10 @@ export function readLogStartOffset(disk: ReadDisk, folder: string, onDamage: (pa
   return 0;
 }
 
-/** What `saveEpochs` left; undefined when it is missing or damaged. Apache Kafka's has no CRC beside it. */
+/** What `saveEpochs` left; undefined when it is missing or damaged. */
 export function readEpochs(disk: ReadDisk, folder: string): LeaderEpochs | undefined {
-  const text = readText(disk, `${folder}/${EPOCHS_FILE}`);
-  const crcs = /^([0-9a-f]{8}) ([0-9a-f]{8})\n$/.exec(readText(disk, `${folder}/${EPOCHS_CRC_FILE}`));
-  return !crcs || crcs.slice(1).includes(crcOf(text)) ? LeaderEpochs.decode(text) : undefined;
+  const text = readChecked(disk, folder, EPOCHS_FILE);
+  return text === undefined ? undefined : LeaderEpochs.decode(text);
 }
 
 /** The topic id in `partition.metadata`; undefined without the file, or when a crash left it unfinished. */
@@ -197,8 +192,4 @@ export function readTopicId(disk: ReadDisk, folder: string): string | undefined 
 
 function readText(disk: ReadDisk, path: string): string {
   return disk.exists(path) ? Buffer.from(disk.readFile(path)).toString() : "";
-}
-
-function crcOf(text: string): string {
-  return (crc32c(text) >>> 0).toString(16).padStart(8, "0");
 }

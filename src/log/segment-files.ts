@@ -7,8 +7,6 @@ export const SEGMENT_FILE_KINDS: readonly SegmentFileKind[] = ["log", "index", "
 
 export const METADATA_FILE = "partition.metadata";
 export const EPOCHS_FILE = "leader-epoch-checkpoint";
-/** Of the file before: its format has no room for one. */
-export const EPOCHS_CRC_FILE = "leader-epoch-checkpoint.crc32c";
 /** Apache Kafka keeps one such file for a whole data folder; here each partition has its own. */
 export const LOG_START_FILE = "log-start-offset-checkpoint";
 

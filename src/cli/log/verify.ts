@@ -1,5 +1,5 @@
 /** Looks at the logs in a folder: a broker's, or one partition's. */
-import { CLEANER_CHECKPOINT_FILE, decodeCleanedOffsets } from "../../log/compaction/cleaner-checkpoint.ts";
+import { CLEANER_CHECKPOINT_FILE, readCleanedOffsets } from "../../log/compaction/cleaner-checkpoint.ts";
 import type { Extent, Finding } from "../../log/offline/finding.ts";
 import { verifyPartition } from "../../log/offline/verify-partition.ts";
 import { parseSegmentFileName } from "../../log/segment-files.ts";
@@ -32,11 +32,16 @@ function* verifyPartitions(
   dataFolder: string,
   folders: readonly string[],
 ): Generator<string, Verdict, undefined> {
-  const cleaned = cleanedOffsets(disk, dataFolder);
+  const cleaned = readCleanedOffsets(disk, dataFolder);
   const total = { partitions: folders.length, segments: 0, batches: 0, bytes: 0, damages: 0 };
+  const path = `${dataFolder}/${CLEANER_CHECKPOINT_FILE}`;
+  if (!cleaned && disk.exists(path)) {
+    yield describeFinding({ path, problem: "the file is damaged: the next start compacts logs anew", isDamage: true });
+    total.damages++;
+  }
   for (const folder of folders) {
     const findings: Finding[] = [];
-    const cleanedOffset = cleaned.get(topicAndPartition(folder)) ?? 0;
+    const cleanedOffset = cleaned?.get(topicAndPartition(folder)) ?? 0;
     const { segments, batches, bytes } = verifyPartition(disk, folder, {
       cleanedOffset,
       onFinding: (finding) => findings.push(finding),
@@ -79,12 +84,6 @@ function lockOf(disk: Disk, folder: string): FolderLock | undefined {
     if (error.code === "LOCKED") throw new CliError(`${folder} is in use by a broker: stop it first`);
     return undefined;
   }
-}
-
-function cleanedOffsets(disk: Disk, folder: string): ReadonlyMap<string, number> {
-  const path = `${folder}/${CLEANER_CHECKPOINT_FILE}`;
-  if (!disk.exists(path)) return new Map();
-  return decodeCleanedOffsets(Buffer.from(disk.readFile(path)).toString()) ?? new Map();
 }
 
 /** "topic 0" of "data/topic-0". */

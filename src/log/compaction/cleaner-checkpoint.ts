@@ -1,5 +1,8 @@
-/** The file `cleaner-offset-checkpoint`: up to where each partition is compacted. Pure. Apache Kafka's format: version 0, the
+/** The file `cleaner-offset-checkpoint`: up to where each partition is compacted. Apache Kafka's format: version 0, the
  * number of lines, then "topic partition offset" a line. */
+
+import type { Disk } from "../../platform/disk.ts";
+import { readChecked } from "../checked-text.ts";
 
 export const CLEANER_CHECKPOINT_FILE = "cleaner-offset-checkpoint";
 
@@ -12,7 +15,7 @@ export function encodeCleanedOffsets(offsets: CleanedOffsets): string {
 }
 
 /** Undefined when `text` is no such file. */
-export function decodeCleanedOffsets(text: string): Map<string, number> | undefined {
+function decodeCleanedOffsets(text: string): Map<string, number> | undefined {
   const [version, count, ...lines] = text.split("\n");
   if (version !== "0" || lines.pop() !== "" || lines.length !== Number(count)) return undefined;
   const offsets = new Map<string, number>();
@@ -22,4 +25,10 @@ export function decodeCleanedOffsets(text: string): Map<string, number> | undefi
     offsets.set(match[1] as string, Number(match[2]));
   }
   return offsets;
+}
+
+/** Undefined when the file is missing or damaged. */
+export function readCleanedOffsets(disk: Disk, folder: string): Map<string, number> | undefined {
+  const text = readChecked(disk, folder, CLEANER_CHECKPOINT_FILE);
+  return text === undefined ? undefined : decodeCleanedOffsets(text);
 }
