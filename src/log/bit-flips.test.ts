@@ -166,3 +166,19 @@ describe("a wrong bit in an index, whose format has no CRC", () => {
     },
   );
 });
+
+it("any wrong bit of the last batch's base offset, which its CRC does not cover, is told", async () => {
+  fixture = new LogFixture();
+  const log = await fixture.open();
+  for (let i = 0; i < 5; i++) append(log, { values: [`${i}`] });
+  await log.close();
+  const [name = ""] = fixture.files("log");
+  const bytes = fixture.bytesOf(name);
+  const position = [...batchesIn(bytes)].slice(0, -1).reduce((sum, batch) => sum + batch.sizeBytes, 0);
+  for (let bit = 0; bit < 64; bit++) {
+    const damaged = Buffer.from(bytes);
+    damaged[position + (bit >> 3)] = (damaged[position + (bit >> 3)] as number) ^ (1 << (bit & 7));
+    fixture.save(name, damaged);
+    expect(await opened(), `bit ${bit}`).toMatchObject({ position });
+  }
+});

@@ -256,7 +256,8 @@ interface Problem {
 }
 
 interface ScanLimits {
-  /** Offsets follow one another without gaps from here on; below, compaction may have left some. */
+  /** Offsets follow one another without gaps from here on; below, compaction may have left some, and batches behind them that end
+   * there at the latest. */
   readonly gaplessFrom: number;
   /** No batch goes beyond it. The CRC does not cover where a batch lies in the log. */
   readonly endOffset: number;
@@ -287,7 +288,7 @@ function scanBatches(
       };
     }
     const { baseOffset } = batch;
-    const isGap = baseOffset > expected && (expected >= gaplessFrom || baseOffset > gaplessFrom);
+    const isGap = baseOffset > expected && batch.nextOffset > gaplessFrom;
     if (baseOffset < expected || isGap) {
       return { position, text: `a batch of offset ${baseOffset} in the place of ${expected}` };
     }

@@ -283,7 +283,7 @@ export class Segment {
    * no batch ends there, or an index cannot be right. */
   resume(offset: number): boolean {
     if (!this.#openIndexes(true)) return false;
-    const end = this.#startOf(offset);
+    const end = this.#endAt(offset);
     if (end === undefined) return false;
     const lastEntry = this.#offsetIndex.lookup(offset - 1)?.position ?? 0;
     const areSound = this.#indexes().map((index) => index.resume(offset));
@@ -298,14 +298,13 @@ export class Segment {
     return true;
   }
 
-  /** Where the batch that begins at `offset` lies, or the end of the file when there is none behind. */
-  #startOf(offset: number): number | undefined {
+  /** Behind the batch that ends at `offset`. */
+  #endAt(offset: number): number | undefined {
     const window = new BatchWindow(this.log, this.#sizeBytes);
     let position = this.#offsetIndex.lookup(offset - 1)?.position ?? 0;
     while (position < this.#sizeBytes) {
       const batch = window.headerAt(position);
-      if (!batch || batch.baseOffset > offset) return undefined;
-      if (batch.baseOffset === offset) return position;
+      if (!batch || batch.baseOffset >= offset) return undefined;
       position += batch.sizeBytes;
       if (batch.nextOffset === offset) return position;
     }

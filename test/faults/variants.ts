@@ -578,7 +578,7 @@ export const faults: readonly Fault[] = [
       {
         breaks: "the next start takes gaps for damage",
         file: "log/recovery.ts",
-        find: "baseOffset > expected && (expected >= gaplessFrom || baseOffset > gaplessFrom)",
+        find: "baseOffset > expected && batch.nextOffset > gaplessFrom",
         replace: "baseOffset !== expected",
         test: {
           file: "src/log/recovery.test.ts",
