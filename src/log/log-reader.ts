@@ -69,11 +69,12 @@ function soundBatches(
     }
     previous = sound;
     sound = { length: end, nextOffset: batch.nextOffset };
-    // The CRC does not cover where a batch lies in the log; but the offset of the one behind it tells.
-    if (!isChecked && baseOffsetAt(bytes, end) < sound.nextOffset) {
+    // The CRC does not cover where a batch lies in the log; but the offset of the one behind it tells, or where the segment ends.
+    const offsetBehind = position + end < segment.sizeBytes ? baseOffsetAt(bytes, end) : segment.nextOffset;
+    if (!isChecked && offsetBehind < sound.nextOffset) {
       sound = previous;
       if (sound.length > 0) break;
-      const problem = `a batch up to offset ${batch.lastOffset} in front of offset ${baseOffsetAt(bytes, end)}`;
+      const problem = `a batch up to offset ${batch.lastOffset} in front of offset ${offsetBehind}`;
       throw new LogCorruptionError(segment.path("log"), position, problem);
     }
   }

@@ -227,7 +227,8 @@ class Recovery {
   #cut(segment: Segment, problem: Problem): void {
     const path = segment.path("log");
     const offset = segment.nextOffset;
-    if (offset < this.#recoveryPoint) throw new LogCorruptionError(path, problem.position, problem.text);
+    if (offset < this.#recoveryPoint || problem.isDamage)
+      throw new LogCorruptionError(path, problem.position, problem.text);
     const cutBytes = segment.log.size() - problem.position;
     segment.log.truncate(problem.position);
     const { position, text } = problem;
@@ -253,6 +254,8 @@ class Recovery {
 interface Problem {
   readonly position: number;
   readonly text: string;
+  /** It lies below the recovery point, for sure. */
+  readonly isDamage?: boolean;
 }
 
 interface ScanLimits {
@@ -277,6 +280,8 @@ function scanBatches(
   const window = new BatchWindow(segment.log, sizeBytes, SCAN_WINDOW_BYTES);
   let expected = expectedOffset;
   let lastEpoch = 0;
+  /** Of the last batch, when it stands behind a gap: its base offset, which no CRC covers, may be the wrong one. */
+  let gapPosition: number | undefined;
   for (let position = start; position < sizeBytes; ) {
     const batch = window.batchAt(position);
     if (!batch) return { position, text: window.problemAt(position) };
@@ -289,9 +294,14 @@ function scanBatches(
     }
     const { baseOffset } = batch;
     const isGap = baseOffset > expected && batch.nextOffset > gaplessFrom;
+    if (baseOffset < expected && gapPosition !== undefined) {
+      const text = `a batch up to offset ${expected - 1}, where the next one begins at ${baseOffset}`;
+      return { position: gapPosition, text, isDamage: true };
+    }
     if (baseOffset < expected || isGap) {
       return { position, text: `a batch of offset ${baseOffset} in the place of ${expected}` };
     }
+    gapPosition = baseOffset > expected ? position : undefined;
     if (batch.nextOffset > endOffset) {
       return { position, text: `a batch up to offset ${batch.lastOffset}, beyond the segment's end at ${endOffset}` };
     }

@@ -298,15 +298,18 @@ export class Segment {
     return true;
   }
 
-  /** Behind the batch that ends at `offset`. */
+  /** Behind the batch that ends at `offset`, unless the next one begins below: no CRC covers where a batch lies. */
   #endAt(offset: number): number | undefined {
     const window = new BatchWindow(this.log, this.#sizeBytes);
     let position = this.#offsetIndex.lookup(offset - 1)?.position ?? 0;
     while (position < this.#sizeBytes) {
       const batch = window.headerAt(position);
       if (!batch || batch.baseOffset >= offset) return undefined;
+      const { nextOffset } = batch;
       position += batch.sizeBytes;
-      if (batch.nextOffset === offset) return position;
+      if (nextOffset < offset) continue;
+      const next = window.headerAt(position);
+      return nextOffset > offset || (next && next.baseOffset < offset) ? undefined : position;
     }
     return undefined;
   }
