@@ -11,9 +11,11 @@ import type { Logger } from "../platform/logger.ts";
 import { MemoryDisk } from "../platform/memory-disk.ts";
 import { nodePlatform } from "../platform/node/index.ts";
 import { seededRandom } from "../platform/seeded-random.ts";
+import { describeTransactions } from "../protocol/apis/describe-transactions.ts";
 import { incrementalAlterConfigs } from "../protocol/apis/incremental-alter-configs.ts";
 import { joinGroup } from "../protocol/apis/join-group.ts";
 import { listGroups } from "../protocol/apis/list-groups.ts";
+import { listTransactions } from "../protocol/apis/list-transactions.ts";
 import { writeTxnMarkers } from "../protocol/apis/write-txn-markers.ts";
 import { errorName } from "../protocol/errors.ts";
 import { Broker } from "./broker.ts";
@@ -250,6 +252,29 @@ describe("acknowledged means durable", () => {
       expect((await ended).error).toBe("NONE");
       await until(async () => (await other.endOffset(topic, "read_committed")) === 2);
       other.close();
+    }));
+
+  it("whoever asks about a transaction is told of nothing that is not durable", () =>
+    inWorld(async (world) => {
+      const { disk, session, broker } = world;
+      const topic = await session.createTopic("topic");
+      const producer = await session.newTransactional("id");
+      await session.produce(topic, ["a"], { producer, transactionalId: "id" });
+      disk.hold("__transaction_state");
+      const ended = session.endTransaction("id", producer, "commit");
+      expect(await isAnswered(ended, world)).toBe(false);
+      const others = [await RawSession.open(broker.address), await RawSession.open(broker.address)] as const;
+      const described = others[0].client.send(describeTransactions, 0, { transactionalIds: ["id"] });
+      const everything = { stateFilters: [], producerIdFilters: [], durationFilter: -1 };
+      const listed = others[1].client.send(listTransactions, 1, everything);
+      expect(await isAnswered(described, world)).toBe(false);
+      expect(await isAnswered(listed, world)).toBe(false);
+      disk.release();
+      const state = { transactionalId: "id", transactionState: "PrepareCommit" };
+      expect((await described).transactionStates).toMatchObject([state]);
+      expect((await listed).transactionStates).toMatchObject([state]);
+      expect((await ended).error).toBe("NONE");
+      for (const other of others) other.close();
     }));
 
   it("a commit of offsets, and whoever reads them, wait for the group's log", () =>

@@ -1,5 +1,5 @@
 /** DescribeTransactions: where transactional ids stand (KIP-664). */
-import { noDescription } from "../../coordinator/transaction/queries.ts";
+import { type Description, noDescription } from "../../coordinator/transaction/queries.ts";
 import { describeTransactions } from "../../protocol/apis/describe-transactions.ts";
 import type { BrokerServices } from "../broker-services.ts";
 import type { Handler } from "../router.ts";
@@ -7,14 +7,19 @@ import type { Handler } from "../router.ts";
 export function describeTransactionsHandler({ transactions }: BrokerServices): Handler<typeof describeTransactions> {
   return {
     api: describeTransactions,
-    handle(request, _context, reply) {
-      const transactionStates = request.transactionalIds.map((transactionalId) => {
-        const shard = transactions.shardFor(transactionalId);
-        const problem = typeof shard === "string" ? shard : shard.problem;
-        if (problem || typeof shard === "string") return noDescription(transactionalId, problem ?? "NONE");
-        return shard.machine.describe(transactionalId);
-      });
-      reply({ throttleTimeMs: 0, transactionStates });
+    async handle(request, _context, reply) {
+      const described = request.transactionalIds.map(
+        (transactionalId) =>
+          new Promise<Description>((resolve) => {
+            transactions.request<Description>(
+              transactionalId,
+              (machine, now, answer) => machine.describe(transactionalId, now, answer),
+              resolve,
+              (error) => noDescription(transactionalId, error),
+            );
+          }),
+      );
+      reply({ throttleTimeMs: 0, transactionStates: await Promise.all(described) });
     },
   };
 }

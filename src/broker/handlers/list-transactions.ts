@@ -1,28 +1,43 @@
 /** ListTransactions: the transactional ids of all coordinators (KIP-664). */
-import { transactionFilter } from "../../coordinator/transaction/queries.ts";
+import { type Listing, transactionFilter } from "../../coordinator/transaction/queries.ts";
 import { listTransactions } from "../../protocol/apis/list-transactions.ts";
-import { errorCodes } from "../../protocol/errors.ts";
+import { type ErrorName, errorCodes } from "../../protocol/errors.ts";
 import type { BrokerServices } from "../broker-services.ts";
 import type { Handler } from "../router.ts";
 
-export function listTransactionsHandler({ transactions, clock }: BrokerServices): Handler<typeof listTransactions> {
+export function listTransactionsHandler({ transactions }: BrokerServices): Handler<typeof listTransactions> {
   return {
     api: listTransactions,
-    handle(request, _context, reply) {
+    async handle(request, _context, reply) {
+      const refuse = (error: ErrorName): void => {
+        reply({ throttleTimeMs: 0, errorCode: errorCodes[error], unknownStateFilters: [], transactionStates: [] });
+      };
       const filter = transactionFilter(request);
-      const shards = transactions.shards();
-      const problem = typeof filter === "string" ? filter : shards.find((shard) => shard.problem)?.problem;
-      if (problem || typeof filter === "string") {
-        const errorCode = errorCodes[problem ?? "NONE"];
-        reply({ throttleTimeMs: 0, errorCode, unknownStateFilters: [], transactionStates: [] });
+      if (typeof filter === "string") {
+        refuse(filter);
         return;
       }
-      const now = clock.now();
+      const listed = transactions.shards().map(
+        (shard) =>
+          new Promise<readonly Listing[] | ErrorName>((resolve) => {
+            shard.request<readonly Listing[] | ErrorName>(
+              (machine, now, answer) => machine.list(filter, now, answer),
+              resolve,
+              (error) => error,
+            );
+          }),
+      );
+      const answers = await Promise.all(listed);
+      const problem = answers.find((answer) => typeof answer === "string");
+      if (problem) {
+        refuse(problem);
+        return;
+      }
       reply({
         throttleTimeMs: 0,
         errorCode: errorCodes.NONE,
         unknownStateFilters: filter.unknownStates,
-        transactionStates: shards.flatMap(({ machine }) => machine.list(filter, now)),
+        transactionStates: answers.filter((answer) => typeof answer !== "string").flat(),
       });
     },
   };

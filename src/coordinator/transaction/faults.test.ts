@@ -259,9 +259,9 @@ written orders-1
     world.written();
     commit();
     expect(world.coordinator.markersWritten(first, [orders], world.now).records).toEqual([]);
-    expect(world.coordinator.describe("app").transactionState).toBe("PrepareCommit");
+    expect(world.describe("app").transactionState).toBe("PrepareCommit");
     world.written();
-    expect(world.coordinator.describe("app").transactionState).toBe("CompleteCommit");
+    expect(world.describe("app").transactionState).toBe("CompleteCommit");
   });
 });
 

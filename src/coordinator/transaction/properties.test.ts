@@ -190,8 +190,7 @@ describe("whatever clients send", () => {
         }
         expect(restarted.world.events).toEqual(alive.world.events);
         expect(restarted.answers).toEqual(alive.answers);
-        for (const id of ids)
-          expect(restarted.world.coordinator.describe(id)).toEqual(alive.world.coordinator.describe(id));
+        for (const id of ids) expect(restarted.world.describe(id)).toEqual(alive.world.describe(id));
       }),
     );
   });

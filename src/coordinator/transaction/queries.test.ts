@@ -18,11 +18,12 @@ function world(): World {
 }
 
 function listed(filter: Partial<Parameters<typeof transactionFilter>[0]>): string[] {
-  const { coordinator, now } = world();
   const compiled = transactionFilter({ ...everything, ...filter }) as TransactionFilter;
-  return coordinator.list(compiled, now).map(({ transactionalId, transactionState }) => {
-    return `${transactionalId} ${transactionState}`;
-  });
+  return world()
+    .list(compiled)
+    .map(({ transactionalId, transactionState }) => {
+      return `${transactionalId} ${transactionState}`;
+    });
 }
 
 describe("ListTransactions", () => {
@@ -55,13 +56,13 @@ describe("ListTransactions", () => {
 
 describe("DescribeTransactions", () => {
   it("an open transaction", () => {
-    const { coordinator, now } = world();
-    expect(coordinator.describe("open")).toEqual({
+    const created = world();
+    expect(created.describe("open")).toEqual({
       errorCode: 0,
       transactionalId: "open",
       transactionState: "Ongoing",
       transactionTimeoutMs: 60_000,
-      transactionStartTimeMs: now - 10_000,
+      transactionStartTimeMs: created.now - 10_000,
       producerId: 2,
       producerEpoch: 0,
       topics: [{ topic: "orders", partitions: [4] }],
@@ -69,12 +70,12 @@ describe("DescribeTransactions", () => {
   });
 
   it("one that never had a transaction began at -1", () => {
-    expect(world().coordinator.describe("idle")).toMatchObject({ transactionStartTimeMs: -1, topics: [] });
+    expect(world().describe("idle")).toMatchObject({ transactionStartTimeMs: -1, topics: [] });
   });
 
   it("ids that are not known, or none", () => {
-    const { coordinator } = world();
-    expect(["other", ""].map((id) => errorName(coordinator.describe(id).errorCode))).toEqual([
+    const created = world();
+    expect(["other", ""].map((id) => errorName(created.describe(id).errorCode))).toEqual([
       "TRANSACTIONAL_ID_NOT_FOUND",
       "INVALID_REQUEST",
     ]);

@@ -5,8 +5,8 @@ import { type ErrorName, errorCodes } from "../../protocol/errors.ts";
 import type { RequestOf, ResponseBody } from "../../protocol/schema.ts";
 import { type TransactionMetadata, transactionStates } from "./state.ts";
 
-type Description = ResponseBody<typeof describeTransactions>["transactionStates"][number];
-type Listing = ResponseBody<typeof listTransactions>["transactionStates"][number];
+export type Description = ResponseBody<typeof describeTransactions>["transactionStates"][number];
+export type Listing = ResponseBody<typeof listTransactions>["transactionStates"][number];
 type ListRequest = RequestOf<typeof listTransactions>;
 
 /** One entry of a DescribeTransactions response. `metadata`: undefined for an id that is not known. */

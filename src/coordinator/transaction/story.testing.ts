@@ -19,6 +19,7 @@ import { type ErrorName, errorName } from "../../protocol/errors.ts";
 import type { CoordinatorRecord } from "../coordinator.ts";
 import { defaultTransactionCoordinatorConfig, type TransactionCoordinatorConfig } from "./config.ts";
 import { listPartitions, type TopicPartition } from "./partitions.ts";
+import type { Description, Listing, TransactionFilter } from "./queries.ts";
 import { readRecord } from "./records.ts";
 import type { Producer, TransactionMetadata } from "./state.ts";
 import { TransactionCoordinator } from "./transaction-coordinator.ts";
@@ -125,6 +126,18 @@ export class World {
         ),
       ),
     );
+  }
+
+  describe(transactionalId: string): Description {
+    let told: Description | undefined;
+    this.take(this.coordinator.describe(transactionalId, this.now, (description) => (told = description)));
+    return defined(told);
+  }
+
+  list(filter: TransactionFilter): readonly Listing[] {
+    let told: readonly Listing[] | undefined;
+    this.take(this.coordinator.list(filter, this.now, (listings) => (told = listings)));
+    return defined(told);
   }
 
   /** Reports the oldest markers: in all partitions, or in some of them. */

@@ -6,10 +6,8 @@
 import { defined } from "../../platform/assert.ts";
 import type { Logger } from "../../platform/logger.ts";
 import type { addOffsetsToTxn } from "../../protocol/apis/add-offsets-to-txn.ts";
-import type { describeTransactions } from "../../protocol/apis/describe-transactions.ts";
 import type { endTxn } from "../../protocol/apis/end-txn.ts";
 import type { initProducerId } from "../../protocol/apis/init-producer-id.ts";
-import type { listTransactions } from "../../protocol/apis/list-transactions.ts";
 import type { ErrorName } from "../../protocol/errors.ts";
 import type { RequestOf, ResponseBody } from "../../protocol/schema.ts";
 import type { CoordinatorMachine, CoordinatorRecord } from "../coordinator.ts";
@@ -18,7 +16,13 @@ import { addOffsetsToTxnResponse, endTxnResponse, initProducerIdResponse, type P
 import type { TransactionCoordinatorConfig } from "./config.ts";
 import { decideAdd, decideClassicEnd, decideEnd, decideInit, verifyPartition } from "./decisions.ts";
 import type { TopicPartition } from "./partitions.ts";
-import { describeTransaction, listTransaction, type TransactionFilter } from "./queries.ts";
+import {
+  type Description,
+  describeTransaction,
+  type Listing,
+  listTransaction,
+  type TransactionFilter,
+} from "./queries.ts";
 import { readRecord } from "./records.ts";
 import { currentProducer, isPrepared, isSettled, type Producer, type TransactionMetadata } from "./state.ts";
 import { completed, type ProducerIds, preparedWithNextEpoch } from "./transitions.ts";
@@ -153,15 +157,21 @@ export class TransactionCoordinator implements CoordinatorMachine<TransactionSte
   }
 
   /** The entry of a DescribeTransactions response for one id. */
-  describe(transactionalId: string): ResponseBody<typeof describeTransactions>["transactionStates"][number] {
-    return describeTransaction(transactionalId, this.#known(transactionalId));
+  describe(transactionalId: string, now: number, reply: (description: Description) => void): TransactionStep {
+    const turn = this.#turn(now);
+    const description = describeTransaction(transactionalId, this.#known(transactionalId));
+    turn.reply(() => reply(description));
+    return this.#end(turn);
   }
 
   /** This coordinator's entries of a ListTransactions response. */
-  list(filter: TransactionFilter, now: number): ResponseBody<typeof listTransactions>["transactionStates"][number][] {
-    return [...this.#entries.values()]
+  list(filter: TransactionFilter, now: number, reply: (listings: readonly Listing[]) => void): TransactionStep {
+    const turn = this.#turn(now);
+    const listings = [...this.#entries.values()]
       .filter(({ metadata }) => filter.matches(metadata, now))
       .map(({ metadata }) => listTransaction(metadata));
+    turn.reply(() => reply(listings));
+    return this.#end(turn);
   }
 
   /** Of every transactional id, at this moment, for metrics. It may not be durable yet: nothing to tell a client. */
