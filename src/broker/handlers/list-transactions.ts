@@ -1,5 +1,5 @@
 /** ListTransactions: the transactional ids of all coordinators (KIP-664). */
-import { type Listing, transactionFilter } from "../../coordinator/transaction/queries.ts";
+import type { Listing } from "../../coordinator/transaction/queries.ts";
 import { listTransactions } from "../../protocol/apis/list-transactions.ts";
 import { type ErrorName, errorCodes } from "../../protocol/errors.ts";
 import type { BrokerServices } from "../broker-services.ts";
@@ -12,6 +12,7 @@ export function listTransactionsHandler({ transactions }: BrokerServices): Handl
       const refuse = (error: ErrorName): void => {
         reply({ throttleTimeMs: 0, errorCode: errorCodes[error], unknownStateFilters: [], transactionStates: [] });
       };
+      const { transactionFilter } = await import("../../coordinator/transaction/filter.ts");
       const filter = transactionFilter(request);
       if (typeof filter === "string") {
         refuse(filter);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { errorName } from "../../protocol/errors.ts";
-import { type TransactionFilter, transactionFilter } from "./queries.ts";
+import { type TransactionFilter, transactionFilter } from "./filter.ts";
 import { parseProducer, World } from "./story.testing.ts";
 
 const everything = { stateFilters: [], producerIdFilters: [], durationFilter: -1, transactionalIdPattern: null };
@@ -45,7 +45,18 @@ describe("ListTransactions", () => {
   it("by a pattern, which the whole id has to match", () => {
     expect(listed({ transactionalIdPattern: "o.*|idl" })).toEqual(["open Ongoing"]);
     expect(listed({ transactionalIdPattern: "" })).toHaveLength(3);
-    expect(transactionFilter({ ...everything, transactionalIdPattern: "(" })).toBe("INVALID_REGULAR_EXPRESSION");
+    for (const pattern of ["(", "a{1001}", "(?=a)"]) {
+      const request = { ...everything, transactionalIdPattern: pattern };
+      expect(transactionFilter(request), pattern).toBe("INVALID_REGULAR_EXPRESSION");
+    }
+  });
+
+  it("a pattern is in RE2's syntax, and takes linear time", () => {
+    expect(listed({ transactionalIdPattern: "(?i)OP.*" })).toEqual(["open Ongoing"]);
+    const created = new World();
+    created.init("a".repeat(10_000), undefined, 5, () => {});
+    const filter = transactionFilter({ ...everything, transactionalIdPattern: "(a+)+b" }) as TransactionFilter;
+    expect(created.list(filter)).toEqual([]);
   });
 
   it("names that are no state are told", () => {

@@ -15,14 +15,9 @@ import { Deadline, DeadlineQueue } from "../deadlines.ts";
 import { addOffsetsToTxnResponse, endTxnResponse, initProducerIdResponse, type PartitionsRequest } from "./answers.ts";
 import type { TransactionCoordinatorConfig } from "./config.ts";
 import { decideAdd, decideClassicEnd, decideEnd, decideInit, verifyPartition } from "./decisions.ts";
+import type { TransactionFilter } from "./filter.ts";
 import type { TopicPartition } from "./partitions.ts";
-import {
-  type Description,
-  describeTransaction,
-  type Listing,
-  listTransaction,
-  type TransactionFilter,
-} from "./queries.ts";
+import { type Description, describeTransaction, type Listing, listTransaction } from "./queries.ts";
 import { readRecord } from "./records.ts";
 import { currentProducer, isPrepared, isSettled, type Producer, type TransactionMetadata } from "./state.ts";
 import { completed, type ProducerIds, preparedWithNextEpoch } from "./transitions.ts";

@@ -1,5 +1,6 @@
 /** ConsumerGroupHeartbeat: a member joins, says what it reads and what it has, learns what it should have, and leaves. */
 import { type ErrorName, errorCodes } from "../../../protocol/errors.ts";
+import { compileRegex } from "../../regex.ts";
 import type { GroupCore } from "../core.ts";
 import { stopTimer } from "../member-timers.ts";
 import type {
@@ -21,7 +22,6 @@ import {
 } from "./consumer-member.ts";
 import { upgradeToConsumerGroup } from "./migration.ts";
 import { assignmentRecord } from "./records.ts";
-import { compileRegex } from "./regex.ts";
 import { removeMembers } from "./remove.ts";
 import { touch } from "./sessions.ts";
 import { takePlace } from "./static-member.ts";

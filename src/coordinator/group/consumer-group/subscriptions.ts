@@ -1,8 +1,9 @@
 /** Which topics a consumer group reads, and whether they are still what they were. */
+
+import { compileRegex } from "../../regex.ts";
 import { type TopicCatalog, topicsHash } from "../topic-catalog.ts";
 import type { ResolvedRegex } from "./consumer-group.ts";
 import type { ConsumerMember, MemberMetadata } from "./consumer-member.ts";
-import { compileRegex } from "./regex.ts";
 
 /** What a group's members subscribe to, by the topics there are now. */
 export class Subscriptions {
