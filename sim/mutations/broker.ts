@@ -44,7 +44,7 @@ export const brokerMutations: readonly Mutation[] = [
   {
     name: "leave the zombie's transaction open",
     file: "coordinator/transaction/decisions.ts",
-    find: 'return { kind: "wait", next: preparedWithNextEpoch(metadata, "abort", isCurrent, newProducerId, now) };',
+    find: 'return { kind: "wait", next: preparedWithNextEpoch(metadata, "abort", isCurrent, producerIds, now) };',
     replace:
       'return { kind: "accept", next: { ...metadata, state: "Empty", partitions: new Map(), startedAt: undefined } };',
   },
@@ -57,8 +57,8 @@ export const brokerMutations: readonly Mutation[] = [
   {
     name: "commit what was to be aborted at the timeout",
     file: "coordinator/transaction/transaction-coordinator.ts",
-    find: 'turn.put(preparedWithNextEpoch(metadata, "abort", true, this.#options.newProducerId, turn.now));',
-    replace: 'turn.put(preparedWithNextEpoch(metadata, "commit", true, this.#options.newProducerId, turn.now));',
+    find: 'turn.put(preparedWithNextEpoch(metadata, "abort", true, this.#options.producerIds, turn.now));',
+    replace: 'turn.put(preparedWithNextEpoch(metadata, "commit", true, this.#options.producerIds, turn.now));',
   },
   {
     name: "take transactional batches without asking the coordinator",
@@ -69,7 +69,7 @@ export const brokerMutations: readonly Mutation[] = [
   {
     name: "end a transaction without a new epoch",
     file: "coordinator/transaction/decisions.ts",
-    find: 'return { kind: "accept", next: preparedWithNextEpoch(metadata, type, true, newProducerId, now) };',
+    find: 'return { kind: "accept", next: preparedWithNextEpoch(metadata, type, true, producerIds, now) };',
     replace: 'return { kind: "accept", next: prepared(metadata, type, now) };',
   },
   {

@@ -272,7 +272,7 @@ export class BrokerCore {
                 transactionalIdExpirationMs: config.transactionalIdExpirationMs,
                 completionWaitMs: defaultTransactionCoordinatorConfig.completionWaitMs,
               },
-              newProducerId: () => this.producerIds.take(),
+              producerIds: this.producerIds,
               offsetsPartitionOf: (groupId) => defined(this.groups.partitionFor(groupId)),
               logger,
             });

@@ -418,6 +418,26 @@ describe("a partition whose disk fails", () => {
 });
 
 describe("a metadata log whose disk fails", () => {
+  it("leaves transactions in progress: only new producers need a producer id", () =>
+    inWorld(async ({ disk, session }) => {
+      const topic = await session.createTopic("topic");
+      const producer = await session.newTransactional("id");
+      await session.produce(topic, ["a"], { producer, transactionalId: "id" });
+      disk.fail("__cluster_metadata-0");
+      const answers = new Set<string>();
+      while (!answers.has("COORDINATOR_LOAD_IN_PROGRESS")) {
+        const asked = Array.from({ length: 500 }, () => session.initProducer(null));
+        for (const { error } of await Promise.all(asked)) answers.add(error);
+      }
+      expect([...answers]).toEqual(["NONE", "COORDINATOR_LOAD_IN_PROGRESS"]);
+      const next = await session.endTransaction("id", producer, "commit");
+      expect(next).toEqual({ error: "NONE", producerId: producer.producerId, producerEpoch: 1 });
+      await until(async () => (await session.readCommitted(topic)).length === 1);
+      const successor = { error: "NONE", producerId: producer.producerId, producerEpoch: 2 };
+      expect(await session.initProducer("id")).toEqual(successor);
+      expect((await session.initProducer("other")).error).toBe("COORDINATOR_LOAD_IN_PROGRESS");
+    }));
+
   it("makes no topic, and nothing else stops", () =>
     inWorld(async ({ disk, session, broker }) => {
       const topic = await session.createTopic("topic");

@@ -237,8 +237,8 @@ export const faults: readonly Fault[] = [
       {
         breaks: "a classic producer's successor gets an epoch that there is not",
         file: "coordinator/transaction/transitions.ts",
-        find: "if (isExhausted(producer)) return { producerId: newProducerId(), producerEpoch: 0 };",
-        replace: "void newProducerId;",
+        find: "if (isExhausted(producer)) return { producerId: producerIds.take(), producerEpoch: 0 };",
+        replace: "void producerIds;",
         test: {
           file: coordinatorFaults,
           name: "classic protocol: the epoch stays until the next producer, which gets a new id",
@@ -267,8 +267,8 @@ export const faults: readonly Fault[] = [
       {
         breaks: "the timeout's abort leaves nobody who may go on",
         file: "coordinator/transaction/transaction-coordinator.ts",
-        find: 'turn.put(preparedWithNextEpoch(metadata, "abort", true, this.#options.newProducerId, turn.now));',
-        replace: 'turn.put(preparedWithNextEpoch(metadata, "abort", false, this.#options.newProducerId, turn.now));',
+        find: 'turn.put(preparedWithNextEpoch(metadata, "abort", true, this.#options.producerIds, turn.now));',
+        replace: 'turn.put(preparedWithNextEpoch(metadata, "abort", false, this.#options.producerIds, turn.now));',
         test: {
           file: coordinatorFaults,
           name: "the timeout comes first: the commit is refused, and the producer can go on",
@@ -277,8 +277,8 @@ export const faults: readonly Fault[] = [
       {
         breaks: "the timeout commits",
         file: "coordinator/transaction/transaction-coordinator.ts",
-        find: 'turn.put(preparedWithNextEpoch(metadata, "abort", true, this.#options.newProducerId, turn.now));',
-        replace: 'turn.put(preparedWithNextEpoch(metadata, "commit", true, this.#options.newProducerId, turn.now));',
+        find: 'turn.put(preparedWithNextEpoch(metadata, "abort", true, this.#options.producerIds, turn.now));',
+        replace: 'turn.put(preparedWithNextEpoch(metadata, "commit", true, this.#options.producerIds, turn.now));',
         test: {
           file: coordinatorFaults,
           name: "classic protocol: the commit finds its producer fenced, and a new one takes over",
@@ -316,8 +316,8 @@ export const faults: readonly Fault[] = [
       {
         breaks: "the second one does not wait for the abort that the first one caused",
         file: "coordinator/transaction/decisions.ts",
-        find: 'if (isPrepared(metadata)) return wait;\n  if (metadata.state === "Ongoing") {',
-        replace: 'if (isPrepared(metadata)) return accept;\n  if (metadata.state === "Ongoing") {',
+        find: "if (isPrepared(metadata)) return wait;\n  if (!isRetry &&",
+        replace: "if (isPrepared(metadata)) return accept;\n  if (!isRetry &&",
         test: { file: coordinatorFaults, name: "each waits for the open transaction to be aborted; the last wins" },
       },
       {

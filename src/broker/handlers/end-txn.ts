@@ -4,15 +4,10 @@ import { endTxn } from "../../protocol/apis/end-txn.ts";
 import type { BrokerServices } from "../broker-services.ts";
 import type { Handler } from "../router.ts";
 
-export function endTxnHandler({ producerIds, transactions }: BrokerServices): Handler<typeof endTxn> {
+export function endTxnHandler({ transactions }: BrokerServices): Handler<typeof endTxn> {
   return {
     api: endTxn,
     handle(request, { apiVersion }, reply) {
-      // The end may use up the producer's epochs, and then takes a new id.
-      if (!producerIds.isReady()) {
-        reply(endTxnResponse(apiVersion, "COORDINATOR_LOAD_IN_PROGRESS"));
-        return;
-      }
       transactions.request(
         request.transactionalId,
         (machine, now, answer) => machine.endTxn(request, apiVersion, now, answer),

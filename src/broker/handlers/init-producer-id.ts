@@ -9,17 +9,17 @@ export function initProducerIdHandler({ producerIds, transactions }: BrokerServi
     api: initProducerId,
     handle(request, { apiVersion }, reply) {
       const { transactionalId } = request;
-      if (!producerIds.isReady()) {
-        reply(initProducerIdResponse(apiVersion, "COORDINATOR_LOAD_IN_PROGRESS"));
-      } else if (transactionalId === null) {
-        reply(initProducerIdResponse(apiVersion, "NONE", { producerId: producerIds.take(), producerEpoch: 0 }));
-      } else {
+      if (transactionalId !== null) {
         transactions.request(
           transactionalId,
           (machine, now, answer) => machine.initProducerId(request, apiVersion, now, answer),
           reply,
           (error) => initProducerIdResponse(apiVersion, error),
         );
+      } else if (producerIds.isReady()) {
+        reply(initProducerIdResponse(apiVersion, "NONE", { producerId: producerIds.take(), producerEpoch: 0 }));
+      } else {
+        reply(initProducerIdResponse(apiVersion, "COORDINATOR_LOAD_IN_PROGRESS"));
       }
     },
   };

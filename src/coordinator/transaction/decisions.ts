@@ -7,6 +7,7 @@ import type { MarkerType } from "../../protocol/records/control.ts";
 import { includesPartition, type TopicPartition, withPartitions } from "./partitions.ts";
 import {
   currentProducer,
+  isExhausted,
   isPrepared,
   isSame,
   type Producer,
@@ -40,6 +41,14 @@ function refuse(error: ErrorName): Decision {
   return { kind: "refuse", error };
 }
 
+/** There are some again in a moment, or once the metadata log can be written: clients try again. */
+const NO_IDS: ErrorName = "COORDINATOR_LOAD_IN_PROGRESS";
+
+/** Whether the producer's epochs are used up, and no id can be taken that would go on. */
+function lacksId({ producer }: TransactionMetadata, producerIds: ProducerIds): boolean {
+  return isExhausted(producer) && !producerIds.isReady();
+}
+
 export interface InitRequest {
   readonly transactionalId: string;
   readonly timeoutMs: number;
@@ -49,20 +58,22 @@ export interface InitRequest {
 
 /** InitProducerId. A zombie is turned away before it can abort anything: Kafka aborts the rightful producer's open
  * transaction first, and then finds that the one who asked is fenced. */
-export function decideInit(metadata: Known, request: InitRequest, newProducerId: ProducerIds, now: number): Decision {
+export function decideInit(metadata: Known, request: InitRequest, producerIds: ProducerIds, now: number): Decision {
   const { transactionalId, timeoutMs, expected } = request;
   if (!metadata) {
-    const first = { producerId: newProducerId(), producerEpoch: 0 };
+    if (!producerIds.isReady()) return refuse(NO_IDS);
+    const first = { producerId: producerIds.take(), producerEpoch: 0 };
     return { kind: "accept", next: initialized(transactionalId, first, undefined, timeoutMs, now) };
   }
   const isCurrent = isSame(expected, currentProducer(metadata));
   const isRetry = isSame(expected, metadata.previous);
   if (expected && !isCurrent && !isRetry) return refuse("PRODUCER_FENCED");
   if (isPrepared(metadata)) return wait;
+  if (!isRetry && lacksId(metadata, producerIds)) return refuse(NO_IDS);
   if (metadata.state === "Ongoing") {
-    return { kind: "wait", next: preparedWithNextEpoch(metadata, "abort", isCurrent, newProducerId, now) };
+    return { kind: "wait", next: preparedWithNextEpoch(metadata, "abort", isCurrent, producerIds, now) };
   }
-  const producer = isRetry ? metadata.producer : successor(metadata.producer, newProducerId);
+  const producer = isRetry ? metadata.producer : successor(metadata.producer, producerIds);
   const previous = isRetry ? metadata.previous : isCurrent ? metadata.producer : undefined;
   return { kind: "accept", next: initialized(transactionalId, producer, previous, timeoutMs, now) };
 }
@@ -126,7 +137,7 @@ export function decideEnd(
   metadata: Known,
   producer: Producer,
   type: MarkerType,
-  newProducerId: ProducerIds,
+  producerIds: ProducerIds,
   now: number,
 ): Decision {
   if (metadata && metadata.state !== "Empty" && isSame(producer, metadata.previous)) {
@@ -136,7 +147,8 @@ export function decideEnd(
   if (!metadata || error) return refuse(error ?? "INVALID_PRODUCER_ID_MAPPING");
   if (isPrepared(metadata)) return wait;
   if (metadata.state !== "Ongoing" && type === "commit") return refuse("INVALID_TXN_STATE");
-  return { kind: "accept", next: preparedWithNextEpoch(metadata, type, true, newProducerId, now) };
+  if (lacksId(metadata, producerIds)) return refuse(NO_IDS);
+  return { kind: "accept", next: preparedWithNextEpoch(metadata, type, true, producerIds, now) };
 }
 
 /** Whoever ends a transaction once more may do so in the same way only. */

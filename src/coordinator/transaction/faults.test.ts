@@ -299,6 +299,34 @@ written
     );
   });
 
+  it("while producer ids are short, who needs one is refused, and nothing else", () => {
+    const world = new World(exhausted);
+    world.hasProducerIds = false;
+    const answers: string[] = [];
+    const answer = (error: string): void => void answers.push(error);
+    const app = { producerId: 1, producerEpoch: 32766 };
+    const orders = { topic: "orders", partition: 0 };
+    world.init("new", undefined, 5, answer);
+    world.init("app", undefined, 5, answer);
+    world.partitions("produce", "app", app, [orders], answer);
+    world.init("app", undefined, 5, answer);
+    world.end("app", app, true, 5, answer);
+    world.end("app", app, true, 4, answer);
+    world.written();
+    world.partitions("produce", "app", app, [orders], answer);
+    world.hasProducerIds = true;
+    world.end("app", app, true, 5, answer);
+    const refused = "COORDINATOR_LOAD_IN_PROGRESS";
+    expect(answers).toEqual([refused, refused, "NONE", refused, refused, "NONE", "NONE", "NONE"]);
+    // The timeout cannot be refused.
+    world.written();
+    const last = new World(exhausted);
+    last.hasProducerIds = false;
+    last.partitions("produce", "app", app, [orders], answer);
+    last.later(60_000);
+    expect(last.events.at(-1)).toBe("markers: abort 1/32767 orders-0");
+  });
+
   it("a timeout at the last epoch: the late producer's abort succeeds, and it goes on with the new id", () => {
     tell(
       `

@@ -41,6 +41,8 @@ export class World {
   events: string[] = [];
   coordinator: TransactionCoordinator;
   readonly #config: TransactionCoordinatorConfig;
+  /** Whether requests may take producer ids. */
+  hasProducerIds = true;
   #lastProducerId = 0;
 
   constructor(options: WorldOptions = {}) {
@@ -53,7 +55,7 @@ export class World {
     const coordinator = new TransactionCoordinator({
       coordinatorEpoch: 3,
       config: this.#config,
-      newProducerId: () => ++this.#lastProducerId,
+      producerIds: { isReady: () => this.hasProducerIds, take: () => ++this.#lastProducerId },
       offsetsPartitionOf: () => 7,
       logger: silentLogger,
     });

@@ -32,8 +32,7 @@ export interface TransactionCoordinatorOptions {
   /** The leader epoch of the partition: readers of a marker can tell an old coordinator's from this one's. */
   readonly coordinatorEpoch: number;
   readonly config: TransactionCoordinatorConfig;
-  /** Gives a producer id that nobody has had before, also not before a restart, greater than 0. */
-  readonly newProducerId: ProducerIds;
+  readonly producerIds: ProducerIds;
   /** The partition of `__consumer_offsets` that holds a group's offsets. */
   readonly offsetsPartitionOf: (groupId: string) => number;
   readonly logger: Logger;
@@ -83,7 +82,7 @@ export class TransactionCoordinator implements CoordinatorMachine<TransactionSte
     } else {
       const expected = expectedProducer(producerId, producerEpoch);
       const init = { transactionalId, timeoutMs, expected };
-      this.#try(turn, transactionalId, (known) => decideInit(known, init, this.#options.newProducerId, now), answer);
+      this.#try(turn, transactionalId, (known) => decideInit(known, init, this.#options.producerIds, now), answer);
     }
     return this.#end(turn);
   }
@@ -144,7 +143,7 @@ export class TransactionCoordinator implements CoordinatorMachine<TransactionSte
       const type = committed ? "commit" : "abort";
       const decide: Attempt["decide"] = (known, at) =>
         apiVersion >= 5
-          ? decideEnd(known, request, type, this.#options.newProducerId, at)
+          ? decideEnd(known, request, type, this.#options.producerIds, at)
           : decideClassicEnd(known, request, type, at);
       this.#try(turn, transactionalId, decide, answer);
     }
@@ -304,7 +303,7 @@ export class TransactionCoordinator implements CoordinatorMachine<TransactionSte
       ...producer,
       timeoutMs,
     });
-    turn.put(preparedWithNextEpoch(metadata, "abort", true, this.#options.newProducerId, turn.now));
+    turn.put(preparedWithNextEpoch(metadata, "abort", true, this.#options.producerIds, turn.now));
   }
 }
 

@@ -13,8 +13,12 @@ import {
   type TransactionVersion,
 } from "./state.ts";
 
-/** Gives a producer id that nobody has had before, greater than 0. */
-export type ProducerIds = () => number;
+export interface ProducerIds {
+  /** Whether a request may take an id. One that may not can be refused; what happens by itself cannot. */
+  isReady(): boolean;
+  /** An id that nobody has had before, also not before a restart, greater than 0. */
+  take(): number;
+}
 
 /** To Empty: `producer` takes over. */
 export function initialized(
@@ -39,8 +43,8 @@ export function initialized(
 }
 
 /** The producer after `producer`, which takes over while no transaction is open. */
-export function successor(producer: Producer, newProducerId: ProducerIds): Producer {
-  if (isExhausted(producer)) return { producerId: newProducerId(), producerEpoch: 0 };
+export function successor(producer: Producer, producerIds: ProducerIds): Producer {
+  if (isExhausted(producer)) return { producerId: producerIds.take(), producerEpoch: 0 };
   return { producerId: producer.producerId, producerEpoch: producer.producerEpoch + 1 };
 }
 
@@ -79,7 +83,7 @@ export function preparedWithNextEpoch(
   metadata: TransactionMetadata,
   type: MarkerType,
   goesOn: boolean,
-  newProducerId: ProducerIds,
+  producerIds: ProducerIds,
   now: number,
 ): TransactionMetadata {
   const { producerId, producerEpoch } = metadata.producer;
@@ -87,7 +91,7 @@ export function preparedWithNextEpoch(
     ...prepared(metadata, type, now),
     producer: { producerId, producerEpoch: producerEpoch + 1 },
     previous: goesOn ? metadata.producer : undefined,
-    nextProducerId: isExhausted(metadata.producer) ? newProducerId() : undefined,
+    nextProducerId: isExhausted(metadata.producer) ? producerIds.take() : undefined,
     version: 2,
   };
 }
