@@ -248,6 +248,23 @@ describe("offsets", () => {
     expect(await session.committedOffset(group, topic)).toBe(-1);
   });
 
+  it("of a partition that is not there, named twice: each topic has its own result", async () => {
+    const topic = await newTopic();
+    const partition = { partitionIndex: 0, committedOffset: 42, committedMetadata: "" };
+    const { topics } = await session.client.send(offsetCommit, 7, {
+      groupId: await newGroup(),
+      memberId: "",
+      topics: [
+        { name: "absent", partitions: [partition, partition] },
+        { name: topic.name, partitions: [partition] },
+      ],
+    });
+    expect(topics.map(({ partitions }) => partitions.map(({ errorCode }) => errorName(errorCode)))).toEqual([
+      ["UNKNOWN_TOPIC_OR_PARTITION", "UNKNOWN_TOPIC_OR_PARTITION"],
+      ["NONE"],
+    ]);
+  });
+
   it("by topic id: of a topic that is gone, nothing passes to another of its name", async () => {
     const group = await newGroup();
     const topic = await newTopic();

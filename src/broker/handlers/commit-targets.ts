@@ -28,22 +28,23 @@ export class CommitTargets<P extends Target> {
   /** With names and ids filled in; topics without a valid partition are left out. */
   readonly valid: { name: string; topicId: string; partitions: P[] }[] = [];
   readonly #asked: readonly TopicTargets<P>[];
-  /** By the topic's place in the request: what is wrong with its partitions. */
-  readonly #problems: ReadonlyMap<number, ErrorName>[] = [];
+  /** By the topic's place in the request: its partitions that there are not. */
+  readonly #refused: (readonly PartitionResult[])[] = [];
 
   /** `byId`: topics are named by their id alone. */
   constructor(image: MetadataImage, asked: readonly TopicTargets<P>[], byId: boolean) {
     this.#asked = asked;
     for (const { name, topicId, partitions } of asked) {
       const topic = byId ? image.topicById(topicId) : image.topic(name);
-      const problems = new Map<number, ErrorName>();
+      const errorCode = errorCodes[byId && !topic ? "UNKNOWN_TOPIC_ID" : "UNKNOWN_TOPIC_OR_PARTITION"];
+      const refused: PartitionResult[] = [];
       const valid: P[] = [];
       for (const partition of partitions) {
         const { partitionIndex } = partition;
         if (topic && partitionIndex >= 0 && partitionIndex < topic.partitionCount) valid.push(partition);
-        else problems.set(partitionIndex, byId && !topic ? "UNKNOWN_TOPIC_ID" : "UNKNOWN_TOPIC_OR_PARTITION");
+        else refused.push({ partitionIndex, errorCode });
       }
-      this.#problems.push(problems);
+      this.#refused.push(refused);
       if (topic && valid.length > 0) this.valid.push({ name: topic.name, topicId: topic.id, partitions: valid });
     }
   }
@@ -52,14 +53,9 @@ export class CommitTargets<P extends Target> {
   merge(results: readonly { readonly partitions: readonly PartitionResult[] }[]): TopicResult[] {
     const left = [...results];
     return this.#asked.map(({ name, topicId, partitions }, i) => {
-      const problems = this.#problems[i] ?? new Map<number, ErrorName>();
-      const result = partitions.length > problems.size ? left.shift() : undefined;
-      const valid = result?.partitions ?? [];
-      const refused = [...problems].map(([partitionIndex, error]) => ({
-        partitionIndex,
-        errorCode: errorCodes[error],
-      }));
-      return { name, topicId, partitions: [...valid, ...refused] };
+      const refused = this.#refused[i] ?? [];
+      const valid = partitions.length > refused.length ? left.shift()?.partitions : undefined;
+      return { name, topicId, partitions: [...(valid ?? []), ...refused] };
     });
   }
 
