@@ -82,6 +82,15 @@ describe("the frame", () => {
     }
   });
 
+  it("with any wrong bit that its CRC covers is CORRUPT_MESSAGE, after which clients send it again", () => {
+    const bytes = bytesOf({ values: ["a", "b"] });
+    for (let bit = 8 * CRC_AT; bit < 8 * bytes.length; bit++) {
+      const damaged = Buffer.from(bytes);
+      damaged[bit >> 3] = (damaged[bit >> 3] as number) ^ (1 << (bit & 7));
+      expect(validate(damaged), `bit ${bit}`).toBe("CORRUPT_MESSAGE");
+    }
+  });
+
   it("with a wrong bit anywhere is refused, but for the leader epoch, which is the broker's", () => {
     const bytes = bytesOf({ values: ["a", "b"] });
     for (let at = 0; at < bytes.length; at++) {

@@ -38,8 +38,9 @@ export function validateBatches(records: Uint8Array, config: LogConfig, now: num
   const batch = new RecordBatch(buffer);
   return (
     checkSize(batch, config) ??
-    checkHeader(batch) ??
+    // Before all that it covers: a client sends again what was damaged on the way, and not what is refused for good.
     (batch.hasValidCrc() ? undefined : refuse("CORRUPT_MESSAGE", "the batch's CRC does not match its bytes")) ??
+    checkHeader(batch) ??
     checkTimestamps(batch, config, now) ??
     checkRecords(batch, config, now) ?? { ok: true, batches: [batch] }
   );
