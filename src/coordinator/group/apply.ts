@@ -103,12 +103,15 @@ function retire(core: GroupCore, groupId: string): void {
   const group = core.groups.get(groupId);
   if (!group) return;
   core.groups.delete(groupId);
-  core.assignmentDelays.delete(groupId);
   if (group.kind === "classic") {
     for (const memberId of [...group.pendingMembers.keys()]) forgetPending(core, group, memberId);
     for (const member of group.members.values()) core.deadlines.clear(member.session);
     core.deadlines.clear(group.joinDeadline);
     core.deadlines.clear(group.syncDeadline);
-  } else for (const memberId of group.members.keys()) stopTimers(core, groupId, memberId);
+  } else {
+    // Not a classic group's: the streams group that takes its place may have begun to wait.
+    core.assignmentDelays.delete(groupId);
+    for (const memberId of group.members.keys()) stopTimers(core, groupId, memberId);
+  }
   if (core.offsets.hasAny(groupId)) addClassicGroup(core, groupId);
 }

@@ -150,9 +150,9 @@ function targetFor(
 /** The first member of an empty group waits for others, and they with it. */
 function isDelayed(core: GroupCore, turn: Turn, { groupId, members }: StreamsGroup): boolean {
   const { streamsInitialRebalanceDelayMs: delayMs } = core.settingsOf(groupId);
-  if (members.size === 0 && delayMs > 0 && !core.assignmentDelays.has(groupId)) {
-    core.assignmentDelays.set(groupId, turn.now + delayMs);
-  }
+  // One that was over while the group was empty is not this one's.
+  const isOver = (core.assignmentDelays.get(groupId) ?? 0) <= turn.now;
+  if (members.size === 0 && delayMs > 0 && isOver) core.assignmentDelays.set(groupId, turn.now + delayMs);
   const endsAt = core.assignmentDelays.get(groupId);
   if (endsAt === undefined || turn.now < endsAt) return endsAt !== undefined;
   core.assignmentDelays.delete(groupId);

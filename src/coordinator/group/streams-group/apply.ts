@@ -14,6 +14,7 @@ export function applyStreamsGroupRecord(
   const { groupId, kind } = record;
   const present = core.groups.get(groupId);
   if (record.value === null) {
+    if (kind === "epoch") core.assignmentDelays.delete(groupId);
     // The group is gone, or one of another kind has taken its place.
     if (present?.kind !== "streams") return;
     if (kind === "epoch") retire(groupId);

@@ -388,6 +388,65 @@ pulse ann
     );
   });
 
+  it("and again when the one before left, or a classic group came between", () => {
+    tell(
+      `
+topic t 1
+enter ann
+  log: ann in process ANN
+  log: topology 0
+  log: epoch 2, ready
+  log: ann at 1 has nothing
+  ann: epoch 1, has nothing, Assignment delayed due to the configured initial rebalance delay.
+exit ann
+  log: ann has nothing
+  log: target of ann: deleted
+  log: ann is gone
+  log: epoch 3, ready
+  ann: bye
+later 3000
+enter bob
+  log: bob in process BOB
+  log: epoch 4, ready
+  log: bob at 1 has nothing
+  bob: epoch 1, has nothing, Assignment delayed due to the configured initial rebalance delay.
+exit bob
+  log: bob has nothing
+  log: target of bob: deleted
+  log: bob is gone
+  log: epoch 5, ready
+  bob: bye
+join cid anew
+  log: no targets
+  log: no topology
+  log: the streams group is deleted
+  cid: MEMBER_ID_REQUIRED cid#1
+join cid
+later 3000
+  cid: cid#1 in generation 1, range, leads cid#1
+leave cid
+  log: generation 2: nobody
+  left: NONE
+enter dan
+  log: the group is deleted
+  log: dan in process DAN
+  log: topology 0
+  log: epoch 2, ready
+  log: dan at 1 has nothing
+  dan: epoch 1, has nothing, Assignment delayed due to the configured initial rebalance delay.
+pulse dan
+  dan: epoch 1, Assignment delayed due to the configured initial rebalance delay.
+later 3000
+pulse dan
+  log: target of dan: 0_0
+  log: targets are of epoch 2
+  log: dan at 2 has 0_0
+  dan: epoch 2, has 0_0
+`,
+      { streamsInitialRebalanceDelayMs: 3000 },
+    );
+  });
+
   it("a classic group comes before, and after", () => {
     tell(`
 topic t 1
