@@ -284,3 +284,28 @@ it("a topic made anew while a transaction's offsets wait for their coordinator n
   expect(await session.committedOffset("group", anew)).toBe(1);
   other.close();
 });
+
+it("the deletion of many partitions keeps nobody waiting: one folder is removed in a turn of the event loop", async () => {
+  let turn = 0;
+  const nextTurn = (): void => {
+    turn++;
+    loop = setImmediate(nextTurn);
+  };
+  let loop = setImmediate(nextTurn);
+  const removedIn: number[] = [];
+  class CountingDisk extends MemoryDisk {
+    override remove(path: string): void {
+      super.remove(path);
+      if (path.endsWith("-delete")) removedIn.push(turn);
+    }
+  }
+  await broker.stop();
+  broker = await Broker.start({ dataDir: "data", platform: { ...nodePlatform, disk: new CountingDisk() } });
+  session.close();
+  session = await RawSession.open(broker.address);
+  const topic = await session.createTopic("many", 100);
+  expect(await session.deleteTopic(topic)).toBe("NONE");
+  clearImmediate(loop);
+  expect(removedIn).toHaveLength(100);
+  expect(new Set(removedIn).size).toBe(100);
+});

@@ -109,7 +109,14 @@ export class Partitions {
     const partitions = this.#byTopicId.get(topic.id) ?? [];
     this.#byTopicId.delete(topic.id);
     await this.#setSynced(topic.id, false);
+    // One folder in a turn of the event loop: thousands of them take seconds.
+    let turns = Promise.resolve();
+    const turn = (): Promise<void> => {
+      turns = turns.then(() => new Promise<void>((resolve) => this.#options.clock.setImmediate(resolve)));
+      return turns;
+    };
     const remove = async (partition: Partition | Error, index: number): Promise<void> => {
+      await turn();
       if (!isOpen(partition)) {
         const path = this.#folderOf(topic, index);
         if (this.#options.disk.exists(path)) removeFolder(this.#options.disk, path, topic.id);
