@@ -322,7 +322,7 @@ export class SinkRuntime implements AsyncDisposable {
   async #onAssigned(consumer: SinkConsumer, assigned: readonly TopicPartition[]): Promise<void> {
     if (assigned.length === 0) return;
     const { startAt = "earliest" } = this.#options;
-    const partitions = await this.#patiently(this.#deadline(), () => this.#identify(assigned));
+    const partitions = await this.#patiently(Number.POSITIVE_INFINITY, this.#identification(assigned));
     const ofSink = await this.#patiently(Number.POSITIVE_INFINITY, () => this.#sink.positions(partitions));
     const rules = { ofSink, followsGroup: this.#followsGroup, startAt };
     const { offsets, first } = await findStarts(consumer, partitions, rules);
@@ -330,14 +330,20 @@ export class SinkRuntime implements AsyncDisposable {
     if (startAt === "latest" && first.length > 0) await this.#keepStarts(consumer, first);
   }
 
-  /** The partitions, with what tells their topics from others of the same name. */
-  async #identify(assigned: readonly TopicPartition[]): Promise<SinkPartition[]> {
-    const all = partitionsOf(await defined(this.#admin).describeTopics(this.#options.topics));
-    return assigned.map(({ topic, partition }) => {
-      const found = all.find((each) => each.topic === topic && each.partition === partition);
-      if (found) return found;
-      throw new ConnectError("MISSING_TOPIC", `${topic}-${partition} does not exist`, { retriable: true });
-    });
+  /** Finds the partitions, with what tells their topics from others of the same name. An outage may last; that the cluster says that there
+   * is no such topic, only for a while. */
+  #identification(assigned: readonly TopicPartition[]): () => Promise<SinkPartition[]> {
+    let deadline: number | undefined;
+    return async () => {
+      const all = partitionsOf(await defined(this.#admin).describeTopics(this.#options.topics));
+      deadline ??= this.#deadline();
+      const retriable = this.#platform.clock.monotonic() < deadline;
+      return assigned.map(({ topic, partition }) => {
+        const found = all.find((each) => each.topic === topic && each.partition === partition);
+        if (found) return found;
+        throw new ConnectError("MISSING_TOPIC", `${topic}-${partition} does not exist`, { retriable });
+      });
+    };
   }
 
   /** Should this worker die before it writes, the next one must not begin behind what comes from now on. */

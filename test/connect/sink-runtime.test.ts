@@ -12,6 +12,7 @@ import {
   type SinkRuntimeOptions,
   SqliteSink,
 } from "../../src/connect/index.ts";
+import { nodePlatform } from "../../src/platform/node/index.ts";
 import { createTopic, startCluster, type TestCluster, until } from "../support/cluster.ts";
 import { Life } from "../support/life.ts";
 
@@ -306,6 +307,37 @@ describe("sink runtime", () => {
     await untilRows(10);
     expect(rows()).toEqual(upTo(10));
     expect(refusals).toBeGreaterThanOrEqual(6);
+  });
+
+  it("outlives an outage that begins when it is given its partitions, however long it lasts", async () => {
+    let outageMs = 0;
+    const clock = { ...nodePlatform.clock, monotonic: () => nodePlatform.clock.monotonic() + outageMs };
+    const failures = [60_000, 120_000];
+    const runtime = await start(numbersSink(), {
+      platform: { ...nodePlatform, clock },
+      connect(options) {
+        const client = new Client({ ...options, platform: nodePlatform });
+        const admin = client.admin();
+        return {
+          consumer: (consumerOptions) => client.consumer(consumerOptions),
+          close: () => client.close(),
+          admin: () => ({
+            listConsumerGroupOffsets: (group) => admin.listConsumerGroupOffsets(group),
+            isAtEnd: (...position) => admin.isAtEnd(...position),
+            async describeTopics(topics) {
+              const next = failures.shift();
+              if (next === undefined) return admin.describeTopics(topics);
+              outageMs = next;
+              throw new TimeoutError("no broker answers");
+            },
+          }),
+        };
+      },
+    });
+    runtimes.push(runtime);
+    await produce(0, 10);
+    await untilRows(10);
+    expect([runtime.state, failures]).toEqual(["running", []]);
   });
 
   it("tells when nothing is left to write, whatever lies behind the last record", async () => {
