@@ -36,6 +36,19 @@ describe("a topic that does not exist", () => {
     await producer.close();
   });
 
+  it("is the cause when records for a topic that was deleted are given up", async () => {
+    await client.admin().createTopics([{ topic: "gone", partitions: 1 }]);
+    const producer = client.producer({ deliveryTimeoutMs: 500 });
+    await producer.send({ topic: "gone", value: "v" });
+    await client.admin().deleteTopics(["gone"]);
+    await expect(producer.send({ topic: "gone", value: "v" })).rejects.toMatchObject({
+      code: "TIMEOUT",
+      message: expect.stringContaining("UNKNOWN_TOPIC_OR_PARTITION"),
+      cause: { code: "UNKNOWN_TOPIC_OR_PARTITION" },
+    });
+    await producer.close();
+  });
+
   it("costs a transaction, and not the producer", async () => {
     const producer = client.producer({ transactionalId: "t" });
     await producer.initTransactions();

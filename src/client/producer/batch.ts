@@ -43,6 +43,8 @@ export class ProducerBatch implements Sequenced {
   /** Of the topic that it was last sent to. */
   topicId: string = "";
   isInDoubt: boolean = false;
+  /** Why the last attempt did not succeed. */
+  lastError: OncillaError | undefined;
   readonly #builder: RecordBatchBuilder;
   readonly #limitBytes: number;
   #isClosed = false;

@@ -7,12 +7,13 @@ import type { Logger } from "../../platform/logger.ts";
 import { produce } from "../../protocol/apis/produce.ts";
 import { type ErrorName, meansStaleMetadata } from "../../protocol/errors.ts";
 import { type CompressionName, compressionCodes } from "../../protocol/records/compression.ts";
-import { OncillaError, TimeoutError, wireError } from "../errors.ts";
+import { OncillaError, wireError } from "../errors.ts";
 import { Alarm } from "../network/alarm.ts";
 import { backoffMs } from "../network/backoff.ts";
 import type { Cluster } from "../network/cluster.ts";
 import type { BrokerConnection } from "../network/connection.ts";
 import type { Lane } from "../network/lane.ts";
+import { timedOut } from "../network/retry.ts";
 import type { Accumulator } from "./accumulator.ts";
 import type { ProducerBatch } from "./batch.ts";
 import type { DeliveryGuard } from "./delivery-guard.ts";
@@ -354,6 +355,7 @@ export class Sender {
       isWanted: this.#guard?.isDelivering ?? true,
     });
     if (error !== "NONE") {
+      batch.lastError = deliveryError(batch, error, answer);
       const fields = { partition: queue.name, error, verdict, attempts: batch.attempts };
       this.#logger.log("warn", "a batch was not acknowledged", fields);
     }
@@ -408,11 +410,8 @@ export class Sender {
   }
 
   #fail(batch: ProducerBatch, error: ErrorName | "DISCONNECTED", answer: BatchAnswer | undefined): void {
-    const what = `${batch.recordCount} records for ${batch.queue.name}`;
-    const cause =
-      error === "DISCONNECTED"
-        ? new OncillaError(error, `${what}: no answer from the broker`)
-        : wireError(error, what, answer?.message);
+    const what = describe(batch);
+    const cause = deliveryError(batch, error, answer);
     const told = this.#guard?.batchFailed(cause) ?? cause;
     const blamed = new Map(answer?.recordErrors.map((each) => [each.batchIndex, each.batchIndexErrorMessage]));
     const errorOf = (index: number): OncillaError => {
@@ -434,13 +433,18 @@ export class Sender {
         this.#alarm.setBy(batch.createdAt + deliveryTimeoutMs);
         return;
       }
-      const what = `${batch.recordCount} records for ${batch.queue.name}`;
-      const error = new TimeoutError(`${what} were not acknowledged within ${deliveryTimeoutMs} ms`);
+      const what = `${describe(batch)} were not acknowledged within ${deliveryTimeoutMs} ms`;
+      const error = timedOut(what, batch.lastError ?? this.#unsentReason(batch));
       this.#accumulator.withdraw(batch);
       if (batch.isNumbered) batch.queue.sequences.givenUp(batch);
       this.#unsettled.add(batch.queue);
       this.#accumulator.fail(batch, this.#guard?.batchFailed(error) ?? error);
     }
+  }
+
+  #unsentReason({ queue: { topic } }: ProducerBatch): OncillaError | undefined {
+    const error = this.#cluster.metadata.errorOf(topic);
+    return error && wireError(error, `metadata of topic ${topic}`);
   }
 
   /** Numbers partitions anew where a gap would be left otherwise. In a transaction nothing is numbered anew: it is aborted, and
@@ -470,4 +474,18 @@ export class Sender {
     guard.bump();
     return guard.identity();
   }
+}
+
+function describe({ recordCount, queue }: ProducerBatch): string {
+  return `${recordCount} records for ${queue.name}`;
+}
+
+function deliveryError(
+  batch: ProducerBatch,
+  error: ErrorName | "DISCONNECTED",
+  answer: BatchAnswer | undefined,
+): OncillaError {
+  const what = describe(batch);
+  if (error === "DISCONNECTED") return new OncillaError(error, `${what}: no answer from the broker`);
+  return wireError(error, what, answer?.message);
 }

@@ -48,16 +48,17 @@ export function isRecoverable(error: unknown): boolean {
 
 /** Whether another worker has this one's name in the group: going on would be a fight over it. */
 export function isReplaced(error: unknown): boolean {
-  for (let each = error; each instanceof OncillaError; each = each.cause) {
-    if (each.code === "FENCED_INSTANCE_ID") return true;
-  }
-  return false;
+  return chainOf(error).some(({ code }) => code === "FENCED_INSTANCE_ID");
 }
 
 /** Whether the cluster cannot be reached, or not in time: waiting helps, however often it happens. A topic that is gone does not come
- * back by itself. */
+ * back by itself: the timeout that ends the attempts has it as its cause. */
 export function isOutage(error: unknown): boolean {
-  if (!(error instanceof OncillaError) || error.code === "UNKNOWN_TOPIC_OR_PARTITION") return false;
+  const chain = chainOf(error);
   // What cost a producer its transaction is the cause.
-  return error.retriable || isOutage(error.cause);
+  return chain.some(({ retriable }) => retriable) && !chain.some(({ code }) => code === "UNKNOWN_TOPIC_OR_PARTITION");
+}
+
+function chainOf(error: unknown): OncillaError[] {
+  return error instanceof OncillaError ? [error, ...chainOf(error.cause)] : [];
 }

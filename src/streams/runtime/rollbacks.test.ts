@@ -28,6 +28,15 @@ describe("rollbacks in a row", () => {
     expect(() => note(rollbacks, failure, 1)).toThrow("21 times in a row");
   });
 
+  it("end the worker when a topic is gone, though what it sends there fails by a timeout", () => {
+    const gone = new OncillaError("UNKNOWN_TOPIC_OR_PARTITION", "1 records for t-0", { retriable: true });
+    const expired = new TimeoutError("1 records for t-0 were not acknowledged", { cause: gone });
+    const aborted = new OncillaError("TIMEOUT", "abort the transaction", { abortable: true, cause: expired });
+    const rollbacks = new Rollbacks();
+    note(rollbacks, aborted, 20);
+    expect(() => note(rollbacks, aborted, 1)).toThrow(expect.objectContaining({ code: "NO_PROGRESS", cause: aborted }));
+  });
+
   it("are counted from the last commit", () => {
     const rollbacks = new Rollbacks();
     note(rollbacks, failure, 20);
