@@ -179,6 +179,8 @@ describe("a deleted topic whose files could not be moved away", () => {
     await restart();
     const topic = await session.createTopic("topic", PARTITIONS);
     await write(topic, "old");
+    await session.findCoordinator("group", "group");
+    await until(async () => (await session.commitOffset("group", topic, 4)) === "NONE");
     const other = await RawSession.open(broker.address);
     expect(await other.deleteTopic(topic).catch((error: Error) => error.message)).not.toBe("NONE");
     other.close();
@@ -198,6 +200,10 @@ describe("a deleted topic whose files could not be moved away", () => {
     await write(topic, "new");
     expect(disk.list("data").filter((name) => name.startsWith("topic"))).toEqual(["topic-0/", "topic-1/", "topic-2/"]);
   }
+
+  it("has no offsets of groups any more", async () => {
+    expect(await session.committedOffset("group", { name: "topic", id: "" })).toBe(-1);
+  });
 
   it("gives its place to another of its name", async () => {
     disk.isStuck = false;

@@ -4,7 +4,7 @@ import { ZERO_UUID } from "../../protocol/codec.ts";
 import { errorCodes } from "../../protocol/errors.ts";
 import type { RequestOf, ResponseBody } from "../../protocol/schema.ts";
 import type { BrokerServices } from "../broker-services.ts";
-import type { MetadataImage } from "../metadata/image.ts";
+import type { MetadataImage, Topic } from "../metadata/image.ts";
 import { refuse } from "../metadata/refusal.ts";
 import type { TopicOutcome } from "../metadata/topic-decisions.ts";
 import type { Handler } from "../router.ts";
@@ -31,16 +31,22 @@ export function deleteTopicsHandler({ topics, image, groups, quotas }: BrokerSer
         asked.map((each) => find(image, each)).flatMap((found) => (found.ok ? [found.topic.id] : [])),
       );
       const quota = quotas.mutations(clientId, apiVersion >= STRICT_QUOTA_VERSION);
-      const finders = asked.map((each) => (current: MetadataImage) => findOnce(current, each, duplicates));
-      const outcomes = await topics.delete(finders, quota);
-      const deleted = outcomes.flatMap((outcome) => (outcome.ok ? [outcome.topic] : []));
-      if (deleted.length > 0) {
-        const names = deleted.map(({ name }) => name);
+      const found: Topic[] = [];
+      const finders = asked.map((each) => (current: MetadataImage) => {
+        const outcome = findOnce(current, each, duplicates);
+        if (outcome.ok) found.push(outcome.topic);
+        return outcome;
+      });
+      const outcomes = await topics.delete(finders, quota).finally(() => {
+        // Also when some of their files could not be removed.
+        const names = found.filter(({ id }) => !image.topicById(id)).map(({ name }) => name);
+        if (names.length === 0) return;
         // In the turn in which the topics are gone. Another of the name may be made from the next change on, and `forget` is one:
         // behind it, what groups have committed may be the new topic's.
         for (const shard of groups.shards()) shard.notify((machine, now) => machine.topicsDeleted(names, now));
-        await topics.forget(deleted);
-      }
+      });
+      const deleted = outcomes.flatMap((outcome) => (outcome.ok ? [outcome.topic] : []));
+      if (deleted.length > 0) await topics.forget(deleted);
       reply({
         throttleTimeMs: quota.throttleTimeMs,
         responses: asked.map((each, i) => result(each, outcomes[i] ?? refuse("UNKNOWN_SERVER_ERROR", "no outcome"))),
