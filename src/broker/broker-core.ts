@@ -62,7 +62,8 @@ export class BrokerCore {
     try {
       await core.#start();
     } catch (error) {
-      await core.close();
+      // Why it does not start is what there is to tell.
+      await core.close().catch(() => {});
       throw error;
     }
     return core;

@@ -69,7 +69,8 @@ export class Broker implements AsyncDisposable {
         // A listener that was open for a moment may have let someone in.
         broker.#connections.destroy();
         await broker.#metricsListener?.close();
-        await core.close();
+        // Why it does not start is what there is to tell.
+        await core.close().catch(() => {});
         throw error;
       }
       return broker;

@@ -171,6 +171,7 @@ export class Partitions {
     if (size > 0 === this.#syncedTopicIds.size > 0) return;
     const topics = this.#image.topics().filter(({ name }) => isInternalTopic(name));
     for (const topic of topics) this.#applyConfig(topic);
+    if (!isSynced) return;
     await this.flush(topics.flatMap(({ id }) => this.#byTopicId.get(id) ?? []).filter(isOpen));
   }
 
