@@ -91,6 +91,17 @@ describe("a change whose answer was lost", () => {
     await expect(admin.deleteTopics([topic])).rejects.toMatchObject({ code: "UNKNOWN_TOPIC_OR_PARTITION", message });
   });
 
+  it("does not say so of a topic that was only to be validated", async () => {
+    await admin.createTopics([{ topic }]);
+    network.at(createTopics, 1, "lose answer");
+    const validated = admin.createTopics([{ topic }], { validateOnly: true });
+    await expect(validated).rejects.toMatchObject({
+      code: "TOPIC_ALREADY_EXISTS",
+      message: expect.not.stringMatching(/perhaps/),
+    });
+    expect(network.hits).toBe(1);
+  });
+
   it("is made by the next attempt when the request did not get there", async () => {
     network.at(createTopics, 1, "lose request");
     await admin.createTopics([{ topic }]);

@@ -87,7 +87,7 @@ export class Admin implements AsyncDisposable {
     await this.#changeTopics({
       what: "creating topic",
       topics: names,
-      doneError: "TOPIC_ALREADY_EXISTS",
+      doneError: validateOnly ? undefined : "TOPIC_ALREADY_EXISTS",
       ask: async (open) => {
         const due = asked.filter(({ name }) => open.has(name));
         const body = { topics: due, timeoutMs: BROKER_TIMEOUT_MS, validateOnly };
@@ -97,8 +97,8 @@ export class Admin implements AsyncDisposable {
     if (!validateOnly) await this.#awaitLeaders(names);
   }
 
-  /** Throws UNKNOWN_TOPIC_OR_PARTITION when one of them does not exist; the others are deleted. An attempt of this call may have deleted it,
-   * when its answer was lost: the message says so. */
+  /** Throws UNKNOWN_TOPIC_OR_PARTITION when one of them does not exist; the others are deleted. An attempt of this call may have
+   * deleted it, when its answer was lost: the message says so. */
   async deleteTopics(topics: readonly string[]): Promise<void> {
     await this.#changeTopics({
       what: "deleting topic",
@@ -114,8 +114,8 @@ export class Admin implements AsyncDisposable {
     await this.#retrying("deleteTopics", () => this.#cluster.refresh(topics));
   }
 
-  /** Adds partitions: `totalPartitions` is how many there are to be. Throws INVALID_PARTITIONS when there are so many already. An attempt of
-   * this call may have added them, when its answer was lost: the message says so. */
+  /** Adds partitions: `totalPartitions` is how many there are to be. Throws INVALID_PARTITIONS when there are so many already. An
+   * attempt of this call may have added them, when its answer was lost: the message says so. */
   async createPartitions(topic: string, totalPartitions: number): Promise<void> {
     const topics = [{ name: topic, count: totalPartitions, assignments: null }];
     const body = { topics, timeoutMs: BROKER_TIMEOUT_MS, validateOnly: false };

@@ -12,13 +12,14 @@ export interface TopicChange {
   /** For errors: "creating topic". */
   readonly what: string;
   readonly topics: readonly string[];
-  /** What is said of a topic that needs the change no more. Not worth a retry, as it may be elsewhere. */
-  readonly doneError: ErrorName;
+  /** What is said of a topic that needs the change no more. Not worth a retry, as it may be elsewhere. Undefined: nothing is changed. */
+  readonly doneError: ErrorName | undefined;
   ask(open: ReadonlySet<string>): Promise<readonly TopicAnswer[]>;
 }
 
 /** Asks until each topic has its answer, and again only for those that have none: what is done would be refused. Then throws the first
- * refusal. It says so when that may come of an attempt whose answer was lost: nothing tells whether it does, or somebody else was faster. */
+ * refusal. It says so when that may come of an attempt whose answer was lost: nothing tells whether it does, or somebody else was
+ * faster. */
 export async function changeTopics(
   retrying: (what: string, attempt: () => Promise<void>) => Promise<void>,
   { what, topics, doneError, ask }: TopicChange,
