@@ -103,8 +103,9 @@ export class StreamsApp implements AsyncDisposable {
 
   /**
    * Resolves at a moment at which nothing is left to do in the input topics, for any worker of the application, and all of it is
-   * committed: its results can then be read, and this worker, which runs then, has its share in its stores. While records keep coming that moment may never
-   * be. Throws a TimeoutError after `timeoutMs` (default 60,000), and the app's own error when it ends before.
+   * committed: its results can then be read, and this worker, which runs then, has its share in its stores. While records keep
+   * coming that moment may never be. Throws a TimeoutError after `timeoutMs` (default 60,000), and the app's own error when it
+   * ends before.
    */
   async caughtUp({ timeoutMs = 60_000 }: { readonly timeoutMs?: number } = {}): Promise<void> {
     const { clock } = this.#config.platform;

@@ -64,8 +64,8 @@ export interface HangingSearch {
   readonly maxTransactionTimeoutMs?: number;
 }
 
-/** A transaction, and what a partition's leader has to be told to end it. A `HangingTransaction` has it all, as does a `PartitionProducer` with
- * a transaction open. */
+/** A transaction, and what a partition's leader has to be told to end it. A `HangingTransaction` has it all, as does a
+ * `PartitionProducer` with a transaction open. */
 export interface TransactionToAbort extends TopicPartition {
   readonly producerId: number;
   readonly producerEpoch: number;
