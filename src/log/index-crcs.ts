@@ -1,5 +1,6 @@
 import { crc32c } from "@node-rs/crc32";
 import type { Disk, DiskFile } from "../platform/disk.ts";
+import { crcOf } from "./checked-text.ts";
 
 const CHUNK_BYTES = 64 * 1024;
 
@@ -7,6 +8,12 @@ const CHUNK_BYTES = 64 * 1024;
 export interface Checksum {
   readonly sizeBytes: number;
   readonly crc: number;
+}
+
+interface SavedIndexes {
+  /** They know all batches below. */
+  readonly offset: number;
+  readonly checksums: readonly Checksum[];
 }
 
 /** As much of an index as can be vouched for. */
@@ -18,9 +25,10 @@ interface CheckedEntries {
 }
 
 /**
- * The file that holds the CRCs of a segment's indexes, whose format is Apache Kafka's and has none: a line with size and
- * CRC-32C for each. It is written behind them, and whatever a crash leaves of the four does not agree, so that the indexes are
- * built anew. Folders of Apache Kafka, and of versions before, have no such file.
+ * The file that holds the CRCs of a segment's indexes, whose format is Apache Kafka's and has none: a line with the offset
+ * up to which they go, and one with size and CRC-32C for each. It is written behind them, and whatever a crash leaves of the four
+ * does not agree, so that the indexes are built anew. Folders of Apache Kafka, and of versions before, have no such file; and
+ * where one of those ran on a folder, it is older than the indexes.
  */
 export class IndexCrcs {
   readonly #disk: Disk;
@@ -34,21 +42,25 @@ export class IndexCrcs {
     this.#indexes = indexes;
   }
 
-  /** Says which file a sync must cover. */
-  save(): DiskFile {
-    const bytes = Buffer.from(encodeChecksums(this.#indexes.map((index) => index.checksum())));
+  /** Of indexes that know all batches below `offset`. Says which file a sync must cover. */
+  save(offset: number): DiskFile {
+    const checksums = this.#indexes.map((index) => index.checksum());
+    const bytes = Buffer.from(encodeIndexCrcs({ offset, checksums }));
     this.#file ??= this.#disk.open(this.#path, { create: true });
     this.#file.write([bytes], 0);
     this.#file.truncate(bytes.length);
     return this.#file;
   }
 
-  /** Whether the indexes, all open, are as they were saved. `mayBeLonger`: entries may have been added that were not. */
-  agree(mayBeLonger: boolean): boolean {
+  /** Whether the indexes, all open, are as they were saved. `resumeOffset`: they are wanted up to there only, and what a crash
+   * left may stand behind what was saved. */
+  agree(resumeOffset?: number): boolean {
     if (!this.#disk.exists(this.#path)) return true;
-    const saved = decodeChecksums(Buffer.from(this.#disk.readFile(this.#path)).toString());
-    if (saved?.length !== this.#indexes.length) return false;
-    return this.#indexes.every((index, i) => index.isAs(saved[i] as Checksum, mayBeLonger));
+    const saved = decodeIndexCrcs(Buffer.from(this.#disk.readFile(this.#path)).toString());
+    if (saved?.checksums.length !== this.#indexes.length) return false;
+    if (resumeOffset !== undefined && saved.offset < resumeOffset) return false;
+    const { checksums } = saved;
+    return this.#indexes.every((index, i) => index.isAs(checksums[i] as Checksum, resumeOffset !== undefined));
   }
 
   moveTo(path: string): void {
@@ -62,17 +74,20 @@ export class IndexCrcs {
   }
 }
 
-function encodeChecksums(checksums: readonly Checksum[]): string {
-  return checksums.map(({ sizeBytes, crc }) => `${sizeBytes} ${crc.toString(16).padStart(8, "0")}\n`).join("");
+function encodeIndexCrcs({ offset, checksums }: SavedIndexes): string {
+  const lines = checksums.map(({ sizeBytes, crc }) => `${sizeBytes} ${crc.toString(16).padStart(8, "0")}\n`);
+  return `${offset} ${crcOf(`${offset}`)}\n${lines.join("")}`;
 }
 
-/** Undefined when `text` is not what `encodeChecksums` made. */
-export function decodeChecksums(text: string): Checksum[] | undefined {
-  const checksums = [...text.matchAll(/^(\d+) ([0-9a-f]{8})$/gm)].map(([, sizeBytes, crc]) => ({
+/** Undefined when `text` is not what `encodeIndexCrcs` made. */
+export function decodeIndexCrcs(text: string): SavedIndexes | undefined {
+  const [first, ...others] = [...text.matchAll(/^(\d+) ([0-9a-f]{8})$/gm)];
+  const checksums = others.map(([, sizeBytes, crc]) => ({
     sizeBytes: Number(sizeBytes),
     crc: Number.parseInt(crc as string, 16),
   }));
-  return encodeChecksums(checksums) === text ? checksums : undefined;
+  const saved = { offset: Number(first?.[1]), checksums };
+  return encodeIndexCrcs(saved) === text ? saved : undefined;
 }
 
 export function crcOfMemory(bytes: Uint8Array): number {

@@ -235,7 +235,7 @@ export class Segment {
   /** Writes the indexes out; returns all files, which are to be synced. */
   saveIndexes(): DiskFile[] {
     if (this.latest.timestamp >= 0) this.#timeIndex.append(this.latest);
-    return [this.log, ...this.#indexes().map((index) => index.save()), this.#crcs.save()];
+    return [this.log, ...this.#indexes().map((index) => index.save()), this.#crcs.save(this.nextOffset)];
   }
 
   /** Ends writing to it: the indexes leave memory. Returns all files, which are to be synced. */
@@ -250,17 +250,17 @@ export class Segment {
 
   /** Makes a sealed segment ready for look-ups. False when an index is missing or cannot be right: rebuild them. */
   openIndexes(): boolean {
-    return this.#openIndexes(false);
+    return this.#openIndexes();
   }
 
-  /** `mayBeLonger`: a crash may have left entries behind those that were saved in full. */
-  #openIndexes(mayBeLonger: boolean): boolean {
+  /** `resumeOffset`: up to where they are wanted; a crash may have left entries behind those that were saved in full. */
+  #openIndexes(resumeOffset?: number): boolean {
     if (!this.#isSealed || this.#hasOpenIndexes) return true;
     this.#hasOpenIndexes =
       this.#offsetIndex.open(this.#sizeBytes, this.nextOffset) &&
       this.#timeIndex.open(this.nextOffset) &&
       this.abortedIndex.open(this.nextOffset) &&
-      (this.#areIndexesChecked || this.#crcs.agree(mayBeLonger));
+      (this.#areIndexesChecked || this.#crcs.agree(resumeOffset));
     if (this.#hasOpenIndexes) this.#areIndexesChecked = true;
     else this.#closeIndexes();
     return this.#hasOpenIndexes;
@@ -282,7 +282,7 @@ export class Segment {
   /** Makes it active again at `offset`, where it was stopped cleanly: what lies behind is to be admitted anew. False when
    * no batch ends there, or an index cannot be right. */
   resume(offset: number): boolean {
-    if (!this.#openIndexes(true)) return false;
+    if (!this.#openIndexes(offset)) return false;
     const end = this.#endAt(offset);
     if (end === undefined) return false;
     const lastEntry = this.#offsetIndex.lookup(offset - 1)?.position ?? 0;

@@ -465,11 +465,21 @@ export const faults: readonly Fault[] = [
       {
         breaks: "an index that is not what was saved is believed",
         file: "log/segment.ts",
-        find: "this.#crcs.agree(mayBeLonger)",
-        replace: "mayBeLonger !== undefined",
+        find: "this.#crcs.agree(resumeOffset)",
+        replace: "(resumeOffset ?? 0) >= 0",
         test: {
           file: "src/log/bit-flips.test.ts",
           name: "of any .txnindex: aborted transactions and times are told as they are, and it is reported",
+        },
+      },
+      {
+        breaks: "CRCs that a version without them outdated count for all of the indexes",
+        file: "log/index-crcs.ts",
+        find: "saved.offset < resumeOffset",
+        replace: "resumeOffset < 0",
+        test: {
+          file: "src/log/index-crcs.test.ts",
+          name: "a version without CRCs ran on, and saved longer indexes: those of before are not taken for all of them",
         },
       },
       {

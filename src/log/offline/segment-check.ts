@@ -1,7 +1,7 @@
 import type { RecordBatch } from "../../protocol/records/batch.ts";
 import { ABORTED_ENTRY_BYTES, type AbortedEntry, hasKnownVersion, readAbortedEntry } from "../aborted-index.ts";
 import { BatchWindow } from "../batch-window.ts";
-import { type Checksum, crcOfFile, decodeChecksums } from "../index-crcs.ts";
+import { type Checksum, crcOfFile, decodeIndexCrcs } from "../index-crcs.ts";
 import { OFFSET_ENTRY_BYTES, type OffsetEntry, readOffsetEntry } from "../offset-index.ts";
 import type { CompletedTransaction, ProducerState } from "../producer-state.ts";
 import { type SegmentFileKind, segmentFileName } from "../segment-files.ts";
@@ -198,7 +198,7 @@ export class SegmentCheck {
     if (!disk.exists(path)) return;
     const files = INDEX_KINDS.map((kind) => this.#path(kind)).filter((each) => disk.exists(each));
     if (files.length < INDEX_KINDS.length) return;
-    const saved = decodeChecksums(Buffer.from(disk.readFile(path)).toString());
+    const saved = decodeIndexCrcs(Buffer.from(disk.readFile(path)).toString())?.checksums;
     const isTrue = saved?.length === files.length && files.every((each, i) => isAs(disk, each, saved[i] as Checksum));
     if (isTrue) return;
     const problem = "not the CRCs of the indexes: these are built anew when needed";
