@@ -1,6 +1,7 @@
 /** The small files beside a log's segments: one that is damaged is told of, and never believed. */
 import { beforeEach, describe, expect, it } from "vitest";
 import { MemoryDisk } from "../platform/memory-disk.ts";
+import { seededRandom } from "../platform/seeded-random.ts";
 import { WatchedDisk } from "./compaction/watched-disk.testing.ts";
 import { append, durable, LogFixture } from "./log.testing.ts";
 import type { Finding } from "./offline/finding.ts";
@@ -86,6 +87,30 @@ describe("the log's start offset", () => {
   it("is read without a CRC too, as versions before wrote it", async () => {
     fixture.save(LOG_START, Buffer.from("0\n1\ntopic 0 6\n"));
     expect(await opened()).toEqual({ view: { ...sound, start: 6 }, warnings: [] });
+  });
+
+  it("that was shown holds after any power loss, also one while the next is saved, and without a warning", async () => {
+    const { disk } = fixture;
+    const images: { readonly disk: MemoryDisk; readonly shown: number }[] = [];
+    let shown = 5;
+    let seed = 0;
+    fixture.disk = new WatchedDisk(disk, () => {
+      for (let i = 0; i < 20; i++) images.push({ disk: (disk as MemoryDisk).afterCrash(seededRandom(++seed)), shown });
+    });
+    const log = await fixture.open();
+    for (const offset of [6, 7, 8]) {
+      log.deleteRecordsBefore(offset);
+      await log.flush();
+      shown = log.logStartOffset;
+      expect(shown).toBe(offset);
+    }
+    await log.close();
+    for (const [i, image] of images.entries()) {
+      fixture.disk = image.disk;
+      const seen = await opened();
+      expect((seen.view as typeof sound).start, `image ${i}`).toBeGreaterThanOrEqual(image.shown);
+      expect(seen.warnings, `image ${i}`).toEqual([]);
+    }
   });
 
   it("damaged, is made anew when the log's start moves on", async () => {

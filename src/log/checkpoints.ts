@@ -47,8 +47,8 @@ export class Checkpoints {
   /**
    * Writes a snapshot. The caller vouches that everything below its offset is durable: the file's presence says so to
    * the next start, so that compaction may leave gaps there. Therefore it has its name only once its bytes are durable, and an
-   * older one of that offset stays until then. Snapshots in the middle of a segment, which clean stops leave, go once a newer one is there. On a full disk there
-   * will be none: the next start scans more.
+   * older one of that offset stays until then. Snapshots in the middle of a segment, which clean stops leave, go once a newer
+   * one is there. On a full disk there will be none: the next start scans more.
    */
   saveSnapshot(snapshot: PendingSnapshot, segmentBaseOffsets: ReadonlySet<number>): void {
     this.#queue(async () => {
@@ -97,6 +97,8 @@ export class Checkpoints {
     if (offset <= this.#savedLogStartOffset) return true;
     const { topic, partition } = this.#options.topicPartition;
     try {
+      // With the CRC in it: a power loss may leave one of two files new and the other old, and nothing to make a start that was
+      // shown anew from.
       const text = `0\n1\n${topic} ${partition} ${offset}\n`;
       await this.#replace(LOG_START_FILE, `${text}crc32c ${crcOf(text)}\n`);
     } catch (error) {
@@ -167,8 +169,8 @@ export class Checkpoints {
 
 type ReadDisk = Pick<Disk, "exists" | "readFile">;
 
-/** The log start offset that `saveLogStart` left; 0 without one. Damaged, it counts as 0, and the caller hears of it: records that
- * were deleted may be back. */
+/** The log start offset that `saveLogStart` left; 0 without one. Damaged, it counts as 0, and the caller hears of it: records
+ * that were deleted may be back. */
 export function readLogStartOffset(disk: ReadDisk, folder: string, onDamage: (path: string) => void): number {
   const path = `${folder}/${LOG_START_FILE}`;
   if (!disk.exists(path)) return 0;
