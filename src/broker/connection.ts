@@ -344,7 +344,7 @@ export class ClientConnection implements ConnectionHandler, Peer {
   }
 
   #isOverLimits(): boolean {
-    return this.#isHeldBack() || this.#lacksMemory();
+    return this.#isHeldBack() || !this.#claimRoom();
   }
 
   /** By what it did itself. */
@@ -359,19 +359,23 @@ export class ClientConnection implements ConnectionHandler, Peer {
     );
   }
 
-  /** Asked only when nothing else holds the connection back: the one that may overdraw is to go on. */
-  #lacksMemory(): boolean {
+  /** Whether there is memory for what is there of the next request, if need be by the right to overdraw, which is this connection's then.
+   * Only for one that nothing else holds back: whoever has that right is to go on. */
+  #claimRoom(): boolean {
     const { wantedBytes } = this.#frames;
     const moreBytes = this.#requestBytes + this.#gatheringBytes + wantedBytes - OWN_REQUEST_BYTES - this.#sharedBytes;
-    return wantedBytes > 0 && moreBytes > 0 && !this.#limits.requestMemory.hasRoom(moreBytes, this);
+    return wantedBytes === 0 || moreBytes <= 0 || this.#limits.requestMemory.claimRoom(moreBytes, this);
   }
 
   #pauseIfOverLimits(): void {
+    const { requestMemory } = this.#limits;
     const isHeldBack = this.#isHeldBack();
-    if (!isHeldBack && !this.#lacksMemory()) return;
+    if (!isHeldBack && this.#claimRoom()) return;
+    // Others would wait for this one. What it has gathered it must be able to finish, though: it keeps that memory from them.
+    if (isHeldBack && !this.#frames.isGathering) requestMemory.endOverdraft(this);
     if (!this.#isPaused) this.#connection.pause();
     this.#isPaused = true;
-    if (!isHeldBack) this.#limits.requestMemory.whenFree(this.#resumeIfPossible);
+    if (!isHeldBack) requestMemory.whenFree(this.#resumeIfPossible);
   }
 
   readonly #resumeIfPossible = (): void => {

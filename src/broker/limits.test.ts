@@ -327,9 +327,9 @@ describe("a memory budget", () => {
     const budget = new MemoryBudget(clock, 100, 50);
     const [a, b] = [{}, {}];
     budget.take(90);
-    expect(budget.hasRoom(10, b)).toBe(true);
-    expect(budget.hasRoom(50, a)).toBe(true);
-    expect(budget.hasRoom(50, b)).toBe(false);
+    expect(budget.claimRoom(10, b)).toBe(true);
+    expect(budget.claimRoom(50, a)).toBe(true);
+    expect(budget.claimRoom(50, b)).toBe(false);
     budget.take(50);
     let isWoken = false;
     budget.whenFree(() => {
@@ -341,10 +341,10 @@ describe("a memory budget", () => {
     budget.endOverdraft(a);
     clock.turn();
     expect(isWoken).toBe(true);
-    expect(budget.hasRoom(50, b)).toBe(false);
-    expect(budget.hasRoom(10, b)).toBe(true);
+    expect(budget.claimRoom(50, b)).toBe(false);
+    expect(budget.claimRoom(10, b)).toBe(true);
     budget.giveBack(50);
-    expect(budget.hasRoom(50, b)).toBe(true);
+    expect(budget.claimRoom(50, b)).toBe(true);
   });
 });
 

@@ -49,7 +49,7 @@ export class MemoryBudget {
 
   /** Whether there is room for so much more. If not, and nobody else may go beyond the limit, `asker` may from then on, until
    * `endOverdraft`. What earlier ones overdrew has to be given back first: their messages are whole, and so it will be. */
-  hasRoom(bytes: number, asker: object): boolean {
+  claimRoom(bytes: number, asker: object): boolean {
     if (this.#usedBytes + bytes <= this.#limitBytes) return true;
     this.#overdrawer ??= asker;
     return this.#overdrawer === asker && this.#usedBytes + bytes <= this.#limitBytes + this.#largestMessageBytes;
