@@ -260,12 +260,14 @@ describe("acknowledged means durable", () => {
       const topic = await session.createTopic("topic");
       const producer = await session.newTransactional("id");
       await session.produce(topic, ["a"], { producer, transactionalId: "id" });
+      const everything = { stateFilters: [], producerIdFilters: [], durationFilter: -1 };
+      // The first one loads what it takes.
+      await session.client.send(listTransactions, 1, everything);
       disk.hold("__transaction_state");
       const ended = session.endTransaction("id", producer, "commit");
       expect(await isAnswered(ended, world)).toBe(false);
       const others = [await RawSession.open(broker.address), await RawSession.open(broker.address)] as const;
       const described = others[0].client.send(describeTransactions, 0, { transactionalIds: ["id"] });
-      const everything = { stateFilters: [], producerIdFilters: [], durationFilter: -1 };
       const listed = others[1].client.send(listTransactions, 1, everything);
       expect(await isAnswered(described, world)).toBe(false);
       expect(await isAnswered(listed, world)).toBe(false);

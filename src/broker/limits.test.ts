@@ -113,7 +113,7 @@ describe("connections", () => {
   });
 
   it("one that does not take its replies is idle too", async () => {
-    await start({ connectionsMaxIdleMs: 300 });
+    await start({ connectionsMaxIdleMs: 2_000 });
     const session = await RawSession.open(broker.address);
     const topic = await session.createTopic("not-taken");
     for (let i = 0; i < 20; i++) await session.produce(topic, ["a".repeat(1_000_000)]);
