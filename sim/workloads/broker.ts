@@ -2,6 +2,7 @@
 import { Broker, type BrokerOptions } from "../../src/broker/index.ts";
 // What the broker loads when it needs it is loaded before: in simulated time nothing may take real time.
 import "../../src/coordinator/group/group-coordinator.ts";
+import "../../src/coordinator/transaction/filter.ts";
 import "../../src/coordinator/transaction/transaction-coordinator.ts";
 import type { Machine, Program } from "../world/machine.ts";
 import type { World } from "../world/world.ts";
