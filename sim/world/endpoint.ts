@@ -88,6 +88,11 @@ export class Endpoint implements Connection {
     return false;
   }
 
+  /** Chunks are copied at once; but as with a real socket, what does not fit into the window stays with the sender. */
+  get unsentBytes(): number {
+    return Math.max(0, this.#outstandingBytes - this.#wire.conditions.windowBytes);
+  }
+
   pause(): void {
     this.#isPaused = true;
   }

@@ -38,6 +38,7 @@ describe("connections that share little memory for requests", () => {
       const open = (takesReplies = true): ClientConnection => {
         const connection: Connection = {
           remoteAddress: "127.0.0.1:1",
+          unsentBytes: 0,
           open: () => {},
           write: () => takesReplies,
           pause: () => {},

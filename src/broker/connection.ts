@@ -4,6 +4,7 @@ import type { Logger } from "../platform/logger.ts";
 import type { Connection, ConnectionHandler, NetworkError } from "../platform/network.ts";
 import { ProtocolError } from "../protocol/protocol-error.ts";
 import { FIRST_GATHERING_BYTES, FrameReader } from "./frame-reader.ts";
+import { type LateBytes, readLate, writeLate } from "./late-bytes.ts";
 import type { Endpoint } from "./listeners.ts";
 import type { LogLimiter } from "./log-limiter.ts";
 import type { MemoryBudget } from "./memory-budget.ts";
@@ -44,20 +45,28 @@ export interface Peer {
 }
 
 /** Handles one request. `frame` is valid during the call only. `reply` is called once, during the call or later, with
- * a whole response frame in pieces, or with nothing for a request that is answered by silence; `onSent`, if it comes to
- * that, when nobody needs the pieces any more. A ProtocolError, thrown or passed to `fail`, ends the connection. */
+ * a whole response frame in pieces, or with nothing for a request that is answered by silence. A ProtocolError, thrown or
+ * passed to `fail`, ends the connection. */
 export type RequestDispatcher = (
   frame: Buffer,
   peer: Peer,
-  reply: (pieces: readonly Uint8Array[], onSent?: () => void) => void,
+  reply: (pieces: readonly Uint8Array[], sending?: Sending) => void,
   fail: (error: unknown) => void,
 ) => void;
+
+/** How a reply with large pieces goes out. */
+export interface Sending {
+  /** Of its pieces, those that are still to be read. */
+  readonly late: LateBytes;
+  /** Called, if it comes to that, when nobody needs the pieces any more. */
+  readonly onSent: () => void;
+}
 
 /** A request's place in the order of replies. */
 interface Slot {
   readonly requestBytes: number;
   pieces: readonly Uint8Array[] | undefined;
-  onSent: (() => void) | undefined;
+  sending: Sending | undefined;
 }
 
 export class ClientConnection implements ConnectionHandler, Peer {
@@ -78,6 +87,8 @@ export class ClientConnection implements ConnectionHandler, Peer {
   #outgoing: Uint8Array[] = [];
   /** Of those replies. */
   #onSent: (() => void)[] = [];
+  /** Of those replies, in this turn of the event loop. */
+  #late: LateBytes | undefined;
   /** Bytes of replies that are not handed to the network yet. */
   #heldBytes = 0;
   /** Bytes that the network has and the client does not take; 0 unless `#isSocketFull`. */
@@ -261,7 +272,7 @@ export class ClientConnection implements ConnectionHandler, Peer {
   }
 
   #take(frame: Buffer): void {
-    const slot: Slot = { requestBytes: frame.length, pieces: undefined, onSent: undefined };
+    const slot: Slot = { requestBytes: frame.length, pieces: undefined, sending: undefined };
     this.#limits.requestMemory.endOverdraft(this);
     this.#requestBytes += frame.length;
     // If it was gathered, that memory became the request's.
@@ -271,22 +282,29 @@ export class ClientConnection implements ConnectionHandler, Peer {
     this.#dispatch(
       frame,
       this,
-      (pieces, onSent) => this.#reply(slot, pieces, onSent),
+      (pieces, sending) => this.#reply(slot, pieces, sending),
       (error) => this.#fail(error),
     );
   }
 
-  #reply(slot: Slot, pieces: readonly Uint8Array[], onSent: (() => void) | undefined): void {
+  #reply(slot: Slot, pieces: readonly Uint8Array[], sending: Sending | undefined): void {
     if (this.#isClosed) return;
+    const isNext = this.#slots[this.#firstSlot] === slot;
+    const late = sending && sending.late.size > 0 ? sending.late : undefined;
+    if (late && !isNext && !this.#read(pieces, late)) return;
     slot.pieces = pieces;
-    slot.onSent = onSent;
+    slot.sending = sending;
     this.#requestBytes -= slot.requestBytes;
     this.#countShared();
     const replyBytes = sizeOf(pieces);
     this.#limits.replyMemory.take(replyBytes);
     this.#heldBytes += replyBytes;
-    if (this.#slots[this.#firstSlot] !== slot) return;
+    if (!isNext) return;
     this.#collectReady();
+    if (late) {
+      this.#late = late;
+      this.#flush();
+    }
     if (this.#isInTurn || this.#isFlushScheduled) return;
     // Many replies come at once when a sync ends: those of one turn of the event loop leave together.
     this.#isFlushScheduled = true;
@@ -297,13 +315,23 @@ export class ClientConnection implements ConnectionHandler, Peer {
     });
   }
 
+  #read(pieces: readonly Uint8Array[], late: LateBytes): boolean {
+    try {
+      readLate(pieces, late);
+      return true;
+    } catch (error) {
+      this.#fail(error);
+      return false;
+    }
+  }
+
   /** Moves the replies that are next in order to `#outgoing`. */
   #collectReady(): void {
     for (;;) {
       const slot = this.#slots[this.#firstSlot];
       if (!slot?.pieces) break;
       for (const piece of slot.pieces) this.#outgoing.push(piece);
-      if (slot.onSent) this.#onSent.push(slot.onSent);
+      if (slot.sending) this.#onSent.push(slot.sending.onSent);
       this.#firstSlot++;
     }
     if (this.#firstSlot === this.#slots.length) {
@@ -318,14 +346,24 @@ export class ClientConnection implements ConnectionHandler, Peer {
   #flush(): void {
     if (this.#isClosed) return;
     if (this.#outgoing.length > 0) {
-      this.#write(this.#outgoing, this.#onSent);
+      const pieces = this.#outgoing;
+      const onSent = this.#onSent;
+      const late = this.#late;
       this.#outgoing = [];
       this.#onSent = [];
+      this.#late = undefined;
+      try {
+        this.#write(pieces, onSent, late);
+      } catch (error) {
+        // Of reading what is late: the client has a part of the reply.
+        this.#fail(error);
+        return;
+      }
     }
     this.#checkDrained();
   }
 
-  #write(pieces: readonly Uint8Array[], onSent: readonly (() => void)[]): void {
+  #write(pieces: readonly Uint8Array[], onSent: readonly (() => void)[], late: LateBytes | undefined): void {
     const bytes = sizeOf(pieces);
     this.#lastActiveMs = this.#clock.monotonic();
     this.#heldBytes -= bytes;
@@ -333,7 +371,9 @@ export class ClientConnection implements ConnectionHandler, Peer {
     const callAll = (): void => {
       for (const call of onSent) call();
     };
-    if (!this.#connection.write(pieces, onSent.length > 0 ? callAll : undefined)) this.#isSocketFull = true;
+    const allSent = onSent.length > 0 ? callAll : undefined;
+    const hasRoom = late ? writeLate(this.#connection, pieces, late, allSent) : this.#connection.write(pieces, allSent);
+    if (!hasRoom) this.#isSocketFull = true;
     if (this.#isSocketFull) return;
     this.#limits.replyMemory.giveBack(this.#queuedBytes);
     this.#queuedBytes = 0;

@@ -6,7 +6,7 @@ import { encodeResponse, type RequestHeader, readRequestHeader, skipTagged } fro
 import { ProtocolError } from "../protocol/protocol-error.ts";
 import { Reader } from "../protocol/reader.ts";
 import { type Api, isFlexible, type RequestOf, type ResponseBody } from "../protocol/schema.ts";
-import type { Peer, RequestDispatcher } from "./connection.ts";
+import type { Peer, RequestDispatcher, Sending } from "./connection.ts";
 import type { RequestMetrics } from "./metrics/request-metrics.ts";
 
 /** Who asks, and how. */
@@ -21,8 +21,8 @@ export interface RequestContext {
 }
 
 /** Called once. Without a response nothing is sent: only Produce with acks=0 is answered so. When the response says that
- * the client is throttled, no further request of its connection is taken for that time. `onSent`: see RequestDispatcher. */
-export type Reply<A extends Api> = (response?: ResponseBody<A>, onSent?: () => void) => void;
+ * the client is throttled, no further request of its connection is taken for that time. `sending`: see RequestDispatcher. */
+export type Reply<A extends Api> = (response?: ResponseBody<A>, sending?: Sending) => void;
 
 /** Serves one API in all its versions. */
 export interface Handler<A extends Api> {
@@ -92,11 +92,11 @@ export function createRouter(
     counts.received(header.apiVersion, frame.length);
     const context = contextOf(header, peer, frame.length);
     const work = quotas.startWork(context.clientId);
-    const answer: Reply<Api> = (response, onSent) => {
+    const answer: Reply<Api> = (response, sending) => {
       const throttled = response && withThrottleTime(response, work?.end() ?? 0);
       const pieces = throttled ? encodeResponse(api, header.apiVersion, header.correlationId, throttled) : [];
       counts.answered(clock.monotonic() - startedMs, pieces);
-      reply(pieces, onSent);
+      reply(pieces, sending);
       if (throttled?.throttleTimeMs) peer.mute(throttled.throttleTimeMs);
     };
     const pending = handler.handle(request as never, context, answer as never);

@@ -14,6 +14,11 @@ export class CheckedRange {
     this.#readTo = 0;
   }
 
+  /** Something does not hold after all. */
+  forget(): void {
+    this.appendFrom(Number.POSITIVE_INFINITY);
+  }
+
   covers(from: number, to: number): boolean {
     return from >= this.#appendedFrom || (from >= this.#readFrom && Math.min(to, this.#appendedFrom) <= this.#readTo);
   }

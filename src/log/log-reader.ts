@@ -1,3 +1,4 @@
+import { allocate } from "../platform/memory.ts";
 import { ProtocolError } from "../protocol/protocol-error.ts";
 import { readInt64 } from "../protocol/reader.ts";
 import { BATCH_HEADER_BYTES, RecordBatch } from "../protocol/records/batch.ts";
@@ -5,20 +6,24 @@ import { recordsOf } from "../protocol/records/record.ts";
 import { headerProblem } from "./batch-window.ts";
 import { LogCorruptionError } from "./log-corruption-error.ts";
 import type { FoundBatch, SegmentList } from "./segment-list.ts";
-import type { AbortedTransaction, TimestampAndOffset } from "./types.ts";
+import type { AbortedTransaction, Fill, TimestampAndOffset } from "./types.ts";
 
 const NOTHING: Buffer = Buffer.alloc(0);
 const BASE_OFFSET_BYTES = 8;
 
+/** So much is read when it is sent. */
+const MIN_LATE_BYTES = 128 * 1024;
+
 export interface BatchesRead {
   readonly records: Buffer;
+  readonly fill?: Fill;
   readonly abortedTransactions: readonly AbortedTransaction[];
 }
 
 /**
  * The whole batches from the one that holds `offset` on, as far as they end below `limitOffset` and fit into `maxBytes`,
- * from one segment, in one read into one buffer. `listsAborted`: with the aborted transactions that overlap them, taken
- * at the same moment.
+ * from one segment, in one buffer. `listsAborted`: with the aborted transactions that overlap them, taken at the same moment.
+ * `mayBeLate`: what was checked before need not be read yet.
  */
 export function readBatches(
   segments: SegmentList,
@@ -28,6 +33,7 @@ export function readBatches(
     readonly maxBytes: number;
     readonly minOneBatch: boolean;
     readonly listsAborted: boolean;
+    readonly mayBeLate?: boolean;
   },
 ): BatchesRead {
   const { offset, limitOffset } = options;
@@ -36,14 +42,43 @@ export function readBatches(
   if (!found || maxBytes < found.sizeBytes) return { records: NOTHING, abortedTransactions: [] };
   const { segment, position } = found;
   const wanted = Math.min(maxBytes, segment.endPositionOf(limitOffset) - position);
+  const late = options.mayBeLate && wanted >= MIN_LATE_BYTES ? batchesToRead(found, wanted, limitOffset) : undefined;
+  const { nextOffset, ...batches } = late ?? batchesAt(found, wanted, limitOffset);
+  if (!options.listsAborted || batches.records.length === 0) return { ...batches, abortedTransactions: [] };
+  const aborted = segments.abortedIn(offset, nextOffset);
+  const abortedTransactions = aborted.map(({ producerId, firstOffset }) => ({ producerId, firstOffset }));
+  return { ...batches, abortedTransactions };
+}
+
+interface Batches {
+  readonly records: Buffer;
+  readonly fill?: Fill;
+  readonly nextOffset: number;
+}
+
+function batchesAt(found: FoundBatch, wanted: number, limitOffset: number): Batches {
+  const { segment, position } = found;
   // With the base offset of the batch behind, to check the last one's by.
   const bytes = segment.read(position, Math.min(wanted + BASE_OFFSET_BYTES, segment.sizeBytes - position));
   const { length, nextOffset } = soundBatches(bytes, wanted, limitOffset, found);
-  const records = bytes.subarray(0, length);
-  if (!options.listsAborted || length === 0) return { records, abortedTransactions: [] };
-  const aborted = segments.abortedIn(offset, nextOffset);
-  const abortedTransactions = aborted.map(({ producerId, firstOffset }) => ({ producerId, firstOffset }));
-  return { records, abortedTransactions };
+  return { records: bytes.subarray(0, length), nextOffset };
+}
+
+/** Undefined when they have to be read first. */
+function batchesToRead(found: FoundBatch, wanted: number, limitOffset: number): Batches | undefined {
+  const { segment, position } = found;
+  if (!segment.checked.covers(position, position + wanted)) return undefined;
+  const end = segment.endWithin(found, position + wanted, limitOffset);
+  if (!end) return undefined;
+  const fill: Fill = (target, from) => {
+    try {
+      segment.readInto(target, position + from);
+    } catch (error) {
+      segment.checked.forget();
+      throw error;
+    }
+  };
+  return { records: allocate(end.position - position), fill, nextOffset: end.nextOffset };
 }
 
 /** How much of the first `wanted` of `bytes` is batches that are there in full, hold what was written and end below

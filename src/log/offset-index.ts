@@ -48,6 +48,18 @@ export class OffsetIndex {
     return buffer.readInt32BE(at + 4);
   }
 
+  /** An entry whose batch ends at or before `position` and below `offset`, and not far before; undefined when there is none. */
+  lookupWithin(position: number, offset: number): OffsetEntry | undefined {
+    const relative = offset - this.#baseOffset;
+    const count = this.entries.countWhile(
+      (buffer, at) => buffer.readInt32BE(at + 4) <= position && buffer.readInt32BE(at) < relative,
+    );
+    // Where the last one's batch ends is not known; that of the one before ends in front of it.
+    if (count < 2) return undefined;
+    const { buffer, at } = this.entries.entry(count - 2);
+    return readOffsetEntry(buffer, at, this.#baseOffset);
+  }
+
   /** Opens the sealed segment's file. False when it cannot be right. */
   open(logBytes: number, nextOffset: number): boolean {
     if (!this.entries.openFile()) return false;

@@ -330,7 +330,8 @@ export class PartitionLog {
       lastStableOffset: this.lastStableOffset,
       logStartOffset: this.logStartOffset,
     } as const;
-    if (offset >= limitOffset) return { ...state, records: NOTHING, abortedTransactions: [] };
+    const mayHaveRecords = offset < limitOffset && (options.maxBytes > 0 || options.minOneBatch);
+    if (!mayHaveRecords) return { ...state, records: NOTHING, abortedTransactions: [] };
     try {
       return { ...state, ...readBatches(this.#segments, { ...options, limitOffset, listsAborted }) };
     } catch (error) {

@@ -14,6 +14,8 @@ import { type TimeEntry, TimeIndex } from "./time-index.ts";
 
 /** Offsets in a segment's indexes are relative to its base, in 31 bits. */
 const MAX_RELATIVE_OFFSET = 0x7fffffff;
+/** What is read at once where the index ends and headers go on: one interval of the index, by default. */
+const LOOKUP_WINDOW_BYTES = 4 * 1024;
 const NO_TIME: TimeEntry = { timestamp: -1, offset: -1 };
 
 /** Where a batch lies. */
@@ -193,7 +195,7 @@ export class Segment {
   /** The first batch from an index entry on (or from the file's start) for which `isWanted` holds. Throws a
    * LogCorruptionError where the entry is wrong or no batch can be. */
   #walk(start: OffsetEntry | undefined, isWanted: (batch: RecordBatch) => boolean): BatchPlace | undefined {
-    const window = new BatchWindow(this.log, this.#sizeBytes);
+    const window = new BatchWindow(this.log, this.#sizeBytes, LOOKUP_WINDOW_BYTES);
     let position = start?.position ?? 0;
     if (start && (position < 0 || position >= this.#sizeBytes)) {
       throw new LogCorruptionError(this.path("index"), position, "an entry that points beside the segment");
@@ -223,13 +225,41 @@ export class Segment {
     return this.#offsetIndex.positionBehind(offset) ?? this.#sizeBytes;
   }
 
+  /** Where the batches from `place` on end, as far as they end at `maxPosition` or before it, and below `limitOffset`: by the
+   * index and some headers. Undefined when those do not fit together. */
+  endWithin(
+    place: BatchPlace,
+    maxPosition: number,
+    limitOffset: number,
+  ): { readonly position: number; readonly nextOffset: number } | undefined {
+    const entry = this.#offsetIndex.lookupWithin(maxPosition, limitOffset);
+    const start = entry && entry.position > place.position ? entry : undefined;
+    const window = new BatchWindow(this.log, this.#sizeBytes, LOOKUP_WINDOW_BYTES);
+    let position = start?.position ?? place.position;
+    let nextOffset = place.baseOffset;
+    while (position < maxPosition) {
+      const batch = window.headerAt(position);
+      const isMisplaced = position === start?.position && batch?.lastOffset !== start.lastOffset;
+      if (!batch || isMisplaced || batch.baseOffset < nextOffset) return undefined;
+      if (position + batch.sizeBytes > maxPosition || batch.lastOffset >= limitOffset) break;
+      position += batch.sizeBytes;
+      nextOffset = batch.nextOffset;
+    }
+    return { position, nextOffset };
+  }
+
   /** Reads `length` bytes from `position` into new memory, which is the caller's, to free or not. */
   read(position: number, length: number): Buffer {
     const buffer = allocate(length);
-    const count = this.log.read(buffer, 0, length, position);
-    if (count < length)
-      throw new LogCorruptionError(this.path("log"), position + count, "the file is shorter than it was");
+    this.readInto(buffer, position);
     return buffer;
+  }
+
+  /** Fills `target` with the bytes from `position` on. */
+  readInto(target: Uint8Array, position: number): void {
+    const count = this.log.read(target, 0, target.length, position);
+    if (count < target.length)
+      throw new LogCorruptionError(this.path("log"), position + count, "the file is shorter than it was");
   }
 
   /** Writes the indexes out; returns all files, which are to be synced. */

@@ -77,7 +77,13 @@ export interface ReadOptions {
   readonly isolation: "read_uncommitted" | "read_committed";
   /** Return the first batch even when it is larger than `maxBytes`. */
   readonly minOneBatch: boolean;
+  /** The caller can do with records that are not read yet, and reads them with `fill`. Default false. */
+  readonly mayBeLate?: boolean;
 }
+
+/** Reads the records from the byte `from` on into `target`, which they fill. Until the turn of the event loop ends: then the
+ * file may be another. Throws what reading a file does; the next read says what is wrong. */
+export type Fill = (target: Uint8Array, from: number) => void;
 
 export interface AbortedTransaction {
   readonly producerId: number;
@@ -88,6 +94,8 @@ export interface ReadSuccess {
   readonly ok: true;
   /** Whole batches; the first may begin below the offset asked for. The caller owns the bytes. */
   readonly records: Uint8Array;
+  /** When `records` is memory of the right size that nothing was read into yet. */
+  readonly fill?: Fill;
   readonly highWatermark: number;
   readonly lastStableOffset: number;
   readonly logStartOffset: number;

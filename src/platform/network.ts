@@ -18,6 +18,8 @@ export interface Connection {
    * them; never when the connection ends before. False when more than the high-water mark (1 MiB) is queued: wait for
    * `onDrain` before writing much more. Writing to a closed connection does nothing. */
   write(chunks: readonly Uint8Array[], onSent?: () => void): boolean;
+  /** Of what `write` was given: bytes that the operating system has not taken yet. With 0 nobody needs the chunks any more. */
+  readonly unsentBytes: number;
   /** Stops and restarts delivery, so that a slow owner slows the sender down. */
   pause(): void;
   resume(): void;

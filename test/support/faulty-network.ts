@@ -157,6 +157,10 @@ class TappedConnection implements Connection {
     if (held) this.#inner.write(held);
   }
 
+  get unsentBytes(): number {
+    return this.#inner.unsentBytes;
+  }
+
   pause(): void {
     this.#inner.pause();
   }

@@ -121,6 +121,9 @@ export class Life {
     this.#connections.add(connection);
     return {
       remoteAddress: connection.remoteAddress,
+      get unsentBytes() {
+        return connection.unsentBytes;
+      },
       open: (handler) => connection.open(this.#handler(connection, handler)),
       write: (chunks) => this.#write(connection, chunks),
       pause: () => connection.pause(),

@@ -350,7 +350,7 @@ export function batchOf(values: readonly string[], options: ProduceOptions = {})
   );
 }
 
-function describeRecords(bytes: Uint8Array): string[] {
+export function describeRecords(bytes: Uint8Array): string[] {
   return [...batchesIn(bytes)].flatMap((batch) => {
     if (batch.isControl) return [`${batch.baseOffset}:${readMarker(batch)?.type}`];
     return decodeRecords(batch).map(({ offset, value }) => `${offset}:${Buffer.from(value ?? "")}`);

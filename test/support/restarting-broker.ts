@@ -89,6 +89,9 @@ class CuttableNetwork implements Network {
     this.#connections.add(connection);
     return {
       remoteAddress: connection.remoteAddress,
+      get unsentBytes() {
+        return connection.unsentBytes;
+      },
       open: (handler) =>
         connection.open({
           onData: (chunk) => {

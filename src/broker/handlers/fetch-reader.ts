@@ -1,6 +1,9 @@
 /** Reads what one Fetch asks for, as often as it takes until there is enough. */
+
+import type { Fill } from "../../log/types.ts";
 import { type ErrorName, errorCodes } from "../../protocol/errors.ts";
 import type { BrokerServices } from "../broker-services.ts";
+import type { LateBytes } from "../late-bytes.ts";
 import { leaderEpochProblem } from "../leader-epoch.ts";
 import type { Partition } from "../partition.ts";
 import type { RequestContext } from "../router.ts";
@@ -9,6 +12,8 @@ import type { FetchRequest, FetchTarget, PartitionRead, PartitionResponse } from
 export interface FetchResult {
   /** In the order of the targets. */
   readonly read: readonly PartitionRead[];
+  /** Of their records, those that are still to be read, in this turn of the event loop. */
+  readonly late: LateBytes;
   readonly bytes: number;
   /** Whether the reply can go out before the request's waiting time is over. */
   readonly isEnough: boolean;
@@ -32,6 +37,7 @@ export class FetchReader {
   #bytesLeft = 0;
   #bytesRead = 0;
   #isUrgent = false;
+  #late: Map<Uint8Array, Fill> = new Map();
 
   constructor(
     services: BrokerServices,
@@ -55,9 +61,10 @@ export class FetchReader {
     this.#bytesLeft = Math.min(this.#maxBytes, roomBytes);
     this.#bytesRead = 0;
     this.#isUrgent = false;
+    this.#late = new Map();
     const read = this.#targets.map((target) => this.#readPartition(this.#find(target), target));
     const minBytes = Math.min(this.#request.minBytes, this.#maxBytes);
-    return { read, bytes: this.#bytesRead, isEnough: this.#isUrgent || this.#bytesRead >= minBytes };
+    return { read, late: this.#late, bytes: this.#bytesRead, isEnough: this.#isUrgent || this.#bytesRead >= minBytes };
   }
 
   /** The partitions whose advance could matter. */
@@ -97,9 +104,11 @@ export class FetchReader {
       maxBytes: Math.max(0, Math.min(asked.partitionMaxBytes, this.#bytesLeft)),
       isolation: this.#isolation,
       minOneBatch: isFirst && this.#hasRoom,
+      mayBeLate: true,
     });
     if (!outcome.ok) return this.#failed(asked.partition, outcome.error);
-    const { records, highWatermark, lastStableOffset, logStartOffset, abortedTransactions } = outcome;
+    const { records, fill, highWatermark, lastStableOffset, logStartOffset, abortedTransactions } = outcome;
+    if (fill) this.#late.set(records, fill);
     this.#bytesRead += records.length;
     this.#bytesLeft -= records.length;
     return {

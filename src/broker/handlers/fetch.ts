@@ -95,7 +95,7 @@ class FetchCall {
   };
 
   #finish(result: FetchResult): void {
-    const { read, bytes } = result;
+    const { read, late, bytes } = result;
     if (this.#timer) this.#abandon();
     this.#isDone = true;
     const throttleTimeMs = this.#services.quotas.fetched(this.#context.clientId, bytes);
@@ -105,7 +105,7 @@ class FetchCall {
       return;
     }
     this.#count(read);
-    this.#reply(this.#fetchContext.respond(read), () => freeRecords(result));
+    this.#reply(this.#fetchContext.respond(read), { late, onSent: () => freeRecords(result) });
   }
 
   #count(read: FetchResult["read"]): void {

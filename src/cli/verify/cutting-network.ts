@@ -61,6 +61,10 @@ class CutConnection implements Connection {
     return true;
   }
 
+  get unsentBytes(): number {
+    return this.#inner.unsentBytes;
+  }
+
   pause(): void {
     this.#inner.pause();
   }

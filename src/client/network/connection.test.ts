@@ -15,6 +15,7 @@ import { BrokerConnection } from "./connection.ts";
 /** A broker as one test wants it: sees requests, answers when told to. */
 class ScriptedBroker implements Connection {
   readonly remoteAddress = "scripted:1";
+  readonly unsentBytes = 0;
   readonly requests: { readonly apiKey: number; readonly version: number; readonly correlationId: number }[] = [];
   isDestroyed = false;
   /** Highest ApiVersions that it knows. */

@@ -55,6 +55,10 @@ class NodeConnection implements Connection {
     return false;
   }
 
+  get unsentBytes(): number {
+    return this.#socket.writableLength;
+  }
+
   pause(): void {
     this.#socket.pause();
   }

@@ -1,0 +1,109 @@
+// Reads that leave the bytes in the file until they are sent, against those that take them at once.
+
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { append, appendTransactional, durable, LogFixture, mark, read } from "./log.testing.ts";
+import type { PartitionLog } from "./partition-log.ts";
+import type { ReadOptions, ReadSuccess } from "./types.ts";
+
+/** From which on a read may be late. */
+const LATE_BYTES = 128 * 1024;
+
+/** What is sent of a late read whose parts are read one by one, out of order. */
+function filled({ records, fill }: ReadSuccess, partBytes: number): Buffer {
+  const target = Buffer.alloc(records.length, 0xa5);
+  if (!fill) return Buffer.from(records);
+  const starts = Array.from({ length: Math.ceil(target.length / partBytes) }, (_, i) => i * partBytes);
+  for (const start of starts.reverse()) fill(target.subarray(start, start + partBytes), start);
+  return target;
+}
+
+function readLate(log: PartitionLog, options: Partial<ReadOptions>): ReadSuccess {
+  return read(log, { ...options, mayBeLate: true });
+}
+
+/** Appends batches of those sizes: every third in a transaction that is aborted some batches later. */
+async function filledLog(fixture: LogFixture, sizes: readonly number[]): Promise<PartitionLog> {
+  const log = await fixture.open();
+  let openSince = -1;
+  let sequence = 0;
+  for (const [i, size] of sizes.entries()) {
+    const values = ["v".repeat(size)];
+    if (i % 3 === 0) {
+      appendTransactional(log, { values, producerId: 7, sequence: sequence++ });
+      if (openSince < 0) openSince = i;
+    } else append(log, { values });
+    if (openSince < 0 || i - openSince < 5) continue;
+    mark(log, "abort", 7);
+    openSince = -1;
+  }
+  await durable(log);
+  return log;
+}
+
+describe("a late read", () => {
+  it("gives what a read at once gives, of any log", async () => {
+    let lateReads = 0;
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.integer({ min: 1, max: 60_000 }), { minLength: 20, maxLength: 60 }),
+        fc.constantFrom(200_000, 1_000_000, 100_000_000),
+        fc.array(
+          fc.record({
+            from: fc.double({ min: 0, max: 1, noNaN: true }),
+            maxBytes: fc.integer({ min: 1, max: 2_000_000 }),
+            isolation: fc.constantFrom("read_committed" as const, "read_uncommitted" as const),
+          }),
+          { minLength: 5, maxLength: 10 },
+        ),
+        fc.boolean(),
+        async (sizes, segmentBytes, reads, reopens) => {
+          const fixture = new LogFixture({ segmentBytes });
+          let log = await filledLog(fixture, sizes);
+          if (reopens) {
+            await log.close();
+            log = await fixture.open();
+          }
+          for (const { from, maxBytes, isolation } of reads) {
+            const options = { offset: Math.floor(from * log.logEndOffset), maxBytes, isolation };
+            // The first one checks what was there before the log was opened.
+            const expected = read(log, options);
+            const late = readLate(log, options);
+            if (late.fill) lateReads++;
+            expect(filled(late, 50_000).equals(expected.records)).toBe(true);
+            expect(late.abortedTransactions).toEqual(expected.abortedTransactions);
+          }
+          await log.close();
+        },
+      ),
+      { numRuns: 60 },
+    );
+    expect(lateReads).toBeGreaterThan(50);
+  });
+
+  it("is for large ones that were checked already", async () => {
+    const fixture = new LogFixture();
+    let log = await filledLog(fixture, [1_000, ...Array<number>(20).fill(50_000)]);
+    expect(readLate(log, { maxBytes: LATE_BYTES - 1 }).fill).toBeUndefined();
+    expect(readLate(log, { maxBytes: LATE_BYTES }).fill).toBeDefined();
+    await log.close();
+    log = await fixture.open();
+    expect(readLate(log, {}).fill).toBeUndefined();
+    expect(readLate(log, {}).fill).toBeDefined();
+    await log.close();
+  });
+
+  it("of a file that lost its end throws, and the next read says so", async () => {
+    const fixture = new LogFixture();
+    const log = await filledLog(fixture, Array<number>(10).fill(50_000));
+    const late = readLate(log, {});
+    const [name = ""] = fixture.files("log");
+    const file = fixture.disk.open(fixture.path(name));
+    file.truncate(300_000);
+    expect(() => filled(late, 100_000)).toThrow("the file is shorter than it was");
+    const options = { offset: 0, maxBytes: 1e9, isolation: "read_uncommitted", minOneBatch: true } as const;
+    expect(log.read({ ...options, mayBeLate: true })).toMatchObject({ ok: false, error: "CORRUPT_MESSAGE" });
+    file.close();
+    await log.close();
+  });
+});
