@@ -2,6 +2,7 @@
 import { readdirSync, readlinkSync } from "node:fs";
 import { Broker, type BrokerOptions } from "../src/broker/index.ts";
 import type { Logger } from "../src/platform/logger.ts";
+import { idleMemoryBytes } from "../src/platform/memory.ts";
 import { nodePlatform } from "../src/platform/node/index.ts";
 import { seededRandom } from "../src/platform/seeded-random.ts";
 
@@ -10,7 +11,7 @@ export interface Measure {
   /** What the process has open: paths, "socket" … */
   readonly openFiles: readonly string[];
   readonly heapBytes: number;
-  /** Buffers. */
+  /** Buffers, without the memory that is kept to be used again, which is bounded. */
   readonly externalBytes: number;
 }
 
@@ -63,11 +64,11 @@ function send(message: FromTarget): void {
 function measure(): Measure {
   globalThis.gc?.();
   globalThis.gc?.();
-  const { heapUsed, external, arrayBuffers } = process.memoryUsage();
+  const { heapUsed, external } = process.memoryUsage();
   return {
     openFiles: readdirSync("/proc/self/fd").flatMap(target).sort(),
     heapBytes: heapUsed,
-    externalBytes: external + arrayBuffers,
+    externalBytes: external - idleMemoryBytes(),
   };
 }
 

@@ -222,4 +222,25 @@ describe("a large fetch", () => {
     session.close();
     await broker.stop();
   });
+
+  it.each([
+    ["does not fit", "read_uncommitted"],
+    ["is not decided", "read_committed"],
+  ] as const)("brings a small batch in front of a large one that %s", async (_why, isolation) => {
+    const broker = await Broker.start();
+    const session = await RawSession.open(broker.address);
+    const topic = await session.createTopic("small", 1);
+    await session.produce(topic, ["small"]);
+    const large = ["x".repeat(300_000)];
+    if (isolation === "read_committed") {
+      const producer = await session.newTransactional("txn");
+      await session.produce(topic, large, { producer, transactionalId: "txn" });
+    } else await session.produce(topic, large);
+    for (const maxBytes of [100_000, 200_000, 1_000_000]) {
+      const { records } = await session.fetch(topic, { isolation, maxBytes });
+      expect(records[0]).toBe("0:small");
+    }
+    session.close();
+    await broker.stop();
+  });
 });

@@ -6,7 +6,7 @@ import type { Connection } from "../platform/network.ts";
  * so until the turn of the event loop ends, and throws when it cannot. */
 export type LateBytes = ReadonlyMap<Uint8Array, (target: Uint8Array, from: number) => void>;
 
-/** Larger ones let the client wait, smaller ones cost a system call and a wake-up each. Fits into second-level caches. */
+/** Larger ones let the client wait, smaller ones cost a system call and a wake-up each. */
 const PART_BYTES = 512 * 1024;
 
 /** Reads what `late` has of `pieces`. */
@@ -14,7 +14,8 @@ export function readLate(pieces: readonly Uint8Array[], late: LateBytes): void {
   for (const piece of pieces) late.get(piece)?.(piece, 0);
 }
 
-/** Like `connection.write`, and reads what is late: as long as the operating system takes what it gets, right before. */
+/** Like `connection.write`, and reads what is late: as long as the operating system takes all that it gets, right before, part
+ * by part into the same memory, which stays in the processor's cache. */
 export function writeLate(
   connection: Connection,
   pieces: readonly Uint8Array[],
@@ -22,23 +23,30 @@ export function writeLate(
   onSent?: () => void,
 ): boolean {
   let ready: Uint8Array[] = [];
+  let part: Uint8Array | undefined;
   for (const piece of pieces) {
     const read = late.get(piece);
     let at = 0;
-    if (read) {
-      while (piece.length - at > PART_BYTES && connection.unsentBytes === 0) {
-        const part = allocate(PART_BYTES);
-        read(part, at);
-        ready.push(part);
+    while (read && at < piece.length) {
+      if (part) {
         connection.write(ready);
-        // For the next part. What the system has not taken is left to the garbage collector.
-        if (connection.unsentBytes === 0) free(part);
         ready = [];
-        at += PART_BYTES;
+        // What the system has not taken is left to the garbage collector.
+        if (connection.unsentBytes === 0) free(part);
+        part = undefined;
       }
-      read(piece.subarray(at), at);
+      if (connection.unsentBytes > 0) break;
+      part = allocate(Math.min(PART_BYTES, piece.length - at));
+      read(part, at);
+      ready.push(part);
+      at += part.length;
     }
-    ready.push(at === 0 ? piece : piece.subarray(at));
+    if (at === piece.length) continue;
+    const rest = piece.subarray(at);
+    read?.(rest, at);
+    ready.push(rest);
   }
-  return connection.write(ready, onSent);
+  const hasRoom = connection.write(ready, onSent);
+  if (part && connection.unsentBytes === 0) free(part);
+  return hasRoom;
 }

@@ -55,6 +55,8 @@ export interface Work {
   pause(): void;
   /** For how long the client has to wait, ms. */
   end(): number;
+  /** Sending the answer took so long: the next request pays for it. */
+  sent(elapsedMs: number): void;
 }
 
 /** All responses that can say so have the field. */
@@ -96,7 +98,10 @@ export function createRouter(
       const throttled = response && withThrottleTime(response, work?.end() ?? 0);
       const pieces = throttled ? encodeResponse(api, header.apiVersion, header.correlationId, throttled) : [];
       counts.answered(clock.monotonic() - startedMs, pieces);
+      const sendingMs = clock.monotonic();
       reply(pieces, sending);
+      // What is late is read now.
+      if (sending) work?.sent(clock.monotonic() - sendingMs);
       if (throttled?.throttleTimeMs) peer.mute(throttled.throttleTimeMs);
     };
     const pending = handler.handle(request as never, context, answer as never);

@@ -1,5 +1,5 @@
 import type { DiskFile } from "../platform/disk.ts";
-import { allocate, free } from "../platform/memory.ts";
+import { allocate } from "../platform/memory.ts";
 import { BATCH_HEADER_BYTES, RecordBatch } from "../protocol/records/batch.ts";
 
 const DEFAULT_WINDOW_BYTES = 16 * 1024;
@@ -39,11 +39,6 @@ export class BatchWindow {
     if (left < BATCH_HEADER_BYTES) return `${left} bytes are too few for a batch's header`;
     const batch = this.#view(position, BATCH_HEADER_BYTES);
     return (batch && headerProblem(batch, left)) ?? "the file is shorter than it was";
-  }
-
-  /** Gives its memory back, for who opens many. It must not be used any more. */
-  close(): void {
-    free(this.#window);
   }
 
   #view(position: number, length: number): RecordBatch | undefined {

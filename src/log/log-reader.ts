@@ -42,7 +42,8 @@ export function readBatches(
   if (!found || maxBytes < found.sizeBytes) return { records: NOTHING, abortedTransactions: [] };
   const { segment, position } = found;
   const wanted = Math.min(maxBytes, segment.endPositionOf(limitOffset) - position);
-  const late = options.mayBeLate && wanted >= MIN_LATE_BYTES ? batchesToRead(found, wanted, limitOffset) : undefined;
+  const late =
+    options.mayBeLate && wanted >= MIN_LATE_BYTES ? batchesToRead(segments, found, wanted, limitOffset) : undefined;
   const { nextOffset, ...batches } = late ?? batchesAt(found, wanted, limitOffset);
   if (!options.listsAborted || batches.records.length === 0) return { ...batches, abortedTransactions: [] };
   const aborted = segments.abortedIn(offset, nextOffset);
@@ -64,21 +65,31 @@ function batchesAt(found: FoundBatch, wanted: number, limitOffset: number): Batc
   return { records: bytes.subarray(0, length), nextOffset };
 }
 
-/** Undefined when they have to be read first. */
-function batchesToRead(found: FoundBatch, wanted: number, limitOffset: number): Batches | undefined {
+/** Undefined when they have to be read first, to be checked. */
+function batchesToRead(
+  segments: SegmentList,
+  found: FoundBatch,
+  wanted: number,
+  limitOffset: number,
+): Batches | undefined {
   const { segment, position } = found;
-  if (!segment.checked.covers(position, position + wanted)) return undefined;
   const end = segment.endWithin(found, position + wanted, limitOffset);
-  if (!end) return undefined;
+  if (!end || !segment.checked.covers(position, end.position)) return undefined;
+  const { nextOffset } = end;
+  const length = end.position - position;
+  // Much less than wanted, when the next batch is large. Of small pieces a response has copies, which nobody would fill.
+  if (length < MIN_LATE_BYTES) return { records: segment.read(position, length), nextOffset };
   const fill: Fill = (target, from) => {
     try {
+      // Other reads of this turn may have taken its place among the open ones.
+      segments.keepOpen(segment);
       segment.readInto(target, position + from);
     } catch (error) {
       segment.checked.forget();
       throw error;
     }
   };
-  return { records: allocate(end.position - position), fill, nextOffset: end.nextOffset };
+  return { records: allocate(length), fill, nextOffset };
 }
 
 /** How much of the first `wanted` of `bytes` is batches that are there in full, hold what was written and end below

@@ -170,6 +170,11 @@ export class SegmentList {
     return segment.openIndexes() ? segment : this.#repair(index);
   }
 
+  /** For who reads a segment's file without looking for anything. */
+  keepOpen(segment: Segment): void {
+    if (segment.isSealed) this.#touch(segment);
+  }
+
   closeFiles(): void {
     for (const segment of this.#segments) segment.closeFiles();
     this.#opened = [];

@@ -209,10 +209,7 @@ export class Segment {
       if (isMisplaced || baseOffset < lowestOffset || lastOffset >= this.nextOffset) {
         throw new LogCorruptionError(this.path("log"), position, `offsets ${baseOffset} to ${lastOffset} out of place`);
       }
-      if (isWanted(batch)) {
-        window.close();
-        return { position, sizeBytes, baseOffset };
-      }
+      if (isWanted(batch)) return { position, sizeBytes, baseOffset };
       position += sizeBytes;
       lowestOffset = lastOffset + 1;
     }

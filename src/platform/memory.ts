@@ -43,6 +43,11 @@ export function free(bytes: Uint8Array): void {
   idleBytes += byteLength;
 }
 
+/** Of memory that waits to be used again: what a measure of leaks has to leave out. */
+export function idleMemoryBytes(): number {
+  return idleBytes;
+}
+
 /** Gives the memory behind `bytes` back to the system. Nothing else may share it. */
 export function discard({ buffer }: Uint8Array): void {
   if (buffer instanceof ArrayBuffer && buffer.byteLength >= WORTH_KEEPING_BYTES) buffer.transfer(0);

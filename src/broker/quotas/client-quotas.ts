@@ -84,6 +84,9 @@ export class ClientQuotas implements RequestQuotas {
         const throttleTimeMs = this.#record(REQUEST_PERCENTAGE, this.#busy, clientId, percentSeconds);
         return Math.min(MAX_REQUEST_THROTTLE_MS, throttleTimeMs);
       },
+      sent: (elapsedMs) => {
+        this.#record(REQUEST_PERCENTAGE, this.#busy, clientId, elapsedMs / 10);
+      },
     };
   }
 
