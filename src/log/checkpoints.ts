@@ -51,7 +51,7 @@ export class Checkpoints {
    * one is there. On a full disk there will be none: the next start scans more.
    */
   saveSnapshot(snapshot: PendingSnapshot, segmentBaseOffsets: ReadonlySet<number>): void {
-    this.#queue(async () => {
+    this.queue(async () => {
       const { offset } = snapshot;
       if (!(await this.#writeSnapshot(snapshot))) return;
       await this.#options.folderSync.run();
@@ -80,7 +80,7 @@ export class Checkpoints {
   /** Makes the log start offset durable, or finds no room for it; then calls `onDone`. On a full disk `makeRoom` comes
    * first. */
   saveLogStart(offset: number, makeRoom: () => Promise<void>, onDone: (isSaved: boolean) => void): void {
-    this.#queue(async () => {
+    this.queue(async () => {
       let isSaved = await this.#writeLogStart(offset);
       if (!isSaved) {
         await makeRoom();
@@ -111,14 +111,14 @@ export class Checkpoints {
 
   /** Removes the snapshots below `offset`, but never the newest sound one. */
   removeSnapshotsBelow(offset: number): void {
-    this.#queue(async () => this.#removeSnapshots((each) => each < offset && each !== this.#soundSnapshotOffset));
+    this.queue(() => this.#removeSnapshots((each) => each < offset && each !== this.#soundSnapshotOffset));
   }
 
   /** The same for snapshots of a log that was another, which no start may go on from; resolves when that is durable. */
   async forgetSnapshotsBelow(offset: number): Promise<void> {
     const isStale = (each: number): boolean => each < offset && each !== this.#soundSnapshotOffset;
     if (!this.#snapshotOffsets.some(isStale)) return;
-    this.#queue(async () => {
+    this.queue(async () => {
       this.#removeSnapshots(isStale);
       await this.#options.folderSync.run();
     });
@@ -128,7 +128,7 @@ export class Checkpoints {
   /** On a full disk there will be no such file: the next start reads the epochs from all batches. */
   saveEpochs(epochs: LeaderEpochs): void {
     const { disk, folder, folderSync, logger } = this.#options;
-    this.#queue(async () => {
+    this.queue(async () => {
       try {
         await replaceChecked(disk, folder, EPOCHS_FILE, epochs.encode());
         await folderSync.run();
@@ -143,7 +143,12 @@ export class Checkpoints {
   }
 
   saveMetadata(topicId: string): void {
-    this.#queue(() => this.#replace(METADATA_FILE, `version: 0\ntopic_id: ${topicId}`));
+    this.queue(() => this.#replace(METADATA_FILE, `version: 0\ntopic_id: ${topicId}`));
+  }
+
+  /** Does something behind what was handed over so far. Its failure is theirs. */
+  queue(task: () => Promise<void> | void): void {
+    this.#work = this.#work.then(task).catch((error: Error) => this.#options.onFailure(error));
   }
 
   #removeSnapshots(isSuperseded: (offset: number) => boolean): void {
@@ -156,10 +161,6 @@ export class Checkpoints {
     const { disk, folder, folderSync } = this.#options;
     await replaceFile(disk, folder, name, Buffer.from(text));
     await folderSync.run();
-  }
-
-  #queue(task: () => Promise<void>): void {
-    this.#work = this.#work.then(task).catch((error: Error) => this.#options.onFailure(error));
   }
 
   #snapshotPath(offset: number): string {

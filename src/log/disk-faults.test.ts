@@ -167,6 +167,47 @@ describe("a read that fails in maintenance", () => {
   });
 });
 
+describe("a removal that fails", () => {
+  beforeEach(async () => {
+    await openLog({ segmentBytes: batchOf().sizeBytes });
+    for (let i = 0; i < 4; i++) append(log);
+    await durable(log);
+  });
+
+  const removalsFail = (): void => {
+    disk.fails = (operation, path) => operation === "remove" && path.endsWith(".log");
+  };
+  /** As a power loss leaves it between the log's new start and the removal of what lies below. */
+  const openWithSegmentsBelowStart = async (): Promise<void> => {
+    await log.close();
+    fixture.save("log-start-offset-checkpoint", Buffer.from("0\n1\ntopic 0 2\n"));
+    log = await fixture.open();
+  };
+
+  it("takes the log offline", async () => {
+    removalsFail();
+    log.deleteRecordsBefore(2);
+    await expect(log.flush()).rejects.toThrow("EIO");
+    expectOffline();
+  });
+
+  it.each<[string, () => void]>([
+    ["maintenance", () => log.maintain()],
+    ["DeleteRecords", () => void log.deleteRecordsBefore(1)],
+  ])("takes nothing else down when %s makes up for what a crash kept from being removed", async (_what, begin) => {
+    await openWithSegmentsBelowStart();
+    removalsFail();
+    begin();
+    await expect(log.flush()).rejects.toThrow("EIO");
+    expectOffline();
+    disk.fails = () => false;
+    log = await fixture.open();
+    begin();
+    await log.flush();
+    expect(fixture.files("log").map(Number.parseFloat)).toEqual([2, 3]);
+  });
+});
+
 describe.each(["ENOSPC", "SHORT_WRITE", "EDQUOT", "EFBIG"])("a full disk (%s)", (code) => {
   const isFull = (operation: Operation): boolean => operation === "write" || operation === "create";
 

@@ -1,7 +1,7 @@
 import { DiskError, type DiskFile } from "../platform/disk.ts";
 import { MemoryDisk } from "../platform/memory-disk.ts";
 
-export type Operation = "write" | "sync" | "syncFolder" | "read" | "create" | "open";
+export type Operation = "write" | "sync" | "syncFolder" | "read" | "create" | "open" | "remove";
 
 /** Fails with `code` at the operations on paths that `fails` names. A failed write may have written a part. */
 export class FaultyDisk extends MemoryDisk {
@@ -39,6 +39,11 @@ export class FaultyDisk extends MemoryDisk {
   async sync(file: DiskFile): Promise<void> {
     await file.sync();
     this.check("sync", file.path);
+  }
+
+  override remove(path: string): void {
+    this.check("remove", path);
+    super.remove(path);
   }
 
   override async syncFolder(path: string): Promise<void> {

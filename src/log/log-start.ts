@@ -50,7 +50,7 @@ export class LogStart {
   /** Moves it up once that is durable, and removes the segments that then lie below. */
   raise(offset: number): void {
     if (offset <= this.#nextOffset) {
-      this.#removeDeleted();
+      this.#options.checkpoints.queue(() => this.#removeDeleted());
       return;
     }
     this.#nextOffset = offset;

@@ -638,8 +638,8 @@ export const faults: readonly Fault[] = [
       {
         breaks: "the newest snapshot goes with the records below it",
         file: "log/checkpoints.ts",
-        find: "this.#queue(async () => this.#removeSnapshots((each) => each < offset && each !== this.#soundSnapshotOffset));",
-        replace: "this.#queue(async () => this.#removeSnapshots((each) => each <= offset));",
+        find: "this.queue(() => this.#removeSnapshots((each) => each < offset && each !== this.#soundSnapshotOffset));",
+        replace: "this.queue(() => this.#removeSnapshots((each) => each <= offset));",
         test: { file: "src/log/retention.test.ts", name: "snapshots go with their segments, but for the newest one" },
       },
       {
