@@ -1,4 +1,4 @@
-import type { DiskFile } from "../platform/disk.ts";
+import { DiskError, type DiskFile } from "../platform/disk.ts";
 import { allocate } from "../platform/memory.ts";
 import { BATCH_HEADER_BYTES, RecordBatch } from "../protocol/records/batch.ts";
 
@@ -47,10 +47,18 @@ export class BatchWindow {
       this.#start = position;
       const wanted = Math.min(this.#window.length, this.#endPosition - position);
       this.#length = this.#file.read(this.#window, 0, wanted, position);
-      if (this.#length < length) return undefined;
+      if (this.#length < length) {
+        // Taken for the log's end, it would be cut there, and all that lies behind would be gone.
+        if (this.#file.size() >= this.#endPosition) throw shortRead(this.#file, position + this.#length);
+        return undefined;
+      }
     }
     return new RecordBatch(this.#window, position - this.#start);
   }
+}
+
+function shortRead({ path }: DiskFile, position: number): DiskError {
+  return new DiskError("SHORT_READ", path, `${path}: a read ended at position ${position}, before the file does`);
 }
 
 /** Why no batch can begin where `batch` was read, `bytesLeft` bytes before the end. */

@@ -1,7 +1,7 @@
 // Disks that fail: a write or a sync that does not succeed, and one that is full (fault 17).
 
 import { beforeEach, describe, expect, it } from "vitest";
-import { DiskError } from "../platform/disk.ts";
+import { DiskError, type DiskFile } from "../platform/disk.ts";
 import { FaultyDisk, type Operation } from "./faulty-disk.testing.ts";
 import {
   append,
@@ -146,6 +146,48 @@ describe("a read that fails", () => {
     expect(log.read(options)).toMatchObject({ error: "KAFKA_STORAGE_ERROR" });
     disk.fails = () => false;
     expect(valuesOf(consume(log, "read_uncommitted"))).toEqual(["a"]);
+  });
+});
+
+describe("a page that cannot be read", () => {
+  /** A read that runs into what is bad fails, or ends before it without a word (`isShort`). */
+  class WornDisk extends FaultyDisk {
+    badPosition = Number.POSITIVE_INFINITY;
+    isShort = false;
+
+    override open(path: string, options?: { readonly create?: boolean }): DiskFile {
+      const file = super.open(path, options);
+      if (!path.endsWith(".log")) return file;
+      const read = (target: Uint8Array, targetOffset: number, length: number, position: number): number => {
+        const left = this.badPosition - position;
+        if (left >= length) return file.read(target, targetOffset, length, position);
+        if (left > 0 && this.isShort) return file.read(target, targetOffset, left, position);
+        throw new DiskError("EIO", path, `${path}: EIO`);
+      };
+      return { ...file, read };
+    }
+  }
+
+  it.each([
+    ["fails", false],
+    ["comes short", true],
+  ])("in a read that %s keeps the log closed, and nothing of it is cut", async (_what, isShort) => {
+    const worn = new WornDisk();
+    fixture = new LogFixture({}, worn);
+    log = await fixture.open();
+    for (let i = 0; i < 100; i++) append(log, { values: ["v".repeat(100)] });
+    await durable(log);
+    const size = (): number => worn.readFile(fixture.path(segmentFileName(0, "log"))).length;
+    const sizeBytes = size();
+    worn.isShort = isShort;
+    for (const badPosition of [1, 0.45 * sizeBytes, sizeBytes - 1].map(Math.floor)) {
+      worn.badPosition = badPosition;
+      await expect(fixture.open()).rejects.toBeInstanceOf(DiskError);
+      expect(size()).toBe(sizeBytes);
+    }
+    worn.badPosition = Number.POSITIVE_INFINITY;
+    log = await fixture.open();
+    expect(consume(log, "read_uncommitted")).toHaveLength(100);
   });
 });
 

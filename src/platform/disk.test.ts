@@ -1,6 +1,6 @@
 // What every Disk does, whatever it is made of.
 
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -242,6 +242,24 @@ it.skipIf(process.platform !== "linux")("node: a full disk says so", () => {
   expect(codeOf(() => file.write([Buffer.from("x"), Buffer.from("y")], 0))).toBe("ENOSPC");
   file.close();
 });
+
+it.skipIf(process.platform !== "linux")("node: what cannot be read is not the file's end", () => {
+  const end = endOfMapping();
+  const memory = nodeDisk.open("/proc/self/mem", { readOnly: true });
+  const target = Buffer.alloc(8192);
+  expect(memory.read(target, 0, 4096, end - 4096)).toBe(4096);
+  expect(codeOf(() => memory.read(target, 0, 8192, end - 4096))).toBe("EIO");
+  memory.close();
+});
+
+/** Where there is a gap in the process's memory, behind a file's part of it, which stays where it is. Of a read that runs into it
+ * the system gives what lies before it, as of one that runs into a page that the disk has lost. */
+function endOfMapping(): number {
+  const lines = readFileSync("/proc/self/maps", "utf8").split("\n");
+  const ends = lines.map((line) => /^\w+-(\w+) r.* \//.exec(line)?.[1]);
+  const end = ends.find((each, i) => each !== undefined && !lines[i + 1]?.startsWith(`${each}-`));
+  return Number.parseInt(end ?? "", 16);
+}
 
 function codeOf(operation: () => unknown): string | undefined {
   try {

@@ -6,7 +6,8 @@ export interface DiskFile {
   size(): number;
   /** When it was last written to, in ms since 1970. Left out, or undefined, where nobody knows. */
   modifiedAtMs?(): number | undefined;
-  /** Reads up to `length` bytes at `position` into `target` from `targetOffset`; returns how many, 0 at the end. */
+  /** Reads `length` bytes at `position` into `target` from `targetOffset`; returns how many. They are fewer at the file's end
+   * alone: bytes that are there and cannot be read are an error. */
   read(target: Uint8Array, targetOffset: number, length: number, position: number): number;
   /** Writes all of `chunks`, one behind the other, at `position`. Throws a DiskError when not every byte was taken;
    * what was written then is unknown. */
@@ -56,7 +57,7 @@ export interface Disk {
   volume?(path: string): DiskVolume;
 }
 
-/** A failed disk operation. `code` is the system's (ENOENT, ENOSPC, EIO …), "SHORT_WRITE", "LOCKED", or
+/** A failed disk operation. `code` is the system's (ENOENT, ENOSPC, EIO …), "SHORT_WRITE", "SHORT_READ", "LOCKED", or
  * "SYNC_FAILED" for a sync that must not be tried again, whatever the system's code was. */
 export class DiskError extends Error {
   override readonly name = "DiskError";

@@ -677,6 +677,26 @@ export const faults: readonly Fault[] = [
         },
       },
       {
+        breaks: "a read that the system ends before a page that the disk has lost is taken for the file's end",
+        file: "platform/node/disk.ts",
+        find: "if (more === 0) break;",
+        replace: "if (count + more > 0) return count + more;",
+        test: {
+          file: "src/platform/disk.test.ts",
+          name: "node: what cannot be read is not the file's end",
+        },
+      },
+      {
+        breaks: "a read that comes short is taken for the log's end",
+        file: "log/batch-window.ts",
+        find: "if (this.#file.size() >= this.#endPosition) throw",
+        replace: "if (this.#length < 0) throw",
+        test: {
+          file: "src/log/disk-faults.test.ts",
+          name: "a page that cannot be read > in a read that comes short keeps the log closed, and nothing of it is cut",
+        },
+      },
+      {
         breaks: "a failed sync is tried again",
         file: "log/group-commit.ts",
         find: "if (error) this.#onFailure(error);\n    else if (this.#isWanted) this.#schedule();",

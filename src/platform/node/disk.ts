@@ -47,7 +47,17 @@ class NodeFile implements DiskFile {
   }
 
   read(target: Uint8Array, targetOffset: number, length: number, position: number): number {
-    return translated(this.path, () => readSync(this.#fd, target, targetOffset, length, position));
+    return translated(this.path, () => {
+      let count = 0;
+      // Of a read that runs into a page that cannot be read the system gives what lies before it, as at the file's end. Only one
+      // that begins there says what is wrong.
+      while (count < length) {
+        const more = readSync(this.#fd, target, targetOffset + count, length - count, position + count);
+        if (more === 0) break;
+        count += more;
+      }
+      return count;
+    });
   }
 
   write(chunks: readonly Uint8Array[], position: number): void {
