@@ -1,3 +1,4 @@
+import { accessSync, constants, existsSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { DiskError, type FolderLock } from "../disk.ts";
 
@@ -6,7 +7,9 @@ const heldHere = new Set<string>();
 
 /**
  * Takes the exclusive hold on a folder through a SQLite database named `.lock` in it. Node has no file locks of its own;
- * SQLite's are the operating system's, so that they end with the process, also after kill -9, and leave nothing stale.
+ * SQLite's are the operating system's, so that they end with the process, also after kill -9, and leave nothing stale. They also
+ * end when this process closes any descriptor of the file (POSIX), so that nothing here, and nothing that embeds a broker, may
+ * open `.lock`, not even to copy it.
  */
 export function lockFolder(folder: string): FolderLock {
   const path = `${folder}/.lock`;
@@ -25,12 +28,27 @@ function openLocked(folder: string, path: string): DatabaseSync {
   let database: DatabaseSync | undefined;
   try {
     database = new DatabaseSync(path);
-    database.exec("PRAGMA journal_mode = MEMORY; PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE");
+    // A file that cannot be written SQLite opens for reading, and BEGIN EXCLUSIVE then shares it: so something is written. It is
+    // never committed, and the file stays empty.
+    database.exec(
+      "PRAGMA journal_mode = MEMORY; PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; PRAGMA user_version = 1",
+    );
     return database;
   } catch (error) {
     database?.close();
     if (/locked|busy/i.test((error as Error).message)) throw locked(folder);
-    throw new DiskError("LOCK_FAILED", path, `${path}: ${(error as Error).message}`, { cause: error });
+    const reason = refusal(existsSync(path) ? path : folder) ?? (error as Error).message;
+    throw new DiskError("LOCK_FAILED", path, `${path}: ${reason}`, { cause: error });
+  }
+}
+
+/** Why the system lets nobody write there, which SQLite does not tell. Opens nothing. */
+function refusal(path: string): string | undefined {
+  try {
+    accessSync(path, constants.W_OK);
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
   }
 }
 
