@@ -19,6 +19,8 @@ export interface RunningCommand {
   firstLine(): Promise<string>;
   /** What it has written to standard error so far. */
   stderr(): string;
+  /** Nobody reads its standard error any more. */
+  closeStderr(): void;
   kill(signal: NodeJS.Signals): void;
 }
 
@@ -45,6 +47,11 @@ export function oncillaWithFiles(limit: number, ...args: string[]): RunningComma
 /** With files of no more than so many blocks of 512 bytes. */
 export function oncillaWithFileSize(limitBlocks: number, ...args: string[]): RunningCommand {
   return oncillaWithin(`-f ${limitBlocks}`, ...args);
+}
+
+/** With its standard error in a file. */
+export function oncillaLoggingTo(path: string, ...args: string[]): RunningCommand {
+  return run("sh", "-c", `exec "$0" "$@" 2>${path}`, process.execPath, main, ...args);
 }
 
 function oncillaWithin(limit: string, ...args: string[]): RunningCommand {
@@ -74,6 +81,7 @@ function run(command: string, ...args: string[]): RunningCommand {
         look();
       }),
     stderr: () => stderr,
+    closeStderr: () => void child.stderr.destroy(),
     kill: (signal) => child.kill(signal),
   };
 }

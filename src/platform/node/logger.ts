@@ -6,8 +6,10 @@ const levels: readonly LogLevel[] = ["debug", "info", "warn", "error"];
 /** `text`: time, level, message, then the fields as name=value. `json`: all of that as one object. */
 export type LogFormat = "text" | "json";
 
-/** Writes lines to standard error, from `lowest` on. */
+/** Writes lines to standard error, from `lowest` on. Those that it does not take, as its disk is full or its reader gone, are lost. */
 export function stderrLogger(lowest: LogLevel, format: LogFormat = "text"): Logger {
+  // Without a listener, the error would end the process.
+  if (!process.stderr.listeners("error").includes(lose)) process.stderr.on("error", lose);
   const threshold = levels.indexOf(lowest);
   const lineOf = format === "json" ? jsonLine : textLine;
   return {
@@ -17,6 +19,8 @@ export function stderrLogger(lowest: LogLevel, format: LogFormat = "text"): Logg
     },
   };
 }
+
+function lose(): void {}
 
 type Fields = Readonly<Record<string, unknown>>;
 
