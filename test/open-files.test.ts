@@ -74,6 +74,13 @@ it("refuses what needs another file, and takes it once there is one; nothing goe
   session.close();
 });
 
+it("says that it takes no connection", async () => {
+  broker = oncillaWithFiles(LIMIT, "broker", "--port", "0");
+  await takeDescriptors((await broker.firstLine()).split(" ").at(-1) ?? "");
+  await until(() => broker.stderr().includes("no connections are taken"));
+  expect(broker.stderr()).toContain("the process has too many files open: new connections end at once");
+});
+
 it("brings up the coordinators, whose code could not even be loaded, once there are files again, also across kill -9", async () => {
   const options = ["--offsets-topic-partitions", "1", "--transaction-topic-partitions", "1"];
   const args = ["broker", "--data-dir", folder, "--port", "0", ...options];

@@ -90,9 +90,9 @@ export class Connections {
     client.open();
   }
 
-  /** A connection that the system could not hand over, for want of file handles most likely. */
+  /** The system cannot hand any over, for want of file handles most likely. */
   acceptFailed(error: NetworkError): void {
-    this.#log.log("error", "connection not accepted", { error: error.message });
+    this.#log.log("error", "no connections are taken", { error: error.message });
   }
 
   /** Takes no further request; resolves when all that were taken are answered. */

@@ -59,7 +59,7 @@ export function listenersProblem(listeners: readonly ListenerConfig[]): string |
 
 export interface ConnectionTaker {
   onConnection(connection: Connection, endpoint: Endpoint): void;
-  /** A connection could not be handed over. */
+  /** Connections cannot be handed over. */
   onAcceptError(error: NetworkError): void;
 }
 

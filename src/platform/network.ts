@@ -39,8 +39,8 @@ export interface Listener {
 
 /** TCP, as everything outside `platform/node` sees it. */
 export interface Network {
-  /** Rejects with a NetworkError (EADDRINUSE, EACCES …) when the address cannot be had. `onError` is told of connections
-   * that could not be taken (EMFILE …); the listener goes on. */
+  /** Rejects with a NetworkError (EADDRINUSE, EACCES …) when the address cannot be had. `onError` is told, now and then, while
+   * connections cannot be taken (EMFILE …); the listener goes on. */
   listen(
     options: { readonly host: string; readonly port: number },
     onConnection: (connection: Connection) => void,

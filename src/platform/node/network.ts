@@ -1,8 +1,11 @@
+import { closeSync, openSync } from "node:fs";
 import { connect as connectSocket, createServer, type Socket } from "node:net";
+import { devNull } from "node:os";
 import { discard } from "../memory.ts";
 import { type Connection, type ConnectionHandler, type Listener, type Network, NetworkError } from "../network.ts";
 
 const HIGH_WATER_MARK_BYTES = 1024 * 1024;
+const DESCRIPTOR_CHECK_MS = 5000;
 
 class NodeConnection implements Connection {
   readonly remoteAddress: string;
@@ -86,6 +89,27 @@ export function toNetworkError(error: NodeJS.ErrnoException, address: string): N
   return new NetworkError(error.code ?? "UNKNOWN", `${address}: ${error.message}`, { cause: error });
 }
 
+const SHORTAGES: Readonly<Record<string, string>> = {
+  EMFILE: "the process has too many files open: new connections end at once; raise the limit (ulimit -n)",
+  ENFILE: "the system has too many files open: new connections end at once",
+};
+
+/** Without a free descriptor libuv takes each new connection with one that it has saved, ends it, and tells nobody. So now and then
+ * it is tried whether there is one. */
+function watchDescriptors(onShortage: (error: NetworkError) => void): { stop(): void } {
+  const timer = setInterval(() => {
+    try {
+      closeSync(openSync(devNull, "r"));
+    } catch (error) {
+      const { code = "" } = error as NodeJS.ErrnoException;
+      const shortage = SHORTAGES[code];
+      if (shortage) onShortage(new NetworkError(code, shortage, { cause: error }));
+    }
+  }, DESCRIPTOR_CHECK_MS);
+  timer.unref();
+  return { stop: () => clearInterval(timer) };
+}
+
 export const nodeNetwork: Network = {
   listen({ host, port }, onConnection, onError): Promise<Listener> {
     return new Promise((resolve, reject) => {
@@ -100,6 +124,7 @@ export const nodeNetwork: Network = {
       server.listen({ host, port, backlog: 1024 }, () => {
         const address = server.address();
         const boundPort = typeof address === "object" && address ? address.port : port;
+        const descriptors = watchDescriptors((problem) => onError?.(problem));
         resolve({
           host,
           port: boundPort,
@@ -107,6 +132,7 @@ export const nodeNetwork: Network = {
             new Promise((closed) => {
               // Resolves when the port is free; connections that are still open end on their own.
               server.close();
+              descriptors.stop();
               setImmediate(closed);
             }),
         });
