@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { OncillaError, serdes } from "../client/index.ts";
 import { TestCluster } from "./index.ts";
@@ -37,5 +40,20 @@ describe("a test cluster", () => {
     const { client } = cluster;
     await cluster.stop();
     expect(() => client.producer()).toThrow(OncillaError);
+  });
+
+  it("leaves nothing behind that holds its folder, neither a start that fails nor a stop that fails", async () => {
+    const dataDir = mkdtempSync(join(tmpdir(), "oncilla-cluster-"));
+    const broker = { dataDir };
+    await expect(TestCluster.start({ topics: ["bad name!"], broker })).rejects.toThrow("bad name!");
+    const cluster = await TestCluster.start({ broker });
+    const close = cluster.client.close.bind(cluster.client);
+    cluster.client.close = async () => {
+      await close();
+      throw new Error("the client could not close");
+    };
+    await expect(cluster.stop()).rejects.toThrow("the client could not close");
+    await (await TestCluster.start({ broker })).stop();
+    rmSync(dataDir, { recursive: true });
   });
 });

@@ -8,6 +8,7 @@ import {
   type RecordMetadata,
   type RecordSerdes,
 } from "../client/index.ts";
+import { closeInTurn } from "../platform/closing.ts";
 
 export interface TestClusterOptions {
   /** Topics to create; a name alone has one partition. */
@@ -48,7 +49,13 @@ export class TestCluster implements AsyncDisposable {
     const broker = await Broker.start({ durability: "os", groupMinSessionTimeoutMs: 100, ...options });
     const cluster = new TestCluster(broker);
     const newTopics = topics.map((topic) => (typeof topic === "string" ? { topic, partitions: 1 } : topic));
-    if (newTopics.length > 0) await cluster.client.admin().createTopics(newTopics);
+    try {
+      if (newTopics.length > 0) await cluster.client.admin().createTopics(newTopics);
+    } catch (error) {
+      // Why it does not start is what there is to tell.
+      await cluster.stop().catch(() => {});
+      throw error;
+    }
     return cluster;
   }
 
@@ -91,9 +98,8 @@ export class TestCluster implements AsyncDisposable {
     }
   }
 
-  async stop(): Promise<void> {
-    await this.client.close();
-    await this.broker.stop();
+  stop(): Promise<void> {
+    return closeInTurn([() => this.client.close(), () => this.broker.stop()]);
   }
 
   /** For `await using`. */
