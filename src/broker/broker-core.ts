@@ -334,6 +334,13 @@ function openMetadataLog({ disk, clock, logger, folder }: CoreOptions): Promise<
 /** The metadata log is made before any topic: where a partition is, it was. Without it the cluster would be another one, and
  * what the partitions hold would be nobody's. */
 function holdsPartitions(disk: Disk, folder: string): boolean {
-  const others = disk.list(folder).filter((name) => name !== `${METADATA_TOPIC}-0/`);
-  return others.some((name) => disk.exists(`${folder}/${name}${METADATA_FILE}`));
+  const others = disk.list(folder).filter((name) => /-\d+\/$/.test(name) && name !== `${METADATA_TOPIC}-0/`);
+  return others.some((name) => {
+    try {
+      return disk.exists(`${folder}/${name}${METADATA_FILE}`);
+    } catch {
+      // Nobody can look into it. It has the name of one, and will be offline.
+      return true;
+    }
+  });
 }

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -281,6 +281,22 @@ describe("start and stop", () => {
       expect(await answers(anew)).toEqual(["", "0:b"]);
     });
 
+    it.each([
+      ["a folder", "topic-0"],
+      ["a file", "topic-0/partition.metadata"],
+    ])("is not one of which %s cannot be looked at: it is not made anew", async (_what, name) => {
+      const [topic] = await fill(["topic"]);
+      if (!topic) throw new Error("no topic");
+      const path = join(folder, name);
+      renameSync(path, join(folder, "kept"));
+      // Who follows it is told ELOOP.
+      symlinkSync(path, path);
+      expect(await answers(topic, { recreateLostLogs: true })).toEqual(["KAFKA_STORAGE_ERROR", "0:a"]);
+      rmSync(path);
+      renameSync(join(folder, "kept"), path);
+      expect(await answers(topic)).toEqual(["0:a", "0:a"]);
+    });
+
     it("is not one that never came to be: that one is made", async () => {
       class Failing extends MemoryDisk {
         isBroken = true;
@@ -312,6 +328,14 @@ describe("start and stop", () => {
         expect(problem.message).toContain("__cluster_metadata-0 is lost: there is no such folder");
       }
     });
+  });
+
+  it("a folder of somebody else's may lie beside the partitions, such as lost+found", async () => {
+    mkdirSync(join(folder, "lost+found"));
+    // It is for root alone; root is told ELOOP.
+    symlinkSync("partition.metadata", join(folder, "lost+found", "partition.metadata"));
+    const broker = await Broker.start({ dataDir: folder });
+    await broker.stop();
   });
 
   it("what is no metadata log is refused with its place", async () => {

@@ -1,6 +1,6 @@
 // What every Disk does, whatever it is made of.
 
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -231,6 +231,12 @@ describe.each(Object.entries(disks))("%s", (_name, create) => {
     expect(codeOf(() => operation(path))).toBe(code);
   });
 
+  it("nothing lies below a file, nor under a name that no file can have", () => {
+    save("file", "");
+    expect(disk.exists(path("file/in"))).toBe(false);
+    expect(disk.exists(path("n".repeat(300)))).toBe(false);
+  });
+
   it("syncing a missing folder is an error: ENOENT", async () => {
     await expect(disk.syncFolder(path("missing"))).rejects.toMatchObject({ name: "DiskError", code: "ENOENT" });
   });
@@ -241,6 +247,13 @@ it.skipIf(process.platform !== "linux")("node: a full disk says so", () => {
   expect(codeOf(() => file.write([Buffer.from("x")], 0))).toBe("ENOSPC");
   expect(codeOf(() => file.write([Buffer.from("x"), Buffer.from("y")], 0))).toBe("ENOSPC");
   file.close();
+});
+
+it("node: what cannot be looked at may be there", () => {
+  const { folder, remove } = (disks.node as () => Place)();
+  symlinkSync("loop", `${folder}/loop`);
+  expect(codeOf(() => nodeDisk.exists(`${folder}/loop/file`))).toBe("ELOOP");
+  remove();
 });
 
 it.skipIf(process.platform !== "linux")("node: what cannot be read is not the file's end", () => {

@@ -1,7 +1,6 @@
 import {
   close,
   closeSync,
-  existsSync,
   fdatasync,
   fstatSync,
   fsync,
@@ -136,6 +135,19 @@ function openFolder(
   });
 }
 
+/** Of paths that nothing can lie at. Any other error leaves open whether something does. */
+const ABSENCES: ReadonlySet<string | undefined> = new Set(["ENOENT", "ENOTDIR", "ENAMETOOLONG"]);
+
+function exists(path: string): boolean {
+  try {
+    statSync(path);
+    return true;
+  } catch (error) {
+    if (ABSENCES.has((error as NodeJS.ErrnoException).code)) return false;
+    throw error;
+  }
+}
+
 /** Step by step: Node's own way to make parents as well never returns in places like /proc, where there can be no folder. */
 function makeFolder(path: string): void {
   if (isFolder(path)) return;
@@ -208,7 +220,7 @@ export const nodeDisk: Disk = {
       }
     });
   },
-  exists: (path: string) => existsSync(path),
+  exists: (path: string) => translated(path, () => exists(path)),
   readFile: (path: string) => translated(path, () => readFileSync(path)),
   list: (path: string) =>
     translated(path, () =>
