@@ -10,6 +10,7 @@ import { PartitionLog } from "../log/partition-log.ts";
 import { METADATA_FILE } from "../log/segment-files.ts";
 import { defined } from "../platform/assert.ts";
 import type { Clock } from "../platform/clock.ts";
+import { closeInTurn } from "../platform/closing.ts";
 import type { Disk } from "../platform/disk.ts";
 import type { Logger } from "../platform/logger.ts";
 import { type Random, randomUuid } from "../platform/random.ts";
@@ -58,15 +59,17 @@ export class BrokerCore {
   /** Opens every log of the folder. What is open when this fails is closed again: coordinators that go on would write into
    * logs that the next broker has. */
   static async open(options: CoreOptions): Promise<BrokerCore> {
-    const core = new BrokerCore(options, await openMetadataLog(options));
+    const metadataLog = await openMetadataLog(options);
+    let core: BrokerCore | undefined;
     try {
+      core = new BrokerCore(options, metadataLog);
       await core.#start();
+      return core;
     } catch (error) {
       // Why it does not start is what there is to tell.
-      await core.close().catch(() => {});
+      await (core ?? metadataLog).close().catch(() => {});
       throw error;
     }
-    return core;
   }
 
   private constructor(options: CoreOptions, metadataLog: PartitionLog) {
@@ -120,9 +123,7 @@ export class BrokerCore {
    * goes without waiting, for a descriptor, say. */
   async close(): Promise<void> {
     this.#stopCoordinators();
-    await this.#cleaner.stop();
-    await this.metadata.close();
-    await this.partitions.close();
+    await closeInTurn([() => this.#cleaner.stop(), () => this.metadata.close(), () => this.partitions.close()]);
   }
 
   #stopCoordinators(): void {

@@ -2,6 +2,7 @@
 
 import { defined } from "../platform/assert.ts";
 import type { Timer } from "../platform/clock.ts";
+import { closeInTurn } from "../platform/closing.ts";
 import type { FolderLock } from "../platform/disk.ts";
 import { type Logger, silentLogger } from "../platform/logger.ts";
 import type { Listener } from "../platform/network.ts";
@@ -124,7 +125,7 @@ export class Broker implements AsyncDisposable {
   }
 
   /** Takes no new request, answers those that are under way, makes everything durable, and resolves when the folder is
-   * free for the next broker. */
+   * free for the next broker. So it is when this rejects, as something could not be made durable or closed. */
   stop(): Promise<void> {
     this.#stopped ??= this.#stop();
     return this.#stopped;
@@ -207,16 +208,23 @@ export class Broker implements AsyncDisposable {
 
   async #stop(): Promise<void> {
     this.#maintenance?.cancel();
-    await this.#listeners.close();
+    await closeInTurn([
+      () => this.#listeners.close(),
+      () => this.#answerAll(),
+      () => this.#sayFarewell(),
+      () => this.#metricsListener?.close(),
+      () => this.#core.close(),
+      () => this.#lock.release(),
+    ]);
+    this.#logger.log("info", "broker stopped", this.#identity());
+  }
+
+  /** What is under way. */
+  async #answerAll(): Promise<void> {
     const drained = this.#connections.drain();
     for (const answer of [...this.#waitingFetches]) answer();
     await this.#core.settle();
     await drained;
-    await this.#sayFarewell();
-    await this.#metricsListener?.close();
-    await this.#core.close();
-    this.#lock.release();
-    this.#logger.log("info", "broker stopped", this.#identity());
   }
 
   /** Ends the connections; one whose client does not end it too is cut. */

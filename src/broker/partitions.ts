@@ -155,8 +155,10 @@ export class Partitions {
     await Promise.all(partitions.map(flushUnlessOffline));
   }
 
+  /** Rejects once all are closed that can be. */
   async close(): Promise<void> {
-    await Promise.all(this.all().map(({ log }) => log.close()));
+    const outcomes = await Promise.allSettled(this.all().map(({ log }) => log.close()));
+    for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
   }
 
   /** All that could be opened. */

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type RawProducer, RawSession, type RawTopic } from "../../test/support/raw-session.ts";
 import { FaultyDisk } from "../log/faulty-disk.testing.ts";
-import { DiskError } from "../platform/disk.ts";
+import { DiskError, type DiskFile } from "../platform/disk.ts";
 import { MemoryDisk } from "../platform/memory-disk.ts";
 import type { Listener, Network } from "../platform/network.ts";
 import { nodePlatform } from "../platform/node/index.ts";
@@ -77,6 +77,29 @@ describe("options", () => {
     await broker.stop();
   });
 });
+
+class UnclosableDisk extends MemoryDisk {
+  unclosable: readonly string[] = [];
+  readonly openPaths = new Set<string>();
+
+  override open(path: string, options?: { readonly create?: boolean }): DiskFile {
+    const file = super.open(path, options);
+    this.openPaths.add(path);
+    return {
+      path,
+      size: () => file.size(),
+      read: (...place) => file.read(...place),
+      write: (...bytes) => file.write(...bytes),
+      sync: () => file.sync(),
+      truncate: (size) => file.truncate(size),
+      close: () => {
+        if (this.unclosable.includes(path)) throw new DiskError("EIO", path, `${path} cannot be closed`);
+        this.openPaths.delete(path);
+        file.close();
+      },
+    };
+  }
+}
 
 describe("start and stop", () => {
   let folder: string;
@@ -168,6 +191,37 @@ describe("start and stop", () => {
       expect(disk.openCount).toBe(0);
     },
   );
+
+  it("a start that cannot read its metadata, wherever that shows, leaves nothing open", async () => {
+    const disk = new FaultyDisk();
+    const options: BrokerOptions = { dataDir: "data", platform: { ...nodePlatform, disk } };
+    await (await Broker.start(options)).stop();
+    for (let reads = 0, isStarted = false; !isStarted; reads++) {
+      let asked = 0;
+      disk.fails = (operation, path) => {
+        return operation === "read" && path.startsWith("data/__cluster_metadata-0/") && ++asked > reads;
+      };
+      const outcome = await Broker.start(options).catch((error: unknown) => error);
+      isStarted = outcome instanceof Broker;
+      if (outcome instanceof Broker) await outcome.stop();
+      else expect(outcome).toMatchObject({ code: "DATA_DIR_UNUSABLE" });
+      expect(disk.openCount).toBe(0);
+    }
+  });
+
+  it("a stop that fails half-way takes every further step, and leaves the folder to the next broker", async () => {
+    const disk = new UnclosableDisk();
+    const options: BrokerOptions = { dataDir: "data", metricsPort: 0, platform: { ...nodePlatform, disk } };
+    const broker = await Broker.start(options);
+    const session = await RawSession.open(broker.address);
+    await session.createTopic("topic", 2);
+    session.close();
+    disk.unclosable = ["data/__cluster_metadata-0/00000000000000000000.log", "data/topic-0/00000000000000000000.log"];
+    await expect(broker.stop()).rejects.toThrow("cannot be closed");
+    expect([...disk.openPaths].filter((path) => path.startsWith("data/topic-1/"))).toEqual([]);
+    disk.unclosable = [];
+    await (await Broker.start(options)).stop();
+  });
 
   it("a host that is not ours cannot be listened on", async () => {
     expect((await problemOf({ host: "203.0.113.1" })).code).toBe("CANNOT_LISTEN");
