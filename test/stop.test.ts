@@ -139,6 +139,12 @@ describe("SIGTERM under load", () => {
   });
 });
 
+it("a --stop-timeout-ms beyond what Node's timers take is a long one", async () => {
+  const broker = await startBroker("0", "--stop-timeout-ms", String(2 ** 31));
+  broker.kill("SIGTERM");
+  expect(await broker.outcome).toMatchObject({ code: 0 });
+});
+
 describe("kill -9 under load", () => {
   it("the next start scans what came behind the last roll of each partition, and no more", async () => {
     const segmentBytes = 1024 * 1024;

@@ -3,6 +3,7 @@ import { setFlagsFromString } from "node:v8";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { Broker, BrokerOptions, ListenerOptions } from "../broker/index.ts";
 import type { LogLevel } from "../platform/logger.ts";
+import { nodeClock } from "../platform/node/clock.ts";
 import type { LogFormat } from "../platform/node/logger.ts";
 import { wholeNumber } from "./arguments.ts";
 import { CliError } from "./cli-error.ts";
@@ -172,9 +173,9 @@ function stopOnSignals(running: () => Broker | undefined, timeoutMs: number): vo
     isStopping = true;
     const broker = running();
     if (!broker) process.exit(0);
-    const timer = setTimeout(giveUp, timeoutMs, `it took longer than ${timeoutMs} ms`);
+    const timer = nodeClock.setTimer(timeoutMs, () => giveUp(`it took longer than ${timeoutMs} ms`));
     broker.stop().then(
-      () => clearTimeout(timer),
+      () => timer.cancel(),
       (error: unknown) => giveUp(error instanceof Error ? error.message : String(error)),
     );
   };

@@ -10,7 +10,7 @@ export interface Clock {
   now(): number;
   /** Time since an arbitrary start, in ms with fractions; never goes back: for deadlines and measurements. */
   monotonic(): number;
-  /** Calls `callback` once, no sooner than `delayMs` from now. Does not keep the process alive by itself. */
+  /** Calls `callback` once, `delayMs` from now or later; by `monotonic` it may be up to 1 ms sooner. Keeps the process alive. */
   setTimer(delayMs: number, callback: () => void): Timer;
   /** Calls `callback` after the input that has already arrived in this turn of the event loop was handled. */
   setImmediate(callback: () => void): void;

@@ -17,7 +17,8 @@ export const nodeMetricsEndpoint: MetricsEndpoint = {
       else void show(response, collect);
     });
     return new Promise((resolve, reject) => {
-      server.once("error", (error) => reject(toNetworkError(error, `${host}:${port}`)));
+      // Also of connections that cannot be taken later on, which the broker's own listeners tell of: nobody waits here any more.
+      server.on("error", (error) => reject(toNetworkError(error, `${host}:${port}`)));
       server.listen({ host, port }, () => {
         const address = server.address();
         const boundPort = typeof address === "object" && address ? address.port : port;

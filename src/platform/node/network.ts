@@ -3,6 +3,7 @@ import { connect as connectSocket, createServer, type Socket } from "node:net";
 import { devNull } from "node:os";
 import { discard } from "../memory.ts";
 import { type Connection, type ConnectionHandler, type Listener, type Network, NetworkError } from "../network.ts";
+import { nodeClock } from "./clock.ts";
 
 const HIGH_WATER_MARK_BYTES = 1024 * 1024;
 const DESCRIPTOR_CHECK_MS = 5000;
@@ -143,17 +144,17 @@ export const nodeNetwork: Network = {
   connect({ host, port, timeoutMs }): Promise<Connection> {
     return new Promise((resolve, reject) => {
       const socket = connectSocket({ host, port, noDelay: true });
-      const timer = setTimeout(() => {
+      const timer = nodeClock.setTimer(timeoutMs, () => {
         socket.destroy();
         reject(new NetworkError("TIMEOUT", `${host}:${port}: no connection within ${timeoutMs} ms`));
-      }, timeoutMs);
+      });
       const onError = (error: NodeJS.ErrnoException): void => {
-        clearTimeout(timer);
+        timer.cancel();
         reject(toNetworkError(error, `${host}:${port}`));
       };
       socket.once("error", onError);
       socket.once("connect", () => {
-        clearTimeout(timer);
+        timer.cancel();
         socket.off("error", onError);
         resolve(new NodeConnection(socket));
       });
