@@ -210,6 +210,29 @@ describe("aggregates", () => {
   });
 });
 
+describe("a topic or a serde that is not there", () => {
+  const builder = new StreamsBuilder();
+  builder.stream("in", text).repartition({ name: "again" }).to("out");
+  const driver = new TopologyTestDriver(builder.build());
+
+  it.each<[string, () => unknown, string]>([
+    ["an input that nothing reads", () => driver.input("out", text), "the topology does not read out"],
+    ["an output that nothing writes", () => driver.output("typo", text), "the topology does not write typo"],
+    [
+      "a key without a serde",
+      () => driver.input("in", { value: serdes.string }).pipe({ key: "a", value: "b" } as never),
+      "in: a key needs a serde",
+    ],
+  ])("%s is refused by name", (_what, act, message) => {
+    expect(act).toThrow(expect.objectContaining({ name: "StreamsError", code: "INVALID_ARGUMENT", message }));
+  });
+
+  it("the topology's own topics are outputs too", () => {
+    driver.input("in", text).pipe({ key: "a", value: "b" });
+    for (const topic of ["again-repartition", "out"]) expect(driver.output(topic, text).readAll()).toHaveLength(1);
+  });
+});
+
 describe("errors", () => {
   const failing = (): StreamsBuilder => {
     const builder = new StreamsBuilder();

@@ -52,6 +52,7 @@ export interface TestOutput<K, V> {
 export class TopologyTestDriver {
   readonly #tasks: readonly Task[];
   readonly #taskOf = new Map<string, Task>();
+  readonly #sinkTopics: ReadonlySet<string>;
   readonly #topics = new Map<string, RawRecord[]>();
   readonly #read = new Map<string, number>();
   #time: number;
@@ -59,6 +60,7 @@ export class TopologyTestDriver {
   constructor(topology: Topology, options: TestDriverOptions = {}) {
     this.#time = options.startTime ?? 0;
     this.#tasks = topology.subtopologies.map((subtopology) => this.#createTask(subtopology, options));
+    this.#sinkTopics = new Set(topology.nodes.flatMap((node) => (node.kind === "sink" ? [node.topic] : [])));
     topology.subtopologies.forEach(({ sourceTopics }, index) => {
       for (const topic of sourceTopics) this.#taskOf.set(topic, defined(this.#tasks[index]));
     });
@@ -68,8 +70,9 @@ export class TopologyTestDriver {
   input<K, V>(topic: string, serdes: { readonly key?: Serde<K>; readonly value: Serde<V> }): TestInput<K, V> {
     if (!this.#taskOf.has(topic)) throw new StreamsError("INVALID_ARGUMENT", `the topology does not read ${topic}`);
     return {
-      pipe: ({ key, value, timestamp = this.#time, headers = NO_HEADERS }) => {
-        const keyBytes = key === undefined || key === null ? null : defined(serdes.key).serialize(key);
+      pipe: ({ key = null, value, timestamp = this.#time, headers = NO_HEADERS }) => {
+        if (key !== null && !serdes.key) throw new StreamsError("INVALID_ARGUMENT", `${topic}: a key needs a serde`);
+        const keyBytes = key === null ? null : defined(serdes.key).serialize(key);
         this.#append(topic, { key: keyBytes, value: writeNullable(serdes.value, value), timestamp, headers });
         this.#runUntilIdle();
       },
@@ -81,6 +84,8 @@ export class TopologyTestDriver {
   output<K, V>(topic: string, serdes: { readonly key: Serde<K>; readonly value: Serde<V> }): TestOutput<K, V>;
   output<V>(topic: string, serdes: { readonly value: Serde<V> }): TestOutput<Uint8Array | null, V>;
   output<K, V>(topic: string, serdes: { readonly key?: Serde<K>; readonly value: Serde<V> }): TestOutput<K, V> {
+    if (!this.#sinkTopics.has(topic))
+      throw new StreamsError("INVALID_ARGUMENT", `the topology does not write ${topic}`);
     const keySerde = serdes.key ?? (nullableBytes as unknown as Serde<K>);
     const read = (): StreamRecord<K, V> | undefined => {
       const position = this.#read.get(topic) ?? 0;
