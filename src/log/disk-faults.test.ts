@@ -191,6 +191,27 @@ describe("a page that cannot be read", () => {
   });
 });
 
+describe("a close that fails", () => {
+  it.each([".log", "index"])("of a *%s is not tried again, and the file can be opened anew", async (end) => {
+    await openLog({ segmentBytes: batchOf().sizeBytes });
+    const values = Array.from({ length: 8 }, (_, i) => `${i}`);
+    for (const value of values) append(log, { values: [value] });
+    await durable(log);
+    const outcomes: (string | undefined)[] = [];
+    disk.fails = (operation, path) => operation === "close" && path.endsWith(end);
+    // Each takes the place of another one among the open ones.
+    for (let offset = 0; offset < 8; offset++) {
+      const outcome = log.read({ offset, maxBytes: 1, isolation: "read_uncommitted", minOneBatch: true });
+      outcomes.push(outcome.ok ? undefined : outcome.error);
+    }
+    expect(outcomes).toContain("KAFKA_STORAGE_ERROR");
+    disk.fails = () => false;
+    expect(valuesOf(consume(log, "read_uncommitted"))).toEqual(values);
+    await log.close();
+    expect(disk.openCount).toBe(0);
+  });
+});
+
 describe("a read that fails in maintenance", () => {
   it("takes nothing down, and the next maintenance tries again (simulator, read error, seeds 100 to 400)", async () => {
     await openLog({ segmentBytes: batchOf().sizeBytes });

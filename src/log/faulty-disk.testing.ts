@@ -1,7 +1,7 @@
 import { DiskError, type DiskFile } from "../platform/disk.ts";
 import { MemoryDisk } from "../platform/memory-disk.ts";
 
-export type Operation = "write" | "sync" | "syncFolder" | "read" | "create" | "open" | "remove";
+export type Operation = "write" | "sync" | "syncFolder" | "read" | "create" | "open" | "close" | "remove";
 
 /** Fails with `code` at the operations on paths that `fails` names. A failed write may have written a part. */
 export class FaultyDisk extends MemoryDisk {
@@ -32,6 +32,7 @@ export class FaultyDisk extends MemoryDisk {
       close: () => {
         this.openCount--;
         file.close();
+        this.check("close", path);
       },
     };
   }

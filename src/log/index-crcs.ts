@@ -69,8 +69,9 @@ export class IndexCrcs {
   }
 
   closeFile(): void {
-    this.#file?.close();
+    const file = this.#file;
     this.#file = undefined;
+    file?.close();
   }
 }
 

@@ -142,7 +142,8 @@ export class IndexEntries {
   }
 
   closeFile(): void {
-    this.#file?.close();
+    const file = this.#file;
     this.#file = undefined;
+    file?.close();
   }
 }

@@ -343,8 +343,10 @@ export class Segment {
 
   /** Frees the file handles of a sealed segment; they come back when needed. */
   closeFiles(): void {
-    this.#log?.close();
+    const log = this.#log;
+    // Before it is closed: that may fail.
     this.#log = undefined;
+    log?.close();
     this.#closeIndexes();
   }
 
@@ -370,8 +372,8 @@ export class Segment {
   }
 
   #closeIndexes(): void {
+    this.#hasOpenIndexes = false;
     for (const index of this.#indexes()) index.entries.closeFile();
     this.#crcs.closeFile();
-    this.#hasOpenIndexes = false;
   }
 }

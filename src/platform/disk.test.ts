@@ -1,6 +1,15 @@
 // What every Disk does, whatever it is made of.
 
-import { mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -125,6 +134,17 @@ describe.each(Object.entries(disks))("%s", (_name, create) => {
       disk.open(path("file")).close();
       disk.open(path("file"), { create: true }).close();
       expect(textOf("file")).toBe("abc");
+    });
+
+    it("that was closed is closed, whatever was opened since", async () => {
+      const file = make("file", "abc");
+      file.close();
+      const other = make("other", "abc");
+      expect(codeOf(() => file.read(Buffer.alloc(1), 0, 1, 0))).toBe("EBADF");
+      await expect(file.sync()).rejects.toMatchObject({ name: "DiskError", code: "EBADF" });
+      expect(codeOf(() => file.close())).toBe("EBADF");
+      expect(other.size()).toBe(3);
+      other.close();
     });
 
     it("is one file however often it is open", () => {
@@ -255,6 +275,57 @@ it("node: what cannot be looked at may be there", () => {
   expect(codeOf(() => nodeDisk.exists(`${folder}/loop/file`))).toBe("ELOOP");
   remove();
 });
+
+it.skipIf(process.platform !== "linux")("node: a file whose close failed is closed", () => {
+  const { folder, remove } = (disks.node as () => Place)();
+  const file = nodeDisk.open(`${folder}/file`, { create: true });
+  for (const fd of descriptorsOf(`${folder}/file`)) closeSync(fd);
+  expect(codeOf(() => file.close())).toBe("EBADF");
+  const other = nodeDisk.open(`${folder}/other`, { create: true });
+  expect(codeOf(() => file.close())).toBe("EBADF");
+  expect(other.size()).toBe(0);
+  other.close();
+  remove();
+});
+
+/** Large, and nobody can remove it. */
+const KERNEL_FILE = "/sys/kernel/btf/vmlinux";
+
+it.skipIf(!existsSync(KERNEL_FILE))("node: a large file that cannot be removed is not left open", () => {
+  expect(codeOf(() => nodeDisk.remove(KERNEL_FILE))).toMatch(/^(EPERM|EACCES|EROFS)$/);
+  expect(descriptorsOf(KERNEL_FILE)).toEqual([]);
+});
+
+it.skipIf(process.platform !== "linux")("node: a folder's sync ends whatever becomes of its descriptor", async () => {
+  const { folder, remove } = (disks.node as () => Place)();
+  for (let closed = 0; closed === 0; ) {
+    let isDone = false;
+    const sync = nodeDisk.syncFolder(folder).finally(() => {
+      isDone = true;
+    });
+    while (!isDone && closed === 0) {
+      for (const fd of descriptorsOf(folder)) {
+        closeSync(fd);
+        closed++;
+      }
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await sync.catch(() => {});
+  }
+  remove();
+});
+
+function descriptorsOf(path: string): number[] {
+  const isOpen = (fd: string): boolean => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`) === path;
+    } catch {
+      // It was the one that the list was read from.
+      return false;
+    }
+  };
+  return readdirSync("/proc/self/fd").filter(isOpen).map(Number);
+}
 
 it.skipIf(process.platform !== "linux")("node: what cannot be read is not the file's end", () => {
   const end = endOfMapping();

@@ -17,6 +17,7 @@ export interface DiskFile {
   sync(): Promise<void>;
   /** Cuts the file to `size` bytes. */
   truncate(size: number): void;
+  /** Where it throws the file is closed all the same: nothing can be done with it any more. */
   close(): void;
 }
 

@@ -30,11 +30,12 @@ const DESCRIPTOR_WAIT_MS = 10_000;
 
 class NodeFile implements DiskFile {
   readonly path: string;
-  readonly #fd: number;
+  /** Undefined once it was closed: the next file that is opened, whoever opens it, gets the same number. */
+  #openFd: number | undefined;
 
   constructor(path: string, fd: number) {
     this.path = path;
-    this.#fd = fd;
+    this.#openFd = fd;
   }
 
   size(): number {
@@ -78,7 +79,15 @@ class NodeFile implements DiskFile {
   }
 
   close(): void {
-    translated(this.path, () => closeSync(this.#fd));
+    const fd = this.#fd;
+    // Linux frees it also where closing fails.
+    this.#openFd = undefined;
+    translated(this.path, () => closeSync(fd));
+  }
+
+  get #fd(): number {
+    if (this.#openFd !== undefined) return this.#openFd;
+    throw new DiskError("EBADF", this.path, `${this.path}: the file was closed`);
   }
 
   #writeOne(bytes: Uint8Array, position: number): void {
@@ -188,7 +197,12 @@ function remove(path: string): void {
   }
   const isLarge = stats.isFile() && stats.size >= LARGE_BYTES && removedHandles.length < MAX_REMOVED_HANDLES;
   const fd = isLarge ? openIfPossible(path) : undefined;
-  unlinkSync(path);
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if (fd !== undefined) closeSync(fd);
+    throw error;
+  }
   if (fd === undefined) return;
   removedHandles.push(fd);
   if (removedHandles.length === 1) closeNextRemoved();
@@ -244,7 +258,8 @@ export const nodeDisk: Disk = {
           return;
         }
         fsync(fd, (error) => {
-          closeSync(fd);
+          // What becomes of that is nothing to the folder.
+          close(fd, () => {});
           // To be told from a folder that could not be opened, which nothing was tried on.
           if (error) reject(new DiskError("SYNC_FAILED", path, `${path}: ${error.message}`, { cause: error }));
           else resolve();
