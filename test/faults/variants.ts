@@ -697,6 +697,23 @@ export const faults: readonly Fault[] = [
         },
       },
       {
+        breaks: "a folder that cannot be looked at is taken for one that is lost",
+        file: "platform/node/disk.ts",
+        find: "if (ABSENCES.has((error as NodeJS.ErrnoException).code)) return false;",
+        replace: "if (error) return false;",
+        test: {
+          file: "src/broker/start.test.ts",
+          name: "is not one of which a folder cannot be looked at: it is not made anew",
+        },
+      },
+      {
+        breaks: "a file whose close failed is closed again, which may be another one by then",
+        file: "platform/node/disk.ts",
+        find: "this.#openFd = undefined;",
+        replace: "",
+        test: { file: "src/platform/disk.test.ts", name: "node: a file whose close failed is closed" },
+      },
+      {
         breaks: "a failed sync is tried again",
         file: "log/group-commit.ts",
         find: "if (error) this.#onFailure(error);\n    else if (this.#isWanted) this.#schedule();",
