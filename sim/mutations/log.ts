@@ -118,6 +118,12 @@ export const logMutations: readonly Mutation[] = [
     replace: "      void error;\n      this.#isWanted = true;\n      return undefined;",
   },
   {
+    name: "take for durable what a failed sync left in the page cache",
+    file: "log/recovery.ts",
+    find: "if (hadFailedSync) segment.log.write([batch.bytes()], segment.sizeBytes);",
+    replace: "void hadFailedSync;",
+  },
+  {
     name: "save a snapshot before what it vouches for is durable",
     file: "log/log-sync.ts",
     find: "this.#snapshots.push(snapshot);",

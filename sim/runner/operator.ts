@@ -30,8 +30,8 @@ export function watchBroker(world: World, broker: Machine): void {
       isCalled = false;
       // It goes anyway, and nobody would tell its next life to.
       if (!broker.isWanted) return;
-      // After a failed sync the page cache holds what the disk may not: only a reboot tells the truth.
-      broker.kill({ losesPower: true });
+      // After a failed sync the page cache holds what the disk may not, which the next life may have to know without a reboot.
+      broker.kill({ losesPower: dice.chance(0.5) });
       broker.startLater(dice.between(10, 1_000));
     });
   });

@@ -1,5 +1,6 @@
 /** A machine's disk: what survives its processes, and what of it survives a power loss. Faults come in from outside. */
 
+import { FAILED_SYNC_FILE } from "../../src/log/segment-files.ts";
 import type { Dice } from "../../src/platform/dice.ts";
 import { type Disk, DiskError, type DiskFile, type FolderLock } from "../../src/platform/disk.ts";
 import { MemoryDisk } from "../../src/platform/memory-disk.ts";
@@ -44,9 +45,8 @@ export class SimulatedDisk {
   readonly #dice: Dice;
   readonly #trace: Trace | undefined;
   #platter: MemoryDisk;
-  /** A sync fails: the page cache may hold what the disk never will, and later syncs say nothing of it. Only a reboot
-   * shows what is there. */
-  needsReboot = false;
+  /** Folders in which a sync fails, until a file there tells of it. */
+  readonly #untold = new Set<string>();
 
   constructor(host: string, scheduler: Scheduler, dice: Dice, trace: Trace | undefined) {
     this.#host = host;
@@ -62,10 +62,16 @@ export class SimulatedDisk {
     return this.#platter;
   }
 
+  /** A sync fails: the page cache may hold what the disk never will, and later syncs say nothing of it. Where no process has left
+   * word of it, as it was killed before or the sync was of something else, only a reboot shows what is there. */
+  get needsReboot(): boolean {
+    return this.#untold.size > 0;
+  }
+
   /** Everything that was not synced is lost, or not, or in part. */
   losePower(random: Random): void {
     this.#platter = this.#platter.afterCrash(random);
-    this.needsReboot = false;
+    this.#untold.clear();
   }
 
   /** The disk as one process sees it. */
@@ -75,7 +81,17 @@ export class SimulatedDisk {
       dice: this.#dice,
       killProcess,
       note: (what) => this.#trace?.note(this.#host, what),
+      sync: (folder, begin) => this.#sync(folder, begin),
+      failureTold: (folder) => void this.#untold.delete(folder),
     });
+  }
+
+  #sync(folder: string, begin: () => Promise<void>): Promise<void> {
+    const { failingSyncs } = this.conditions;
+    const done = begin();
+    // From now on: a process that is killed meanwhile is not told, and its next life could not know.
+    if (this.conditions.failingSyncs < failingSyncs) this.#untold.add(folder);
+    return done;
   }
 
   #whileSyncing(): Promise<void> {
@@ -83,11 +99,7 @@ export class SimulatedDisk {
     const hangMs = conditions.hangsUntilMs - this.#scheduler.nowMs;
     const durationMs = Math.max(this.#dice.between(conditions.syncMsMin, conditions.syncMsMax), hangMs);
     const isFailing = conditions.failingSyncs > 0;
-    if (isFailing) {
-      conditions.failingSyncs--;
-      // From now on: a process that is killed meanwhile is not told, and its next life could not know.
-      this.needsReboot = true;
-    }
+    if (isFailing) conditions.failingSyncs--;
     return new Promise((resolve, reject) => {
       this.#scheduler.schedule(durationMs, () => {
         if (isFailing) reject(failure("EIO", this.#host, "sync failed"));
@@ -102,6 +114,10 @@ interface Surroundings {
   readonly dice: Dice;
   readonly killProcess: () => void;
   readonly note: (what: string) => void;
+  /** Begins a sync of something in a folder. */
+  readonly sync: (folder: string, begin: () => Promise<void>) => Promise<void>;
+  /** A file in the folder tells the next life of the syncs that have failed. */
+  readonly failureTold: (folder: string) => void;
 }
 
 /** A dead process changes nothing any more. */
@@ -125,6 +141,7 @@ class DiskPort implements Disk {
         throw failure("ENOSPC", path, "no space left");
       this.#around.note(`disk create ${path}`);
     }
+    if (options?.create && path.endsWith(`/${FAILED_SYNC_FILE}`)) this.#around.failureTold(folderOf(path));
     return new FilePort(this.#disk.open(path, options), this.#life, this.#around);
   }
 
@@ -160,7 +177,7 @@ class DiskPort implements Disk {
   syncFolder(path: string): Promise<void> {
     if (!this.#life.step()) return new Promise(() => {});
     this.#around.note(`disk sync ${path}/`);
-    return this.#life.hear(this.#disk.syncFolder(path));
+    return this.#life.hear(this.#around.sync(path, () => this.#disk.syncFolder(path)));
   }
 
   lock(path: string): FolderLock {
@@ -232,7 +249,7 @@ class FilePort implements DiskFile {
   sync(): Promise<void> {
     if (!this.#life.step()) return new Promise(() => {});
     this.#around.note(`disk sync ${this.path}`);
-    return this.#life.hear(this.#file.sync());
+    return this.#life.hear(this.#around.sync(folderOf(this.path), () => this.#file.sync()));
   }
 
   truncate(size: number): void {
@@ -251,6 +268,10 @@ class FilePort implements DiskFile {
     if (length > 0) this.#file.write([bytes.subarray(0, length)], position);
     return length;
   }
+}
+
+function folderOf(path: string): string {
+  return path.slice(0, path.lastIndexOf("/"));
 }
 
 function throwReadFault(path: string, conditions: DiskConditions): void {

@@ -102,6 +102,22 @@ describe("a sync that fails", () => {
     expect(syncs).toBe(1);
   });
 
+  it("leaves word of it for the next start, or the log tells what to do without", async () => {
+    const messages = (level: string): string[] =>
+      fixture.lines.filter((line) => line.level === level).map(({ message }) => message);
+    append(log);
+    disk.fails = (operation, path) => operation === "sync" && path.endsWith(".log");
+    await expect(durable(log)).rejects.toThrow("EIO");
+    expect(messages("warn")).toEqual(["a sync failed: the next start writes anew what it was to cover"]);
+    expect(messages("error")).toEqual(["partition offline"]);
+    await openLog();
+    append(log);
+    disk.fails = (operation, path) => operation === "create" || (operation === "sync" && path.endsWith(".log"));
+    await expect(durable(log)).rejects.toThrow("EIO");
+    expect(messages("error")[0]).toMatch(/start the machine anew/);
+    expectOffline();
+  });
+
   it("of the folder counts as well: a segment without a name is no segment", async () => {
     await openLog({ segmentBytes: 100 });
     append(log);

@@ -9,6 +9,7 @@ import { CompactionPort } from "./compaction/compaction-port.ts";
 import { LogCompaction } from "./compaction/log-compaction.ts";
 import { finishSwaps } from "./compaction/swap.ts";
 import { removeFolder } from "./deleted-folder.ts";
+import { FailedSync } from "./failed-sync.ts";
 import { FolderSync } from "./folder-sync.ts";
 import { GroupCommit } from "./group-commit.ts";
 import type { LeaderEpochs } from "./leader-epochs.ts";
@@ -49,7 +50,7 @@ import type {
   VerificationOutcome,
 } from "./types.ts";
 import { Watermarks } from "./watermarks.ts";
-import { shortageOf } from "./write-file.ts";
+import { lacksDescriptors, shortageOf } from "./write-file.ts";
 
 /**
  * The log of one partition: batches in segments, what is known of their producers, and how far all of it is durable,
@@ -75,6 +76,7 @@ export class PartitionLog {
   readonly #commit: GroupCommit;
   readonly #checkpoints: Checkpoints;
   readonly #health: LogHealth;
+  readonly #failedSync: FailedSync;
   readonly #start: LogStart;
   readonly #writer: LogWriter;
   readonly #watermarks: Watermarks;
@@ -101,7 +103,8 @@ export class PartitionLog {
         path,
       });
     });
-    const recovered = recoverLog(recoveryContext(options, logStartOffset));
+    const { isMarked: hadFailedSync } = new FailedSync(options);
+    const recovered = recoverLog({ ...recoveryContext(options, logStartOffset), hadFailedSync });
     const log = new PartitionLog(options, recovered, logStartOffset);
     try {
       await log.#begin(foundTopicId === undefined, recovered.areEpochsSaved);
@@ -147,6 +150,7 @@ export class PartitionLog {
       onFailure: (error) => health.goOffline(error),
     });
     this.#health = health;
+    this.#failedSync = new FailedSync(options);
     this.#segments = segments;
     this.#checkpoints = checkpoints;
     const sync = new LogSync({ clock, folderSync, segments, checkpoints, onSynced }, recovered.snapshots);
@@ -155,7 +159,11 @@ export class PartitionLog {
       { endOffset: () => this.logEndOffset, sync: () => sync.run() },
       recovered.durableOffset,
       () => this.#advance(),
-      (error) => health.goOffline(error),
+      (error) => {
+        // Without descriptors the names were not tried, and the files are synced.
+        if (!lacksDescriptors(error)) this.#failedSync.mark();
+        health.goOffline(error);
+      },
     );
     const commit = this.#commit;
     this.#writer = new LogWriter({ disk, clock, folder, leaderEpoch, segments, producers, health, sync, commit });
@@ -198,6 +206,11 @@ export class PartitionLog {
     const hasNewEpoch = this.#epochs.assign(this.leaderEpoch, this.logEndOffset);
     if (hasNewEpoch || !areEpochsSaved) this.#checkpoints.saveEpochs(this.#epochs);
     this.#commit.request();
+    if (this.#failedSync.isMarked) {
+      this.#commit.whenDurable(this.logEndOffset, (error) => {
+        if (!error) this.#clearFailedSync();
+      });
+    }
     if (this.#config.durability === "fsync") await this.flush();
     else if (isNew) await this.#checkpoints.settled();
     if (this.offlineReason) throw this.offlineReason;
@@ -493,6 +506,13 @@ export class PartitionLog {
     const shortage = shortageOf(error);
     if (shortage === undefined) this.#health.goOffline(error);
     else this.#logger.log("warn", `the next start will scan a log: ${shortage}`, { topicPartition: this.#name });
+  }
+
+  #clearFailedSync(): void {
+    this.#checkpoints.queue(() => {
+      // Another one may have failed meanwhile.
+      if (!this.offlineReason) this.#failedSync.clear();
+    });
   }
 
   #ended(error: Error): void {

@@ -1,9 +1,11 @@
 // What a power loss may take and what not, where the moment matters.
 
-import { expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
+import { DiskError } from "../platform/disk.ts";
 import { MemoryDisk } from "../platform/memory-disk.ts";
 import { seededRandom } from "../platform/seeded-random.ts";
 import { append, batchOf, consume, durable, LogFixture, valuesOf } from "./log.testing.ts";
+import type { PartitionLog } from "./partition-log.ts";
 
 it("does not take what was appended to a segment that is sealed while a sync is under way (simulator, seed 3)", async () => {
   const held: (() => void)[] = [];
@@ -30,3 +32,79 @@ it("does not take what was appended to a segment that is sealed while a sync is 
     await reopened.close();
   }
 });
+
+describe.each([
+  ["in one segment", 1_000_000],
+  ["in several segments", 2 * batchOf({ values: ["a"] }).sizeBytes],
+])(
+  "does not take what is acknowledged after a sync that failed and a start without a reboot, %s",
+  (_where, segmentBytes) => {
+    let isFailing: boolean;
+    let fixture: LogFixture;
+    let log: PartitionLog;
+    const values = ["a", "b", "c", "d", "e", "f", "g"];
+    const whileSyncing = async (): Promise<void> => {
+      if (isFailing) throw new DiskError("EIO", "", "EIO");
+    };
+    const produce = (from: number, to: number): boolean[] =>
+      values
+        .slice(from, to)
+        .map((value, i) => append(log, { values: [value], producerId: 1, sequence: from + i }).isDuplicate);
+    const failSync = async (): Promise<void> => {
+      isFailing = true;
+      await expect(durable(log)).rejects.toThrow("EIO");
+      await log.close();
+      isFailing = false;
+    };
+    const expectSafe = async (expected: readonly string[]): Promise<void> => {
+      for (let seed = 0; seed < 50; seed++) {
+        const disk = (fixture.disk as MemoryDisk).afterCrash(seededRandom(seed));
+        const left = await new LogFixture(fixture.config, disk).open();
+        expect(valuesOf(consume(left, "read_uncommitted")), `seed ${seed}`).toEqual(expected);
+        await left.close();
+      }
+    };
+    beforeEach(async () => {
+      isFailing = false;
+      fixture = new LogFixture(
+        { segmentBytes, indexIntervalBytes: 0 },
+        new MemoryDisk({ canCrash: true, whileSyncing }),
+      );
+      log = await fixture.open();
+      produce(0, 2);
+      await durable(log);
+      await log.close();
+      log = await fixture.open();
+      produce(2, 6);
+      await failSync();
+    });
+
+    it("as duplicates of what is in the page cache alone", async () => {
+      log = await fixture.open();
+      expect(produce(2, 6)).toEqual([true, true, true, true]);
+      await durable(log);
+      await expectSafe(values.slice(0, 6));
+      expect(fixture.disk.exists(fixture.path("failed-sync"))).toBe(false);
+      produce(6, 7);
+      await log.close();
+      await expectSafe(values);
+    });
+
+    it("when the sync of the start fails as well", async () => {
+      isFailing = true;
+      await expect(fixture.open()).rejects.toThrow("EIO");
+      isFailing = false;
+      log = await fixture.open();
+      await expectSafe(values.slice(0, 6));
+      await log.close();
+    });
+
+    it("in the page cache alone with durability os, once it is synced", async () => {
+      fixture.config = { ...fixture.config, durability: "os" };
+      log = await fixture.open();
+      await log.flush();
+      await expectSafe(values.slice(0, 6));
+      await log.close();
+    });
+  },
+);

@@ -9,6 +9,8 @@ export const METADATA_FILE = "partition.metadata";
 export const EPOCHS_FILE = "leader-epoch-checkpoint";
 /** Apache Kafka keeps one such file for a whole data folder; here each partition has its own. */
 export const LOG_START_FILE = "log-start-offset-checkpoint";
+/** Says that a sync has failed; see `FailedSync`. */
+export const FAILED_SYNC_FILE = "failed-sync";
 
 /** "00000000000000000042.log" */
 export function segmentFileName(offset: number, kind: SegmentFileKind): string {

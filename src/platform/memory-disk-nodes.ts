@@ -15,6 +15,13 @@ interface Range {
 
 const NOWHERE: Range = { from: Number.POSITIVE_INFINITY, to: 0 };
 
+/** A sync that is under way or has failed. */
+interface PendingSync {
+  /** What it is to cover, or was, and was not changed since. */
+  ranges: readonly Range[];
+  hasFailed: boolean;
+}
+
 /** What a disk does that can lose power. */
 export interface CrashingDisk {
   /** How long a sync takes; rejects when it fails. */
@@ -28,8 +35,7 @@ export class FileNode {
   readonly #durable: PagedBytes | undefined;
   readonly #disk: CrashingDisk | undefined;
   #unsynced = NOWHERE;
-  /** Of the syncs under way, and of those that failed. */
-  readonly #syncing = new Set<Range>();
+  readonly #pending = new Set<PendingSync>();
   #lastSync: Promise<void> = Promise.resolve();
 
   /** `disk`: undefined for one that never loses power. */
@@ -56,8 +62,8 @@ export class FileNode {
     this.#bytes.resize(size);
   }
 
-  /** Makes durable what was written before the call, and not before it resolves. Until then, and after a failure for ever,
-   * a power loss leaves any part of it. */
+  /** Makes durable what was written before the call, and not before it resolves. Until then a power loss leaves any part of it;
+   * after a failure, too, until it is written once more and synced: as in a page cache whose pages count as written. */
   sync(): Promise<void> {
     const durable = this.#durable;
     const disk = this.#disk;
@@ -66,22 +72,33 @@ export class FileNode {
     const { size } = this;
     const bytes = this.#bytes.slice(range.from, range.to);
     this.#unsynced = NOWHERE;
-    this.#syncing.add(range);
+    const pending: PendingSync = { ranges: range.from < range.to ? [range] : [], hasFailed: false };
+    this.#pending.add(pending);
     const earlier = this.#lastSync;
     const done = disk.whileSyncing().then(async () => {
       await earlier;
-      this.#syncing.delete(range);
+      this.#pending.delete(pending);
       durable.resize(size);
-      if (bytes.length > 0) durable.write(bytes, range.from);
+      for (const { from, to } of this.#withoutLost(range.from, bytes.length)) {
+        durable.write(bytes.subarray(from - range.from, to - range.from), from);
+      }
     });
-    this.#lastSync = done.catch(() => {});
+    this.#lastSync = done.catch(() => {
+      pending.hasFailed = true;
+    });
     return done;
+  }
+
+  /** What no failed sync took with it. */
+  #withoutLost(from: number, length: number): readonly Range[] {
+    const lost = [...this.#pending].flatMap(({ ranges, hasFailed }) => (hasFailed ? ranges : []));
+    return length === 0 ? [] : lost.reduce<readonly Range[]>(without, [{ from, to: from + length }]);
   }
 
   afterCrash(random: Random, disk: CrashingDisk): FileNode {
     const durable = (this.#durable as PagedBytes).slice(0, Number.POSITIVE_INFINITY);
     const current = this.#bytes.slice(0, Number.POSITIVE_INFINITY);
-    const changed = [...this.#syncing].reduce(union, this.#unsynced);
+    const changed = [...this.#pending].flatMap(({ ranges }) => ranges).reduce(union, this.#unsynced);
     const left = remains(durable, current, changed, random);
     const node = new FileNode(disk);
     node.#bytes.write(left, 0);
@@ -90,7 +107,9 @@ export class FileNode {
   }
 
   #noteChange(from: number, to: number): void {
-    if (this.#durable) this.#unsynced = union(this.#unsynced, { from, to });
+    if (!this.#durable) return;
+    this.#unsynced = union(this.#unsynced, { from, to });
+    for (const pending of this.#pending) pending.ranges = without(pending.ranges, { from, to });
   }
 }
 
@@ -134,6 +153,14 @@ function between(random: Random, a: number, b: number): number {
 
 function union(a: Range, b: Range): Range {
   return { from: Math.min(a.from, b.from), to: Math.max(a.to, b.to) };
+}
+
+function without(ranges: readonly Range[], { from, to }: Range): readonly Range[] {
+  const parts = ranges.flatMap((range) => [
+    { from: range.from, to: Math.min(range.to, from) },
+    { from: Math.max(range.from, to), to: range.to },
+  ]);
+  return parts.filter((part) => part.from < part.to);
 }
 
 /** Names set or removed in one step. */

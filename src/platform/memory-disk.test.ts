@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import type { DiskFile } from "./disk.ts";
 import { MemoryDisk } from "./memory-disk.ts";
 import { seededRandom } from "./seeded-random.ts";
@@ -99,20 +99,43 @@ describe("a crash of a file", () => {
   });
 });
 
-it("what a failed sync was to cover may be lost for ever", async () => {
-  let isFailing = false;
-  const whileSyncing = async (): Promise<void> => {
-    if (isFailing) throw new Error("EIO");
-  };
-  const disk = new MemoryDisk({ canCrash: true, whileSyncing });
-  const file = disk.open("file", { create: true });
-  await disk.syncFolder("");
-  file.write([Buffer.from("a")], 0);
-  isFailing = true;
-  await expect(file.sync()).rejects.toThrow("EIO");
-  isFailing = false;
-  await file.sync();
-  expect(remainsOf(disk, "file")).toContain("\0");
+describe("what a failed sync was to cover", () => {
+  let isFailing: boolean;
+  let disk: MemoryDisk;
+  let file: DiskFile;
+  beforeEach(async () => {
+    isFailing = false;
+    const whileSyncing = async (): Promise<void> => {
+      if (isFailing) throw new Error("EIO");
+    };
+    disk = new MemoryDisk({ canCrash: true, whileSyncing });
+    file = disk.open("file", { create: true });
+    await disk.syncFolder("");
+    file.write([Buffer.from("abc")], 0);
+    isFailing = true;
+    await expect(file.sync()).rejects.toThrow("EIO");
+    isFailing = false;
+  });
+
+  it("is there to be read, and may be lost for ever, whatever succeeds later", async () => {
+    await file.sync();
+    expect(textOf(disk, "file")).toBe("abc");
+    expect(remainsOf(disk, "file")).toContain("\0\0\0");
+  });
+
+  it("stays once it was written again and synced", async () => {
+    file.write([Buffer.from("abc")], 0);
+    await file.sync();
+    expect(remainsOf(disk, "file")).toEqual(new Set(["abc"]));
+  });
+
+  it("may be lost where it was not written again, though what lies around it was", async () => {
+    file.write([Buffer.from("a")], 0);
+    file.write([Buffer.from("c")], 2);
+    await file.sync();
+    const { rest } = withoutFlips(remainsOf(disk, "file"), "abc");
+    expect(rest).toEqual(new Set(["abc", "a\0c"]));
+  });
 });
 
 describe("a crash of a folder", () => {
