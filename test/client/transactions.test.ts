@@ -168,23 +168,28 @@ describe("a transaction", () => {
     await Promise.all([consumer.close(), producer.close(), feeder.close()]);
   });
 
-  it("holds back its offsets from others until it ends", async () => {
-    const producer = await start();
-    const groupId = cluster.unique("pending");
-    const at = { topic, partition: 0 };
-    const consumer = client.consumer({ groupId, defaultTimeoutMs: 300 });
-    consumer.assign([at]);
-    await consumer.commit([{ ...at, offset: 0 }]);
-    producer.beginTransaction();
-    await producer.sendOffsetsToTransaction([{ ...at, offset: 7 }], consumer.groupMetadata());
-    await expect(consumer.committed([at])).rejects.toMatchObject({
-      code: "TIMEOUT",
-      cause: { code: "UNSTABLE_OFFSET_COMMIT" },
-    });
-    await producer.commitTransaction();
-    await until(async () => (await consumer.committed([at]))[0]?.offset === 7);
-    await Promise.all([consumer.close(), producer.close()]);
-  });
+  it.each<IsolationLevel>(["read_committed", "read_uncommitted"])(
+    "holds back its offsets from others until it ends, whatever they read: %s",
+    async (isolationLevel) => {
+      const producer = await start();
+      const groupId = cluster.unique("pending");
+      const at = { topic, partition: 0 };
+      const consumer = client.consumer({ groupId, isolationLevel, defaultTimeoutMs: 300 });
+      consumer.assign([at]);
+      await consumer.commit([{ ...at, offset: 0 }]);
+      producer.beginTransaction();
+      await producer.sendOffsetsToTransaction([{ ...at, offset: 7 }], consumer.groupMetadata());
+      const next = client.consumer({ groupId, isolationLevel });
+      next.assign([at]);
+      const position = next.position(at);
+      const unstable = { code: "TIMEOUT", cause: { code: "UNSTABLE_OFFSET_COMMIT" } };
+      await expect(consumer.committed([at])).rejects.toMatchObject(unstable);
+      await producer.commitTransaction();
+      await until(async () => (await consumer.committed([at]))[0]?.offset === 7);
+      expect(await position).toBe(7);
+      await Promise.all([consumer.close(), next.close(), producer.close()]);
+    },
+  );
 
   it("fences the older producer of an id, and aborts what it had open", async () => {
     const older = await start();

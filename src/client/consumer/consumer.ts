@@ -467,12 +467,12 @@ export class Consumer<K = Buffer, V = Buffer> implements AsyncDisposable {
   }
 
   async #fetchCommitted(partitions: readonly TopicPartition[]): Promise<TopicPartitionOffset[]> {
-    const { groupId = "", isolationLevel, groupProtocol } = this.#settings;
+    const { groupId = "", groupProtocol } = this.#settings;
     const membership = this.#membership?.isMember && groupProtocol === "consumer" ? this.#membership : undefined;
-    const requireStable = isolationLevel === "read_committed";
     const group = membership?.group;
     try {
-      return await fetchGroupOffsets(this.#requireGroup(), groupId, partitions, requireStable, group);
+      // Whatever the isolation level: what a transaction is about to commit has been worked on.
+      return await fetchGroupOffsets(this.#requireGroup(), groupId, partitions, true, group);
     } catch (error) {
       if (group && isLostMember(error)) membership?.noteLost(group);
       throw error;
