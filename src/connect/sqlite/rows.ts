@@ -2,7 +2,8 @@
 import type { ConsumerRecord, RecordHeader, Serde } from "../../client/index.ts";
 import { ConnectError } from "../errors.ts";
 
-export type SqlValue = null | number | bigint | string | Uint8Array;
+/** True and false are 1 and 0. */
+export type SqlValue = null | boolean | number | bigint | string | Uint8Array;
 
 /** A value for each column. */
 export type Row = Readonly<Record<string, SqlValue>>;
@@ -41,7 +42,7 @@ export function rowMapper<K, V>(
   return (raw) => {
     const { topic, partition, offset, timestamp, headers } = raw;
     try {
-      return mapping({
+      const change: unknown = mapping({
         topic,
         partition,
         offset,
@@ -50,11 +51,15 @@ export function rowMapper<K, V>(
         key: raw.key && key.deserialize(raw.key),
         value: raw.value && value.deserialize(raw.value),
       });
+      if (typeof change === "object" && !(change instanceof Promise)) return change as Row | RowDeletion | null;
+      throw new Error(`"row" gave ${change instanceof Promise ? "a promise" : typeof change}`);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      throw new ConnectError("RECORD_FAILED", `${topic}-${partition}, offset ${offset}: no row: ${reason}`, {
-        cause: error,
-      });
+      throw new ConnectError("RECORD_FAILED", `${placeOf(raw)}: no row: ${reason}`, { cause: error });
     }
   };
+}
+
+export function placeOf({ topic, partition, offset }: ConsumerRecord): string {
+  return `${topic}-${partition}, offset ${offset}`;
 }

@@ -5,7 +5,7 @@ import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type ConsumerRecord, serdes } from "../../client/index.ts";
 import type { SinkBatch } from "../sink.ts";
-import { RowDeletion } from "./rows.ts";
+import { type Row, RowDeletion } from "./rows.ts";
 import { SqliteSink, type SqliteSinkOptions } from "./sqlite-sink.ts";
 
 type Options = SqliteSinkOptions<string, number>;
@@ -57,6 +57,15 @@ function table(sql = "SELECT * FROM counts ORDER BY rowid"): unknown[] {
   } finally {
     database.close();
   }
+}
+
+function failureOf(action: () => unknown): Error {
+  try {
+    action();
+  } catch (error) {
+    return error as Error;
+  }
+  throw new Error("it did not fail");
 }
 
 const partition = [{ topic: "t", topicId: "id", partition: 0 }];
@@ -148,6 +157,59 @@ describe("sqlite sink", () => {
     expect(() => sink.write([withBad])).toThrow("t-0, offset 1: no row: cannot");
     expect(table()).toEqual([]);
     expect(sink.positions(partition)).toEqual([undefined]);
+  });
+
+  const upsertOf = (row: unknown): Partial<Options> => ({ row: () => row as Row });
+  const insertOf = (row: unknown): Partial<Options> => ({ ...upsertOf(row), mode: "insert", primaryKey: [] });
+
+  it.each<[string, Partial<Options>, string]>([
+    [
+      "an object that comes first",
+      insertOf({ word: {}, count: 5 }),
+      "counts: word must be a value of SQLite's, not an object",
+    ],
+    ["an array that comes first", insertOf({ word: [], count: 5 }), "not an array"],
+    ["an object that names a parameter", insertOf({ word: { 1: "x" }, count: 5 }), "not an object"],
+    ["an object further on", insertOf({ word: "a", count: {} }), "not an object"],
+    ["undefined", insertOf({ word: "a", count: undefined }), "not undefined"],
+    ["no columns", insertOf({}), "counts: the row has no columns"],
+    ["a promise", insertOf(Promise.resolve({ word: "a" })), '"row" gave a promise'],
+    ["nothing", insertOf(undefined), '"row" gave undefined'],
+    ["an object in a deletion's key", upsertOf(new RowDeletion({ word: {} as string })), "not an object"],
+    ["NULL in the key", upsertOf({ word: null, count: 1 }), "counts: the primary key's word is NULL"],
+    ["what is not a number in the key", upsertOf({ word: Number.NaN, count: 1 }), "word is NULL"],
+    ["no key", upsertOf({ count: 1 }), "not undefined"],
+    ["NULL in a deletion's key", upsertOf(new RowDeletion({ word: null })), "word is NULL"],
+    ["no key in a deletion", upsertOf(new RowDeletion({ count: 1 })), "not undefined"],
+  ])("a row with %s fails with the record's place, and the table stays as it was", (_name, options, message) => {
+    const before = openSink();
+    before.write([batch(0, 1, record(0, "a", 7))]);
+    before.close();
+    const sink = openSink(options);
+    const error = failureOf(() => sink.write([batch(1, 2, record(1, "a", 8))]));
+    expect(error).toMatchObject({ code: "RECORD_FAILED", retriable: false });
+    expect(error.message).toContain("t-0, offset 1: ");
+    expect(error.message).toContain(message);
+    expect(table()).toEqual(["a:7"]);
+    expect(sink.positions(partition)).toEqual([1]);
+  });
+
+  it.each<[string, Partial<Options>, string]>([
+    ["a column refuses", insertOf({ word: "a", count: null }), "NOT NULL constraint failed"],
+    ["there is no such column", insertOf({ nope: 1 }), "no column named nope"],
+  ])("what the database refuses fails with the record's place: %s", (_name, options, message) => {
+    const error = failureOf(() => openSink(options).write([batch(0, 1, record(0, "a", 1))]));
+    expect(error).toMatchObject({ code: "TARGET_FAILED", retriable: false });
+    expect(error.message).toContain("target.db: t-0, offset 0: ");
+    expect(error.message).toContain(message);
+  });
+
+  it("values go in as what they are", () => {
+    const columns = { word: "TEXT", flag: "INTEGER", amount: "REAL", big: "INTEGER", bytes: "BLOB", none: "TEXT" };
+    const row = { word: 42, flag: true, amount: 1.5, big: 2n ** 62n, bytes: Buffer.from("x"), none: null };
+    openSink({ ...insertOf(row), columns }).write([batch(0, 1, record(0, "a", 1))]);
+    const sql = "SELECT word, flag, amount, CAST(big AS TEXT), CAST(bytes AS TEXT), none IS NULL FROM counts";
+    expect(table(sql)).toEqual(["42:1:1.5:4611686018427387904:x:1"]);
   });
 
   it("two sinks in one database keep their positions apart", () => {

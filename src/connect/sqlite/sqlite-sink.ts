@@ -1,10 +1,10 @@
 import { DatabaseSync } from "node:sqlite";
-import { type Serde, serdes } from "../../client/index.ts";
+import { type ConsumerRecord, type Serde, serdes } from "../../client/index.ts";
 import { defined } from "../../platform/assert.ts";
 import { ConnectError } from "../errors.ts";
 import type { Sink, SinkBatch, SinkOutcome, SinkPartition } from "../sink.ts";
 import { OffsetTable } from "./offset-table.ts";
-import { type RowMapping, rowMapper } from "./rows.ts";
+import { placeOf, type RowMapping, rowMapper } from "./rows.ts";
 import { type TableOptions, TargetTable } from "./table.ts";
 
 const SQLITE_BUSY = 5;
@@ -94,18 +94,20 @@ export class SqliteSink<K = Uint8Array, V = Uint8Array> implements Sink {
     const table = defined(this.#table);
     for (const record of batch.records) {
       const change = this.#rowOf(record);
-      if (change !== null) table.apply(change);
+      if (change !== null) this.#translated(() => table.apply(change), record);
     }
     return { applied: true };
   }
 
-  #translated<T>(operation: () => T): T {
+  #translated<T>(operation: () => T, record?: ConsumerRecord): T {
     try {
       return operation();
     } catch (error) {
-      if (error instanceof ConnectError) throw error;
+      if (error instanceof ConnectError && !record) throw error;
+      const code = error instanceof ConnectError ? error.code : "TARGET_FAILED";
       const { message, errcode } = error as Error & { errcode?: number };
-      throw new ConnectError("TARGET_FAILED", `${this.#options.path}: ${message}`, {
+      const place = record ? `${placeOf(record)}: ` : "";
+      throw new ConnectError(code, `${this.#options.path}: ${place}${message}`, {
         cause: error,
         // Extended codes carry the plain one in their low byte.
         retriable: errcode !== undefined && [SQLITE_BUSY, SQLITE_LOCKED].includes(errcode & 0xff),

@@ -8,6 +8,8 @@ import { type Row, RowDeletion, type SqlValue } from "./rows.ts";
  */
 export type WriteMode = "insert" | "upsert";
 
+type Bindable = Exclude<SqlValue, boolean>;
+
 export interface TableOptions {
   readonly table: string;
   readonly mode: WriteMode;
@@ -38,9 +40,12 @@ export class TargetTable {
   }
 
   #write(row: Row): void {
+    const { mode, table, primaryKey = [] } = this.#options;
     const columns = Object.keys(row);
-    const statement = this.#prepared(columns.join(), () => writeSql(this.#options, columns));
-    statement.run(...Object.values(row));
+    if (columns.length === 0) throw new ConnectError("RECORD_FAILED", `${table}: the row has no columns`);
+    if (mode === "upsert") for (const column of primaryKey) keyPart(row, column, table);
+    const values = columns.map((column) => bindable(row, column, table));
+    this.#prepared(columns.join(), () => writeSql(this.#options, columns)).run(...values);
   }
 
   #delete(key: Row): void {
@@ -91,10 +96,30 @@ function writeSql({ table, mode, primaryKey = [] }: TableOptions, columns: reado
   return `${insert} ON CONFLICT (${key}) DO ${others.length > 0 ? `UPDATE SET ${updates}` : "NOTHING"}`;
 }
 
-function keyPart(row: Row, column: string, table: string): SqlValue {
-  const value = row[column];
-  if (value === undefined) throw new ConnectError("INVALID_ARGUMENT", `${table}: a deletion needs the key's ${column}`);
+/** Rows with a NULL in the key are never found again: for SQLite each NULL is another one, and as a rowid it makes one up. */
+function keyPart(row: Row, column: string, table: string): Bindable {
+  const value = bindable(row, column, table);
+  // What is not a number is NULL in SQLite.
+  if (value === null || Number.isNaN(value)) {
+    throw new ConnectError("RECORD_FAILED", `${table}: the primary key's ${column} is NULL`);
+  }
   return value;
+}
+
+/** The database must see values only: `run` takes an object that comes first for a set of named ones, and the others move up. Integers
+ * go as such, as a number would be "5.0" in a column of text. */
+function bindable(row: Row, column: string, table: string): Bindable {
+  const value: unknown = Object.hasOwn(row, column) ? row[column] : undefined;
+  if (value === null || typeof value === "string" || typeof value === "bigint" || value instanceof Uint8Array)
+    return value;
+  if (typeof value === "boolean") return value ? 1n : 0n;
+  if (typeof value === "number") return Number.isSafeInteger(value) ? BigInt(value) : value;
+  throw new ConnectError("RECORD_FAILED", `${table}: ${column} must be a value of SQLite's, not ${kindOf(value)}`);
+}
+
+function kindOf(value: unknown): string {
+  if (Array.isArray(value)) return "an array";
+  return typeof value === "object" ? "an object" : typeof value;
 }
 
 function quoted(name: string): string {
