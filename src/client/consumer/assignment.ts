@@ -58,6 +58,11 @@ export class AssignedPartition implements TopicPartition {
     return this.#chunks.at(-1)?.end ?? this.#position;
   }
 
+  /** Nothing behind what was fetched can be read: its owner has to seek. */
+  get isBroken(): boolean {
+    return this.#chunks.at(-1)?.isBroken ?? false;
+  }
+
   get bufferedBytes(): number {
     let sum = 0;
     for (const chunk of this.#chunks) sum += chunk.sizeBytes;

@@ -192,6 +192,16 @@ describe("damage", () => {
     expect(values(records)).not.toContain("3:d");
   });
 
+  it.each([-1, 0, 48])("of a batch's length, %d, comes behind the records before it, too", (length) => {
+    const fetched = damaged((bytes) => void bytes.writeInt32BE(length, 8));
+    expect(fetched.isBroken).toBe(true);
+    expect(fetched.end.offset).toBe(1);
+    const records: ConsumerRecord[] = [];
+    expect(fetched.take(records, 1)).toBe(true);
+    for (let i = 0; i < 2; i++) expect(() => fetched.take(records, 2)).toThrow(expect.objectContaining(damagedError));
+    expect(values(records)).toEqual(["0:a"]);
+  });
+
   it("that only a checksum shows is read over when checksums are not looked at", () => {
     const bytes = batch({ baseOffset: 0, values: ["a"] });
     bytes.writeUInt32BE(0, 17);

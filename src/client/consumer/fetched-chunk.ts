@@ -32,7 +32,9 @@ export interface ChunkOptions {
 export class FetchedChunk {
   readonly sizeBytes: number;
   readonly #options: ChunkOptions;
-  readonly #batches: readonly RecordBatch[];
+  readonly #batches: RecordBatch[] = [];
+  /** Why nothing can be found behind the last of the batches. */
+  readonly #breach: ProtocolError | undefined;
   readonly #filter: AbortFilter | undefined;
   #nextBatch = 0;
   #batch: RecordBatch | undefined;
@@ -43,9 +45,14 @@ export class FetchedChunk {
   constructor(options: ChunkOptions) {
     this.#options = options;
     this.sizeBytes = options.records.length;
-    this.#batches = [...batchesIn(options.records)];
     this.#filter = options.aborted && new AbortFilter(options.aborted);
     this.#position = options.start;
+    try {
+      for (const batch of batchesIn(options.records)) this.#batches.push(batch);
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      this.#breach = error;
+    }
   }
 
   /** Behind what was handed out or skipped so far. */
@@ -57,6 +64,11 @@ export class FetchedChunk {
   get end(): Position {
     const last = this.#batches.at(-1);
     return last ? positionBehind(last, this.#options.start) : this.#options.start;
+  }
+
+  /** `take` ends with CORRUPT_DATA, and a fetch from `end` would bring the same. */
+  get isBroken(): boolean {
+    return this.#breach !== undefined;
   }
 
   /** Appends records to `target` until it holds `limit`. False when there are no more. Throws CORRUPT_DATA or
@@ -95,6 +107,7 @@ export class FetchedChunk {
     for (;;) {
       const batch = this.#batches[this.#nextBatch++];
       this.#batch = batch;
+      if (!batch && this.#breach) throw this.#breach;
       if (!batch) return undefined;
       this.#check(batch);
       if (batch.isControl) this.#tellMarker(batch);
@@ -128,7 +141,7 @@ export class FetchedChunk {
 
   #damaged(cause: ProtocolError): OncillaError {
     const { topic, partition } = this.#options;
-    const where = `the batch at offset ${this.#batch?.baseOffset} of ${topic}-${partition}`;
+    const where = `the batch at offset ${this.#batch?.baseOffset ?? this.#position.offset} of ${topic}-${partition}`;
     return new OncillaError("CORRUPT_DATA", `${where} is damaged: ${cause.message}: seek behind it to go on`, {
       cause,
     });

@@ -141,7 +141,7 @@ export class Fetcher {
 
   #ask(partition: AssignedPartition, now: number, roomBytes: number): Asked | undefined {
     const position = partition.fetchPosition;
-    if (!position || partition.isPaused || partition.isFetching) return undefined;
+    if (!position || partition.isPaused || partition.isFetching || partition.isBroken) return undefined;
     if (mayBeTruncated(partition, this.#cluster.metadata)) return undefined;
     if (partition.askAt > now) {
       this.#alarm.setBy(partition.askAt);
@@ -240,18 +240,17 @@ export class Fetcher {
       })),
     }));
     const hasIds = topics.every(({ topicId }) => topicId !== ZERO_UUID);
+    const version = connection.versionOf(fetch, hasIds ? fetch.versions[1] : FIRST_VERSION_BY_ID - 1);
     const body = {
       maxWaitMs,
       minBytes: fetchMinBytes,
       maxBytes: fetchMaxBytes,
       isolationLevel: isolationCode(isolationLevel),
-      ...(session?.ask(topics, hasIds) ?? { topics }),
-      rackId: this.#settings.rackId,
+      ...(session?.ask(topics, version >= FIRST_VERSION_BY_ID) ?? { topics }),
+      // With one a leader may send the consumer to a replica (KIP-392), instead of records.
+      rackId: "",
     };
-    const response = await lane.request(nodeId, fetch, body, {
-      maxVersion: hasIds ? fetch.versions[1] : FIRST_VERSION_BY_ID - 1,
-      timeoutMs: options.requestTimeoutMs + maxWaitMs,
-    });
+    const response = await connection.send(fetch, version, body, options.requestTimeoutMs + maxWaitMs);
     const error = errorName(response.errorCode);
     // The next request begins a new one, at once.
     if (session?.answered(error, response.sessionId) === false) return asked.map(() => undefined);
