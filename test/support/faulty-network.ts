@@ -5,9 +5,15 @@
 import { type Connection, type ConnectionHandler, type Network, NetworkError } from "../../src/platform/network.ts";
 import { nodePlatform } from "../../src/platform/node/index.ts";
 import type { Platform } from "../../src/platform/platform.ts";
-import { encodeResponse, readResponseAfterCorrelationId } from "../../src/protocol/frame.ts";
+import { readRequest } from "../../src/protocol/codec.ts";
+import {
+  encodeResponse,
+  readRequestHeader,
+  readResponseAfterCorrelationId,
+  skipTagged,
+} from "../../src/protocol/frame.ts";
 import { Reader } from "../../src/protocol/reader.ts";
-import type { Api, ResponseOf } from "../../src/protocol/schema.ts";
+import { type Api, isFlexible, type RequestOf, type ResponseOf } from "../../src/protocol/schema.ts";
 
 /**
  * - lose request: the connection breaks, and the request does not get there.
@@ -38,6 +44,7 @@ export class FaultyNetwork {
   readonly sent: Map<number, number> = new Map();
   readonly #rules = new Map<number, Rule>();
   readonly #rewrites = new Map<number, Rewrite>();
+  readonly #watches = new Map<number, (version: number, reader: Reader) => void>();
   readonly #connections = new Set<TappedConnection>();
   #isDown = false;
 
@@ -67,6 +74,14 @@ export class FaultyNetwork {
     });
   }
 
+  /** Every request of the API is shown to `see`. */
+  watch<A extends Api>(api: A, see: (request: RequestOf<A>, version: number) => void): void {
+    this.#watches.set(api.key, (version, reader) => {
+      if (isFlexible(api, version)) skipTagged(reader);
+      see(readRequest(api, version, reader), version);
+    });
+  }
+
   /** Lets go what is held. */
   release(): void {
     for (const connection of this.#connections) connection.release();
@@ -83,7 +98,10 @@ export class FaultyNetwork {
   }
 
   /** What happens to a request. */
-  decide(apiKey: number): Omit<Rule, "left"> | undefined {
+  decide(frame: Buffer): Omit<Rule, "left"> | undefined {
+    const reader = new Reader(frame, 4);
+    const { apiKey, apiVersion } = readRequestHeader(reader);
+    this.#watches.get(apiKey)?.(apiVersion, reader);
     this.sent.set(apiKey, (this.sent.get(apiKey) ?? 0) + 1);
     const rule = this.#rules.get(apiKey);
     if (!rule || rule.left-- > 0) return undefined;
@@ -179,7 +197,7 @@ class TappedConnection implements Connection {
 
   #request(frame: Buffer): void {
     const apiKey = frame.readInt16BE(4);
-    const { fault, then } = this.#faults.decide(apiKey) ?? {};
+    const { fault, then } = this.#faults.decide(frame) ?? {};
     const request = { apiKey, version: frame.readInt16BE(6), whenLost: fault === "lose answer" ? then : undefined };
     this.#open.set(frame.readInt32BE(8), request);
     if (fault === "silence") this.#isSilent = true;

@@ -229,6 +229,7 @@ export class Fetcher {
   ): Promise<(PartitionAnswer | undefined)[]> {
     const { fetchMinBytes, fetchMaxBytes, maxPartitionFetchBytes, isolationLevel } = this.#settings;
     const { metadata, options } = this.#cluster;
+    const connection = lane.connected(nodeId) ?? (await lane.connect(nodeId));
     const topics = groupByTopic(asked).map(({ topic, items }) => ({
       topic,
       topicId: metadata.topic(topic)?.topicId ?? ZERO_UUID,
@@ -276,11 +277,14 @@ export class Fetcher {
   ): void {
     node.failures = 0;
     if (this.#isClosed) return;
-    asked.forEach((each, i) => {
-      const answer = answers[i];
-      if (release(each) && answer && this.#assignment.has(each.assigned)) this.#take(each, answer);
-    });
-    settled();
+    try {
+      asked.forEach((each, i) => {
+        const answer = answers[i];
+        if (release(each) && answer && this.#assignment.has(each.assigned)) this.#take(each, answer);
+      });
+    } finally {
+      settled();
+    }
     this.pump();
     this.#onChange();
   }

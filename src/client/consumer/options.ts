@@ -52,6 +52,7 @@ export interface ConsumerOptions<K = Buffer, V = Buffer> {
   readonly assignors?: readonly Assignor[];
   /** How long calls that need an answer may take (commit, position …). Default 60,000. */
   readonly defaultTimeoutMs?: number;
+  /** Where the consumer runs: told to the group's assignor. Records come from the leaders, wherever those are. */
   readonly rackId?: string;
   /** Called for each transaction's end that is read over, in the order of the log; for tools that look at transactions. Must not
    * throw. */
