@@ -17,7 +17,10 @@ import {
 } from "../../src/client/index.ts";
 import { consumerGroupHeartbeat } from "../../src/protocol/apis/consumer-group-heartbeat.ts";
 import { incrementalAlterConfigs } from "../../src/protocol/apis/incremental-alter-configs.ts";
+import { leaveGroup } from "../../src/protocol/apis/leave-group.ts";
+import { syncGroup } from "../../src/protocol/apis/sync-group.ts";
 import { createTopic, startCluster, type TestCluster, text, until } from "../support/cluster.ts";
+import { FaultyNetwork } from "../support/faulty-network.ts";
 import { RawClient } from "../support/raw-client.ts";
 
 type Protocol = "classic" | "consumer";
@@ -468,6 +471,22 @@ describe("a group of the classic protocol", () => {
     } finally {
       await Promise.all([first.close(), second.close()]);
     }
+  });
+
+  it("does not take over what a SyncGroup says that is answered once the member gave itself up", async () => {
+    const network = new FaultyNetwork();
+    await using slow = cluster.connect({ platform: network.platform });
+    const { sessionTimeoutMs } = cluster;
+    const settings = { sessionTimeoutMs, heartbeatIntervalMs: 400, maxPollIntervalMs: 300, rebalanceTimeoutMs: 10_000 };
+    const consumer = slow.consumer({ groupId, ...settings });
+    network.at(syncGroup, 1, "hold");
+    network.at(leaveGroup, 1, "lose request");
+    consumer.subscribe([topic]);
+    await consumer.poll({ timeoutMs: 0 });
+    await until(() => network.sent.get(leaveGroup.key) === 1);
+    network.release();
+    while (consumer.assignment().length < 6) await consumer.poll({ timeoutMs: 20 });
+    expect(consumer.groupMetadata().generationId).toBeGreaterThan(0);
   });
 
   it("static: the newer of two with one instance id fences the older", async () => {

@@ -1,4 +1,5 @@
 /** A consumer's membership by the classic protocol: members join together, and one of them divides the partitions. */
+import { assert } from "../../platform/assert.ts";
 import { type Clock, sleep, type Timer } from "../../platform/clock.ts";
 import type { Logger } from "../../platform/logger.ts";
 import { heartbeat } from "../../protocol/apis/heartbeat.ts";
@@ -25,10 +26,11 @@ const JOIN_GRACE_MS = 5_000;
 /** How often a leader asks for topics that someone subscribed to and that do not exist. */
 const MISSING_TOPIC_INTERVAL_MS = 1_000;
 
-/** How a join ended. */
-type JoinOutcome =
-  | { readonly kind: "assigned"; readonly assignor: Assignor; readonly assignment: MemberAssignment }
-  | { readonly kind: "lost" };
+/** What a join brought. */
+interface JoinOutcome {
+  readonly assignor: Assignor;
+  readonly assignment: MemberAssignment;
+}
 
 type JoinResponse = ResponseOf<typeof joinGroup>;
 
@@ -54,6 +56,9 @@ export class ClassicMembership implements Membership {
   /** JoinGroup has no answer yet: the coordinator does not expect heartbeats. */
   #isWaitingForMembers = false;
   #isLost = false;
+  /** Grows with each membership that ends. */
+  #incarnation = 0;
+  /** Of the present membership; waits for `advance`. */
   #outcome: JoinOutcome | undefined;
   /** Waits for `advance`. An assignor of the caller's may throw anything. */
   #error: unknown;
@@ -122,7 +127,7 @@ export class ClassicMembership implements Membership {
     if (this.#isLost) await this.#reportLoss();
     const outcome = this.#outcome;
     this.#outcome = undefined;
-    if (outcome?.kind === "assigned" && !this.#isLost) await this.#assigned(outcome);
+    if (outcome && !this.#isLost) await this.#assigned(outcome);
     this.#checkPartitionCounts();
     if (!this.#needsJoin || this.#isJoining || this.#isLost) return;
     this.#isJoining = true;
@@ -155,7 +160,8 @@ export class ClassicMembership implements Membership {
     await this.#events.onLost();
   }
 
-  async #assigned({ assignor, assignment }: JoinOutcome & { kind: "assigned" }): Promise<void> {
+  async #assigned({ assignor, assignment }: JoinOutcome): Promise<void> {
+    assert(this.isMember, "only a member is assigned partitions");
     this.#group = this.#current;
     const { generationId, memberId } = this.#group;
     assignor.onAssignment?.(assignment, { generationId, memberId });
@@ -179,6 +185,7 @@ export class ClassicMembership implements Membership {
   }
 
   #forgetGeneration(): void {
+    this.#incarnation++;
     this.#generationId = NO_GENERATION;
     this.#memberId = "";
     this.#assignedCounts = undefined;
@@ -214,9 +221,8 @@ export class ClassicMembership implements Membership {
   #startJoin(): void {
     this.#join()
       .then(
-        (outcome) => {
-          if (outcome.kind === "lost") this.#lose();
-          else this.#outcome = outcome;
+        (end) => {
+          if (end === "lost") this.#lose();
         },
         (error: unknown) => {
           if (this.#closing.signal.aborted) return;
@@ -232,13 +238,13 @@ export class ClassicMembership implements Membership {
   }
 
   /** Joins until that succeeds, or the membership turns out to be lost. */
-  async #join(): Promise<JoinOutcome> {
+  async #join(): Promise<"assigned" | "lost"> {
     const { signal } = this.#closing;
     for (let failures = 0; ; ) {
       signal.throwIfAborted();
       try {
-        const outcome = await this.#joinOnce();
-        if (outcome) return outcome;
+        const end = await this.#joinOnce();
+        if (end) return end;
       } catch (error) {
         if (!(error instanceof OncillaError) || !error.retriable) throw error;
         this.#logger.log("info", "joining the group again", { error: error.message });
@@ -253,7 +259,7 @@ export class ClassicMembership implements Membership {
   }
 
   /** Undefined: join again at once. */
-  async #joinOnce(): Promise<JoinOutcome | undefined> {
+  async #joinOnce(): Promise<"assigned" | "lost" | undefined> {
     const joined = await this.#sendJoin();
     const error = errorName(joined.errorCode);
     if (error === "MEMBER_ID_REQUIRED") {
@@ -266,19 +272,23 @@ export class ClassicMembership implements Membership {
     this.#memberId = joined.memberId;
     this.#isWaitingForMembers = false;
     this.#scheduleHeartbeat();
+    const incarnation = this.#incarnation;
     const assignor = this.#assignorNamed(joined.protocolName ?? "");
     const assignments = await this.#assignAsLeader(joined, assignor);
     const synced = await this.#sendSync(joined, assignments);
+    // Given up meanwhile, as nobody polled for one: what the answer gives belongs to a member that this is not any more.
+    if (incarnation !== this.#incarnation) return "lost";
     const syncError = errorName(synced.errorCode);
     if (syncError === "REBALANCE_IN_PROGRESS") return undefined;
     if (syncError === "UNKNOWN_MEMBER_ID" || syncError === "ILLEGAL_GENERATION") return this.#unknown();
     this.#check(syncError, "SyncGroup");
-    return { kind: "assigned", assignor, assignment: decodeAssignment(synced.assignment) };
+    this.#outcome = { assignor, assignment: decodeAssignment(synced.assignment) };
+    return "assigned";
   }
 
   /** Without partitions there is nothing to lose: join as a new member. */
-  #unknown(): JoinOutcome | undefined {
-    if (this.#events.ownedPartitions().length > 0) return { kind: "lost" };
+  #unknown(): "lost" | undefined {
+    if (this.#events.ownedPartitions().length > 0) return "lost";
     this.#forgetGeneration();
     return undefined;
   }

@@ -1,3 +1,4 @@
+import { assert } from "../../platform/assert.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { CommitFailedError, OncillaError, TimeoutError } from "../errors.ts";
 import type { Cluster } from "../network/cluster.ts";
@@ -344,7 +345,9 @@ export class Consumer<K = Buffer, V = Buffer> implements AsyncDisposable {
     const { groupId = "", groupInstanceId } = this.#settings;
     const outsider = { groupId, groupInstanceId, generationId: -1, memberId: "" };
     const present = this.#membership?.group;
-    return present && present.generationId >= 0 ? present : (this.#leftGroup ?? outsider);
+    if (present && present.generationId >= 0) return present;
+    assert(!present || this.#assignment.size === 0, "what a group assigned is a member's");
+    return this.#leftGroup ?? outsider;
   }
 
   /** Commits when `autoCommit`, revokes, leaves the group, lets go of everything. A `poll` under way returns. What is not done
