@@ -2,6 +2,7 @@
 import type { ChildProcess } from "node:child_process";
 import { createWriteStream, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { pipeline } from "node:stream";
 import { CliError } from "../cli-error.ts";
 import type { ChildMessage, Counters } from "./messages.ts";
 
@@ -18,6 +19,9 @@ export interface ProcessEvents {
   onFatal(error: Error): void;
 }
 
+/** `failed`: with another exit code than 0, or by a signal. */
+export type Ending = "done" | "failed" | "forced";
+
 /** One process through all its lives. */
 export class ManagedProcess {
   readonly name: string;
@@ -25,7 +29,12 @@ export class ManagedProcess {
   readonly #logFile: string;
   readonly #events: ProcessEvents;
   #child: ChildProcess | undefined;
+  /** Resolves with the child's first words, or its end. */
+  #started: Promise<void> = Promise.resolve();
   #exited: Promise<void> = Promise.resolve();
+  /** Resolves when its last words are in the file. */
+  #logged: Promise<void> = Promise.resolve();
+  #hasSpoken = false;
   #lives = 0;
   #isStopping = false;
   /** How long it stays away once it is gone; undefined while nobody has told it to go. */
@@ -57,28 +66,48 @@ export class ManagedProcess {
     this.#child = child;
     this.#isStopping = false;
     this.#downMs = undefined;
+    this.#hasSpoken = false;
+    const { stderr } = child;
     const log = createWriteStream(this.#logFile, { flags: "a" });
-    child.stderr?.pipe(log);
-    return new Promise((resolve, reject) => {
-      child.stdout?.once("data", (chunk: Buffer) => resolve(chunk.toString()));
+    if (stderr) this.#logged = new Promise((resolve) => pipeline(stderr, log, () => resolve()));
+    const started = new Promise<string>((resolve, reject) => {
+      const speaks = (words: string): void => {
+        this.#hasSpoken = true;
+        resolve(words);
+      };
+      child.stdout?.once("data", (chunk: Buffer) => speaks(chunk.toString()));
       child.on("message", (message: ChildMessage) => {
-        if (message.type === "ready") resolve("ready");
+        if (message.type === "ready") speaks("ready");
         this.#onMessage(message);
       });
       this.#exited = new Promise((gone) => {
-        child.once("exit", (code, signal) => {
+        const ended = (code: number | null, reason: string): void => {
           gone();
-          const reason = signal ?? `exit code ${code}`;
           reject(new CliError(`${this.name} did not start (${reason})${this.lastWords()}`));
           this.#onExit(code, reason);
+        };
+        child.once("exit", (code, signal) => ended(code, signal ?? `exit code ${code}`));
+        // Without a pid it never was there, and will not exit: the machine has no room for another process.
+        child.on("error", (error) => {
+          if (child.pid === undefined) ended(null, error.message);
         });
       });
     });
+    this.#started = started.then(
+      () => {},
+      () => {},
+    );
+    return started;
   }
 
   get isRunning(): boolean {
     const child = this.#child;
     return child !== undefined && child.exitCode === null && child.signalCode === null;
+  }
+
+  /** At work, and not told to go: a signal finds its handler. */
+  get isReady(): boolean {
+    return this.isRunning && this.#hasSpoken && this.#downMs === undefined;
   }
 
   /** It comes back by itself, `downMs` after it is gone. SIGTERM lets it end what it is at. False when there is nothing to kill. */
@@ -100,20 +129,24 @@ export class ManagedProcess {
     if (this.#child?.connected) this.#child.send(message, () => {});
   }
 
-  /** SIGTERM, then SIGKILL after `timeoutMs`. Resolves when it is gone, with whether it ended by itself in time. */
-  async stop(timeoutMs: number = STOP_TIMEOUT_MS): Promise<boolean> {
+  /** SIGTERM once it has started, and SIGKILL when it is still there after `timeoutMs`. Resolves with its ending when it is gone. */
+  async stop(timeoutMs: number = STOP_TIMEOUT_MS): Promise<Ending> {
     this.#isStopping = true;
     clearTimeout(this.#restartTimer);
     const child = this.#child;
-    if (!child || !this.isRunning) return true;
-    child.kill("SIGTERM");
+    if (!child) return "done";
     let isForced = false;
     const timer = setTimeout(() => {
       isForced = child.kill("SIGKILL");
     }, timeoutMs);
+    // A child that has no handler yet would die of the signal.
+    await this.#started;
+    child.kill("SIGTERM");
     await this.#exited;
     clearTimeout(timer);
-    return !isForced;
+    await this.#logged;
+    if (isForced) return "forced";
+    return child.exitCode === 0 ? "done" : "failed";
   }
 
   /** Ends it now, for good. */

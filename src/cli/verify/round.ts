@@ -1,10 +1,10 @@
 /** One round: fresh topics, processes at work, faults, rest, and what is found then. */
+import type { ChildProcess } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Admin, type Client, OncillaError, type TopicPartition } from "../../client/index.ts";
 import { Dice } from "../../platform/dice.ts";
-import { launchChild } from "../processes/launch.ts";
 import { ManagedProcess, type ProcessEvents } from "../processes/managed-process.ts";
 import { invariants } from "./check/index.ts";
 import { type Evidence, nameOf } from "./check/invariant.ts";
@@ -28,6 +28,8 @@ export interface RoundOptions {
   readonly flaw: Flaw | undefined;
   /** How long faults come. */
   readonly durationMs: number;
+  /** Starts a process of the round. */
+  readonly launch: (config: ProcessConfig) => ChildProcess;
   readonly note: (text: string) => void;
 }
 
@@ -123,7 +125,7 @@ export class Round {
 
   async #start({ name, task, beforeStart }: ProcessPlan): Promise<void> {
     const { seed, folder, brokers, flaw } = this.#options;
-    const launch = (life: number) => {
+    const launch = (life: number): ChildProcess => {
       beforeStart?.();
       const config: ProcessConfig = {
         name,
@@ -135,7 +137,7 @@ export class Round {
         flaw,
         isCalm: this.#isCalm,
       };
-      return launchChild("verify/child", config);
+      return this.#options.launch(config);
     };
     const process = new ManagedProcess(name, folder, launch, this.events);
     this.processes.set(name, process);
@@ -177,7 +179,7 @@ export class Round {
     this.#isCalm = true;
     for (const process of this.processes.values()) process.tell({ type: "calm" });
     await this.#await("some processes do not come back", signal, async () =>
-      [...this.processes.values(), ...(broker ? [broker] : [])].every(({ isRunning }) => isRunning),
+      [...this.processes.values(), ...(broker ? [broker] : [])].every(({ isReady }) => isReady),
     );
     await this.#stop(this.#plans.filter(({ role }) => role === "feed"));
     const admin = client.admin();
@@ -198,7 +200,7 @@ export class Round {
     // What was acknowledged until now must survive this too.
     if (broker) {
       broker.kill();
-      await this.#await("the broker does not come back", signal, async () => broker.isRunning);
+      await this.#await("the broker does not come back", signal, async () => broker.isReady);
     }
     await this.#stop([{ name: "watcher" }]);
     this.#throwFatal();
@@ -206,9 +208,13 @@ export class Round {
 
   async #stop(plans: readonly Pick<ProcessPlan, "name">[]): Promise<void> {
     const stopped = await Promise.all(
-      plans.map(async ({ name }) => ({ name, inTime: await this.processes.get(name)?.stop(STOP_PATIENCE_MS) })),
+      plans.map(async ({ name }) => ({ name, ending: await this.#process(name).stop(STOP_PATIENCE_MS) })),
     );
-    const stuck = stopped.filter(({ inTime }) => !inTime);
+    for (const { name, ending } of stopped) {
+      if (ending === "failed")
+        this.#unexpected.push(`${name} failed when told to stop${this.#process(name).lastWords()}`);
+    }
+    const stuck = stopped.filter(({ ending }) => ending === "forced");
     if (stuck.length > 0) throw new Stuck(`${stuck.map(({ name }) => name).join(", ")} did not stop when told to`);
   }
 
@@ -283,6 +289,12 @@ export class Round {
     return this.#workloads
       .filter(({ processes }) => this.#done(processes) === 0)
       .map(({ name }) => `${name}: nothing got done`);
+  }
+
+  #process(name: string): ManagedProcess {
+    const process = this.processes.get(name);
+    if (!process) throw new Error(`${name} was never started`);
+    return process;
   }
 
   async #ownTopics(admin: Admin): Promise<string[]> {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { Client } from "../../client/index.ts";
 import { answering } from "../cluster/answering.ts";
 import { grouped, LiveDisplay } from "../live-display.ts";
+import { launchChild } from "../processes/launch.ts";
 import type { ManagedProcess, ProcessEvents } from "../processes/managed-process.ts";
 import { startOwnBroker } from "../processes/own-broker.ts";
 import { printVerdict } from "./report.ts";
@@ -107,6 +108,7 @@ class Verification {
       workloads,
       flaw,
       durationMs,
+      launch: (config) => launchChild("verify/child", config),
       note: (text) => this.#display.note(`round ${number} ${text}`),
     });
     this.#round = round;

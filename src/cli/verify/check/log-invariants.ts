@@ -3,29 +3,48 @@ import type { History, Moment, Observation, PartitionReads, SentRecord } from ".
 import { type Evidence, type Invariant, isTrimmed, namedPartitions, nameOf, readCount, visible } from "./invariant.ts";
 import type { StoredRecord } from "./stored-partition.ts";
 
-/** What a producer was acknowledged is read by those who read as far, unless its transaction was not committed. */
+/** What a producer was acknowledged is read by those who read as far, unless its transaction was not committed. In the end
+ * somebody of each isolation reads everything. */
 export class Validity implements Invariant {
   readonly name = "validity";
   readonly promise = "what was acknowledged is read by everyone who reads as far, unless it was aborted";
 
-  examined({ history }: Evidence): number {
-    return acknowledgedCount(history);
+  examined(evidence: Evidence): number {
+    let count = 0;
+    for (const _ of this.#readings(evidence)) count++;
+    return count;
   }
 
   *violations(evidence: Evidence): Iterable<string> {
+    for (const { record, reads, isRead } of this.#readings(evidence)) {
+      if (isRead) continue;
+      yield `${record.id} was acknowledged at ${nameOf(record)} offset ${record.offset}, and ${reads.reader} did not read it`;
+    }
+    const readers = Map.groupBy(evidence.history.reads, nameOf);
+    for (const partition of namedPartitions(evidence)) {
+      for (const isolation of ["read_committed", "read_uncommitted"]) {
+        const ofIsolation = (readers.get(nameOf(partition)) ?? []).filter((reads) => reads.isolation === isolation);
+        if (ofIsolation.some(({ isFromStart, readTo }) => isFromStart && readTo >= partition.endOffset)) continue;
+        yield `no reader (${isolation}) got to the end of ${nameOf(partition)}, ${partition.endOffset}`;
+      }
+    }
+  }
+
+  /** Each reader beside each record that it has to have read. */
+  *#readings(
+    evidence: Evidence,
+  ): Iterable<{ readonly record: SentRecord; readonly reads: PartitionReads; readonly isRead: boolean }> {
     const sent = Map.groupBy(evidence.history.sent.values(), nameOf);
     for (const reads of evidence.history.reads) {
       if (!reads.isFromStart || reads.readTo === 0) continue;
       const read = new Set(reads.records.map(({ id }) => id));
       const endOffset = evidence.stored.get(nameOf(reads))?.endOffset ?? 0;
       for (const record of sent.get(nameOf(reads)) ?? []) {
-        if (record.outcome !== "acknowledged" || read.has(record.id) || isTrimmed(evidence, record)) continue;
+        if (record.outcome !== "acknowledged" || isTrimmed(evidence, record)) continue;
         // Of unknown place: below the log's end at least.
         if ((record.offset >= 0 ? record.offset + 1 : endOffset) > reads.readTo) continue;
         const counts = record.transaction === undefined || record.transaction.outcome === "committed";
-        if (counts || reads.isolation === "read_uncommitted") {
-          yield `${record.id} was acknowledged at ${nameOf(record)} offset ${record.offset}, and ${reads.reader} did not read it`;
-        }
+        if (counts || reads.isolation === "read_uncommitted") yield { record, reads, isRead: read.has(record.id) };
       }
     }
   }
