@@ -12,7 +12,8 @@ export interface Finding {
 
 const REST = {
   name: "comes to rest",
-  promise: "once the faults are over, all work gets done, everyone stops when told to, without an error, and nobody ends by itself",
+  promise:
+    "once the faults are over, all work gets done, everyone stops when told to, without an error, and nobody ends by itself",
 };
 
 export class Verdict {

@@ -34,7 +34,9 @@ export class TableEqualsLog implements Invariant {
     const rows = Map.groupBy(written(), nameOf);
     for (const partition of partitionsOf(stored, topic)) {
       yield* this.#check(partition, rows.get(nameOf(partition)) ?? []);
+      rows.delete(nameOf(partition));
     }
+    for (const [name, { length }] of rows) yield `the table has ${length} rows of ${name}, which is not in the log`;
   }
 
   *#check(partition: StoredPartition, rows: readonly TableRow[]): Iterable<string> {

@@ -51,9 +51,9 @@ export class WordCounts implements Invariant {
         counted.set(word, times);
       }
     }
-    for (const [word, times] of expected) {
-      if (counted.get(word) !== times)
-        yield `${word} was counted ${counted.get(word) ?? 0} times, and is in the lines ${times} times`;
+    for (const word of new Set([...expected.keys(), ...counted.keys()])) {
+      const [times, due] = [counted.get(word) ?? 0, expected.get(word) ?? 0];
+      if (times !== due) yield `${word} was counted ${times} times, and is in the lines ${due} times`;
     }
   }
 }
