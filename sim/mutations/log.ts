@@ -119,9 +119,9 @@ export const logMutations: readonly Mutation[] = [
   },
   {
     name: "take for durable what a failed sync left in the page cache",
-    file: "log/recovery.ts",
-    find: "if (hadFailedSync) segment.log.write([batch.bytes()], segment.sizeBytes);",
-    replace: "void hadFailedSync;",
+    file: "log/failed-sync.ts",
+    find: "await renewFile(disk, folder, name);",
+    replace: "void renewFile;",
   },
   {
     name: "save a snapshot before what it vouches for is durable",

@@ -90,7 +90,8 @@ export class SimulatedDisk {
     const { failingSyncs } = this.conditions;
     const done = begin();
     // From now on: a process that is killed meanwhile is not told, and its next life could not know.
-    if (this.conditions.failingSyncs < failingSyncs) this.#untold.add(folder);
+    const isTold = this.#platter.exists(`${folder}/${FAILED_SYNC_FILE}`);
+    if (this.conditions.failingSyncs < failingSyncs && !isTold) this.#untold.add(folder);
     return done;
   }
 

@@ -118,6 +118,22 @@ describe("a sync that fails", () => {
     expectOffline();
   });
 
+  it("keeps the log closed for as long as there is no room for what is to be written anew", async () => {
+    append(log, { values: ["a"] });
+    disk.fails = (operation, path) => operation === "sync" && path.endsWith(".log");
+    await log.close();
+    disk.code = "ENOSPC";
+    for (const failing of ["write", "sync"]) {
+      disk.fails = (operation, path) => operation === failing && path.endsWith(".log.tmp");
+      await expect(fixture.open()).rejects.toThrow("ENOSPC");
+      expect(fixture.files("tmp")).toEqual([]);
+    }
+    disk.fails = () => false;
+    log = await fixture.open();
+    expect(valuesOf(consume(log, "read_uncommitted"))).toEqual(["a"]);
+    expect(disk.exists(fixture.path("failed-sync"))).toBe(false);
+  });
+
   it("of the folder counts as well: a segment without a name is no segment", async () => {
     await openLog({ segmentBytes: 100 });
     append(log);

@@ -1,6 +1,7 @@
 import { type Disk, DiskError } from "../platform/disk.ts";
 import type { Logger } from "../platform/logger.ts";
-import { FAILED_SYNC_FILE } from "./segment-files.ts";
+import { FAILED_SYNC_FILE, parseSegmentFileName, segmentFileName } from "./segment-files.ts";
+import { renewFile } from "./write-file.ts";
 
 interface FailedSyncOptions {
   readonly disk: Disk;
@@ -10,8 +11,8 @@ interface FailedSyncOptions {
 
 /**
  * The mark that a failed sync leaves. The kernel may have dropped what was to be written, and shows it from the page cache for as long as
- * it runs as if it were on the disk; the next sync finds nothing to write and succeeds. So a start that finds the mark writes anew what no
- * earlier sync covered. The mark need not be durable: it lies in the same memory.
+ * it runs as if it were on the disk; the next sync finds nothing to write and succeeds. So a start that finds the mark makes durable what
+ * is shown, before it takes any of it for written. The mark need not be durable: it lies in the same memory.
  */
 export class FailedSync {
   readonly #options: FailedSyncOptions;
@@ -20,10 +21,6 @@ export class FailedSync {
   constructor(options: FailedSyncOptions) {
     this.#options = options;
     this.#path = `${options.folder}/${FAILED_SYNC_FILE}`;
-  }
-
-  get isMarked(): boolean {
-    return this.#options.disk.exists(this.#path);
   }
 
   mark(): void {
@@ -38,7 +35,26 @@ export class FailedSync {
     }
   }
 
-  clear(): void {
-    this.#options.disk.remove(this.#path);
+  /** Puts copies in the place of the logs that no sync may have covered. Not in place: a power loss in the middle of a write could
+   * harm what is durable. Indexes behind the newest snapshot are built anew by every start. */
+  async mend(): Promise<void> {
+    const { disk, logger, folder } = this.#options;
+    if (!disk.exists(this.#path)) return;
+    for (const name of logsToRenew(disk.list(folder))) {
+      logger.log("info", "written anew after a failed sync", { path: `${folder}/${name}` });
+      await renewFile(disk, folder, name);
+    }
+    await disk.syncFolder(folder);
+    disk.remove(this.#path);
   }
+}
+
+/** From the one that the newest snapshot lies in: below that everything was synced. */
+function logsToRenew(names: readonly string[]): string[] {
+  const files = names.map(parseSegmentFileName);
+  const offsetsOf = (kind: string): number[] => files.flatMap((file) => (file?.kind === kind ? [file.offset] : []));
+  const logs = offsetsOf("log").sort((a, b) => a - b);
+  const recoveryPoint = Math.max(0, ...offsetsOf("snapshot"));
+  const first = logs.findLastIndex((baseOffset) => baseOffset <= recoveryPoint);
+  return logs.slice(Math.max(first, 0)).map((baseOffset) => segmentFileName(baseOffset, "log"));
 }

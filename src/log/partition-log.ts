@@ -76,7 +76,6 @@ export class PartitionLog {
   readonly #commit: GroupCommit;
   readonly #checkpoints: Checkpoints;
   readonly #health: LogHealth;
-  readonly #failedSync: FailedSync;
   readonly #start: LogStart;
   readonly #writer: LogWriter;
   readonly #watermarks: Watermarks;
@@ -98,13 +97,13 @@ export class PartitionLog {
       throw new Error(`${folder} belongs to the topic with the id ${foundTopicId}, not ${topicId}`);
     }
     await finishSwaps(disk, folder, options.logger);
+    await new FailedSync(options).mend();
     const logStartOffset = readLogStartOffset(disk, folder, (path) => {
       options.logger.log("warn", "log start offset damaged: the log starts with what is there, deleted or not", {
         path,
       });
     });
-    const { isMarked: hadFailedSync } = new FailedSync(options);
-    const recovered = recoverLog({ ...recoveryContext(options, logStartOffset), hadFailedSync });
+    const recovered = recoverLog(recoveryContext(options, logStartOffset));
     const log = new PartitionLog(options, recovered, logStartOffset);
     try {
       await log.#begin(foundTopicId === undefined, recovered.areEpochsSaved);
@@ -150,7 +149,6 @@ export class PartitionLog {
       onFailure: (error) => health.goOffline(error),
     });
     this.#health = health;
-    this.#failedSync = new FailedSync(options);
     this.#segments = segments;
     this.#checkpoints = checkpoints;
     const sync = new LogSync({ clock, folderSync, segments, checkpoints, onSynced }, recovered.snapshots);
@@ -161,7 +159,7 @@ export class PartitionLog {
       () => this.#advance(),
       (error) => {
         // Without descriptors the names were not tried, and the files are synced.
-        if (!lacksDescriptors(error)) this.#failedSync.mark();
+        if (!lacksDescriptors(error)) new FailedSync(options).mark();
         health.goOffline(error);
       },
     );
@@ -206,11 +204,6 @@ export class PartitionLog {
     const hasNewEpoch = this.#epochs.assign(this.leaderEpoch, this.logEndOffset);
     if (hasNewEpoch || !areEpochsSaved) this.#checkpoints.saveEpochs(this.#epochs);
     this.#commit.request();
-    if (this.#failedSync.isMarked) {
-      this.#commit.whenDurable(this.logEndOffset, (error) => {
-        if (!error) this.#clearFailedSync();
-      });
-    }
     if (this.#config.durability === "fsync") await this.flush();
     else if (isNew) await this.#checkpoints.settled();
     if (this.offlineReason) throw this.offlineReason;
@@ -506,13 +499,6 @@ export class PartitionLog {
     const shortage = shortageOf(error);
     if (shortage === undefined) this.#health.goOffline(error);
     else this.#logger.log("warn", `the next start will scan a log: ${shortage}`, { topicPartition: this.#name });
-  }
-
-  #clearFailedSync(): void {
-    this.#checkpoints.queue(() => {
-      // Another one may have failed meanwhile.
-      if (!this.offlineReason) this.#failedSync.clear();
-    });
   }
 
   #ended(error: Error): void {

@@ -34,8 +34,6 @@ export interface RecoveryContext {
   readonly logStartOffset: number;
   /** The first segment had a durable name. */
   readonly isKnown: boolean;
-  /** A sync had failed: what is scanned is written anew, or the next sync would pass over it. */
-  readonly hadFailedSync?: boolean;
 }
 
 /** A segment that was sealed and whose files are not synced yet. */
@@ -213,12 +211,11 @@ class Recovery {
   }
 
   #scan(segment: Segment, nextBaseOffset: number | undefined): Problem | undefined {
-    const { indexIntervalBytes, leaderEpoch, now, hadFailedSync } = this.#context;
+    const { indexIntervalBytes, leaderEpoch, now } = this.#context;
     const endOffset = nextBaseOffset ?? segment.endOffsetMax;
     const limits = { gaplessFrom: this.#recoveryPoint, endOffset, leaderEpoch };
     this.#scannedBytes += segment.log.size() - segment.sizeBytes;
     return scanBatches(segment, segment.sizeBytes, segment.nextOffset, limits, (batch) => {
-      if (hadFailedSync) segment.log.write([batch.bytes()], segment.sizeBytes);
       segment.admit(batch, indexIntervalBytes);
       this.#epochs.assign(batch.leaderEpoch, batch.baseOffset);
       const completed = this.#producers.replay(batch, now);

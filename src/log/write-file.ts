@@ -1,5 +1,7 @@
 import { type Disk, DiskError } from "../platform/disk.ts";
 
+const COPY_BYTES = 1024 * 1024;
+
 /** Puts `bytes` under `folder/name` in one step: after a crash either the old or the new file is there, whole. The folder
  * is to be synced before anything may rest on the new one. */
 export async function replaceFile(disk: Disk, folder: string, name: string, bytes: Uint8Array): Promise<void> {
@@ -17,6 +19,43 @@ async function writeFile(disk: Disk, path: string, bytes: Uint8Array): Promise<v
     await file.sync();
   } finally {
     file.close();
+  }
+}
+
+/** Puts a copy of a file, with durable bytes, in its place. */
+export async function renewFile(disk: Disk, folder: string, name: string): Promise<void> {
+  const path = `${folder}/${name}`;
+  const temporary = `${path}.tmp`;
+  disk.remove(temporary);
+  try {
+    await copyFile(disk, path, temporary);
+  } catch (error) {
+    // It may have taken the last room that there was.
+    disk.remove(temporary);
+    throw error;
+  }
+  disk.rename(temporary, path);
+}
+
+async function copyFile(disk: Disk, from: string, to: string): Promise<void> {
+  const chunk = Buffer.alloc(COPY_BYTES);
+  const source = disk.open(from);
+  try {
+    const copy = disk.open(to, { create: true });
+    try {
+      let position = 0;
+      for (;;) {
+        const count = source.read(chunk, 0, chunk.length, position);
+        if (count === 0) break;
+        copy.write([chunk.subarray(0, count)], position);
+        position += count;
+      }
+      await copy.sync();
+    } finally {
+      copy.close();
+    }
+  } finally {
+    source.close();
   }
 }
 

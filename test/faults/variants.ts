@@ -722,9 +722,9 @@ export const faults: readonly Fault[] = [
       },
       {
         breaks: "what a failed sync left in the page cache alone passes for durable at the next start",
-        file: "log/recovery.ts",
-        find: "if (hadFailedSync) segment.log.write([batch.bytes()], segment.sizeBytes);",
-        replace: "void hadFailedSync;",
+        file: "log/failed-sync.ts",
+        find: "await renewFile(disk, folder, name);",
+        replace: "void renewFile;",
         test: {
           file: "src/log/power-loss.test.ts",
           name: "does not take what is acknowledged after a sync that failed and a start without a reboot, in one segment",
