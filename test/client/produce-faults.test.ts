@@ -5,7 +5,7 @@ import { metadata } from "../../src/protocol/apis/metadata.ts";
 import { produce } from "../../src/protocol/apis/produce.ts";
 import { type ErrorName, errorCodes } from "../../src/protocol/errors.ts";
 import type { ResponseOf } from "../../src/protocol/schema.ts";
-import { createTopic, readAll, startCluster, type TestCluster, text } from "../support/cluster.ts";
+import { createTopic, readAll, startCluster, type TestCluster, text, until } from "../support/cluster.ts";
 import { connectionFaults, FaultyNetwork } from "../support/faulty-network.ts";
 
 let cluster: TestCluster;
@@ -238,6 +238,39 @@ it("a topic made anew, whose log knows no producer, gets the records in the orde
   ]);
   expect((await readAll(cluster.client, topic)).map(({ value }) => text(value))).toEqual([number(1), number(2)]);
   await client.close();
+});
+
+describe("with acks 0", () => {
+  it("the buffer holds what the system has not taken yet", async () => {
+    const client = connect();
+    const producer = client.producer({ acks: 0, lingerMs: 0, bufferMemoryBytes: 1_000 });
+    await producer.send({ topic, partition: 0, value: "first" });
+    network.at(produce, 1, "hold");
+    for (let i = 0; i < 2; i++) producer.enqueue({ topic, partition: 0, value: "x".repeat(1_000) });
+    let isFlushed = false;
+    const flushed = producer.flush().then(() => {
+      isFlushed = true;
+    });
+    await until(() => network.hits === 1);
+    expect(producer.ready()).toBeInstanceOf(Promise);
+    expect(isFlushed).toBe(false);
+    network.release();
+    await flushed;
+    expect(producer.ready()).toBeUndefined();
+    await until(async () => (await readAll(cluster.client, topic)).length === 3);
+    await client.close();
+  });
+
+  it("what a lost connection did not take goes out again", async () => {
+    const client = connect();
+    const producer = client.producer({ acks: 0, lingerMs: 0 });
+    await producer.send({ topic, partition: 0, value: "first" });
+    network.at(produce, 1, "silence");
+    await producer.send({ topic, partition: 0, value: "second" });
+    expect(network.hits).toBe(1);
+    await until(async () => (await readAll(cluster.client, topic)).length === 2);
+    await client.close();
+  });
 });
 
 describe("a producer begins its work all the same when", () => {

@@ -135,7 +135,7 @@ class TappedConnection implements Connection {
   #handler: ConnectionHandler | undefined;
   #isSilent = false;
   /** While holding. */
-  #held: Uint8Array[] | undefined;
+  #held: { readonly frame: Uint8Array; readonly onSent: (() => void) | undefined }[] | undefined;
 
   constructor(inner: Connection, faults: FaultyNetwork) {
     this.#inner = inner;
@@ -159,11 +159,11 @@ class TappedConnection implements Connection {
   }
 
   /** The client writes whole requests. */
-  write(chunks: readonly Uint8Array[]): boolean {
+  write(chunks: readonly Uint8Array[], onSent?: () => void): boolean {
     const bytes = Buffer.concat(chunks);
     for (let at = 0; at < bytes.length; ) {
       const end = at + 4 + bytes.readInt32BE(at);
-      this.#request(bytes.subarray(at, end));
+      this.#request(bytes.subarray(at, end), end === bytes.length ? onSent : undefined);
       at = end;
     }
     return true;
@@ -172,7 +172,7 @@ class TappedConnection implements Connection {
   release(): void {
     const held = this.#held;
     this.#held = undefined;
-    if (held) this.#inner.write(held);
+    for (const { frame, onSent } of held ?? []) this.#inner.write([frame], onSent);
   }
 
   get unsentBytes(): number {
@@ -195,7 +195,7 @@ class TappedConnection implements Connection {
     this.#inner.destroy();
   }
 
-  #request(frame: Buffer): void {
+  #request(frame: Buffer, onSent?: () => void): void {
     const apiKey = frame.readInt16BE(4);
     const { fault, then } = this.#faults.decide(frame) ?? {};
     const request = { apiKey, version: frame.readInt16BE(6), whenLost: fault === "lose answer" ? then : undefined };
@@ -203,8 +203,8 @@ class TappedConnection implements Connection {
     if (fault === "silence") this.#isSilent = true;
     if (fault === "hold") this.#held = [];
     if (fault === "lose request") this.#inner.destroy();
-    else if (this.#held) this.#held.push(frame);
-    else if (!this.#isSilent) this.#inner.write([frame]);
+    else if (this.#held) this.#held.push({ frame, onSent });
+    else if (!this.#isSilent) this.#inner.write([frame], onSent);
     // Ends behind what is queued.
     if (fault === "cut") this.#inner.end();
   }

@@ -16,6 +16,7 @@ import { BrokerConnection } from "./connection.ts";
 class ScriptedBroker implements Connection {
   readonly remoteAddress = "scripted:1";
   readonly unsentBytes = 0;
+  onSent: (() => void) | undefined;
   readonly requests: { readonly apiKey: number; readonly version: number; readonly correlationId: number }[] = [];
   isDestroyed = false;
   /** Highest ApiVersions that it knows. */
@@ -47,7 +48,8 @@ class ScriptedBroker implements Connection {
     this.#handler = handler;
   }
 
-  write(chunks: readonly Uint8Array[]): boolean {
+  write(chunks: readonly Uint8Array[], onSent?: () => void): boolean {
+    this.onSent = onSent;
     const frame = Buffer.concat(chunks);
     const request = {
       apiKey: frame.readInt16BE(4),
@@ -171,6 +173,27 @@ describe("a connection", () => {
     expect(closed).toBe(1);
     expect(broker.isDestroyed).toBe(true);
     await expect(connection.send(heartbeat, 4, beat)).rejects.toMatchObject({ code: "DISCONNECTED" });
+  });
+
+  it("is done with a request that has no answer once it is sent", async () => {
+    const broker = new ScriptedBroker();
+    const connection = await broker.connect();
+    let isSent = false;
+    const sent = connection.sendOneWay(heartbeat, 4, beat).then(() => (isSent = true));
+    await new Promise(setImmediate);
+    expect(isSent).toBe(false);
+    broker.onSent?.();
+    await sent;
+    const lost = connection.sendOneWay(heartbeat, 4, beat);
+    broker.lose();
+    await expect(lost).rejects.toMatchObject({ code: "DISCONNECTED", retriable: true });
+    await expect(connection.sendOneWay(heartbeat, 4, beat)).rejects.toMatchObject({ code: "DISCONNECTED" });
+  });
+
+  it("gives up a broker that does not take requests in time", async () => {
+    const connection = await new ScriptedBroker().connect();
+    await expect(connection.sendOneWay(heartbeat, 4, beat, 10)).rejects.toThrow("did not take it in time");
+    expect(connection.isOpen).toBe(false);
   });
 
   it("gives up a broker that does not answer in time", async () => {

@@ -31,8 +31,8 @@ interface PendingRequest {
   readonly timeoutMs: number;
   /** In the time of `clock.monotonic()`. */
   deadline: number;
-  /** Reads what follows the correlation id. */
-  readonly decode: (reader: Reader, frame: Buffer) => unknown;
+  /** Reads what follows the correlation id. Undefined: no answer comes. */
+  readonly decode: ((reader: Reader, frame: Buffer) => unknown) | undefined;
   readonly resolve: (response: unknown) => void;
   readonly reject: (error: OncillaError) => void;
 }
@@ -133,9 +133,15 @@ export class BrokerConnection {
     return this.#request(api, version, body, timeoutMs, decode);
   }
 
-  /** Sends a request that is never answered (Produce with acks 0). */
-  sendOneWay<A extends Api>(api: A, version: number, body: RequestBody<A>): void {
-    this.#write(this.#encode(api, version, body, this.#takeCorrelationId()));
+  /** Sends a request that is never answered (Produce with acks 0). Resolves once the operating system has taken it, and rejects as
+   * `send` does. */
+  sendOneWay<A extends Api>(
+    api: A,
+    version: number,
+    body: RequestBody<A>,
+    timeoutMs: number = this.#options.requestTimeoutMs,
+  ): Promise<void> {
+    return this.#request(api, version, body, timeoutMs);
   }
 
   /** Ends the connection now. Open requests reject with `reason`. */
@@ -148,7 +154,7 @@ export class BrokerConnection {
     version: number,
     body: RequestBody<A>,
     timeoutMs: number,
-    decode: (reader: Reader, frame: Buffer) => R,
+    decode?: (reader: Reader, frame: Buffer) => R,
   ): Promise<R> {
     return new Promise<R>((resolve, reject) => {
       if (this.#closed) {
@@ -169,7 +175,11 @@ export class BrokerConnection {
       };
       this.#pending.set(correlationId, request);
       this.#deadlines.setBy(deadline);
-      this.#write(frame);
+      const onSent = (): void => {
+        if (this.#pending.delete(correlationId)) request.resolve(undefined);
+      };
+      // The network queues without bound, but callers bound their requests: what is queued is what they hold anyway.
+      this.#connection.write(frame, decode ? undefined : onSent);
     });
   }
 
@@ -181,11 +191,6 @@ export class BrokerConnection {
 
   #encode<A extends Api>(api: A, version: number, body: RequestBody<A>, correlationId: number): Uint8Array[] {
     return encodeRequest(api, version, { correlationId, clientId: this.#options.clientId }, body);
-  }
-
-  /** The network queues without bound, but callers bound their requests: what is queued is what they hold anyway. */
-  #write(frame: readonly Uint8Array[]): void {
-    this.#connection.write(frame);
   }
 
   #receivedChunk(chunk: Uint8Array): void {
@@ -202,7 +207,7 @@ export class BrokerConnection {
     const reader = new Reader(frame);
     const correlationId = reader.int32();
     const request = this.#pending.get(correlationId);
-    if (!request) throw new ProtocolError(`an answer to request ${correlationId}, which is not open`);
+    if (!request?.decode) throw new ProtocolError(`an answer to request ${correlationId}, which is not open`);
     this.#pending.delete(correlationId);
     let response: unknown;
     try {
@@ -231,7 +236,8 @@ export class BrokerConnection {
     for (const request of this.#pending.values()) {
       if (request.deadline <= now) {
         // What follows on this connection waits behind the missing answer: give it up.
-        this.#shutDown(disconnected(`${request.what}: broker ${this.address} did not answer in time`));
+        const did = request.decode ? "answer" : "take it";
+        this.#shutDown(disconnected(`${request.what}: broker ${this.address} did not ${did} in time`));
         return;
       }
       earliest = Math.min(earliest, request.deadline);

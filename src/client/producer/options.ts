@@ -13,7 +13,7 @@ export interface ProducerOptions<K = BytesLike, V = BytesLike> {
   /** Each record is stored once and in order, whatever is retried. Default true with acks "all"; needs acks "all" and five requests in
    * flight at most. */
   readonly idempotent?: boolean;
-  /** Whose word counts: "all" in-sync replicas (default), the leader's (1), or nobody's (0). */
+  /** Whose word counts: "all" in-sync replicas (default), the leader's (1), or nobody's (0): a record counts once the operating system has it. */
   readonly acks?: "all" | 1 | 0;
   /** How long a batch waits for more records. Default 5. */
   readonly lingerMs?: number;

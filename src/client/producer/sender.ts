@@ -58,6 +58,9 @@ const noAnswer: Omit<BatchAnswer, "error" | "message"> = {
   leaderEpoch: -1,
 };
 
+/** With acks 0, when the operating system has a request: nothing more will be heard of it. */
+const taken: BatchAnswer = { ...noAnswer, error: "NONE", message: null };
+
 export class Sender {
   readonly #cluster: Cluster;
   readonly #clock: Clock;
@@ -283,18 +286,17 @@ export class Sender {
     }
     const version = this.#versionOrRefuse(connection, limit, batches);
     if (version === undefined) return;
-    if (acks === 0) {
-      connection.sendOneWay(produce, version, request);
-      for (const batch of batches) this.#accumulator.succeed(batch, -1, -1);
-      return;
-    }
     const node = this.#node(nodeId);
     this.#setInFlight(node, batches, 1);
-    connection.send(produce, version, request).then(
-      (response) => {
+    const answers =
+      acks === 0
+        ? connection.sendOneWay(produce, version, request).then(() => batches.map(() => taken))
+        : connection.send(produce, version, request).then((response) => fromResponse(response, request, batches));
+    answers.then(
+      (answered) => {
         node.failures = 0;
         this.#setInFlight(node, batches, -1);
-        this.#answered(batches, fromResponse(response, request, batches));
+        this.#answered(batches, answered);
       },
       (error: unknown) => {
         if (!(error instanceof OncillaError)) throw error;
