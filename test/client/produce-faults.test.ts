@@ -240,6 +240,45 @@ it("a topic made anew, whose log knows no producer, gets the records in the orde
   await client.close();
 });
 
+/** From now on metadata tell of a second broker, at the same address, which leads all partitions. */
+function moveLeaders(): void {
+  network.rewrite(metadata, (response) => {
+    const [first] = response.brokers;
+    if (!first) return undefined;
+    const nodeId = first.nodeId + 1;
+    const topics = response.topics.map((each) => ({
+      ...each,
+      partitions: each.partitions.map((partition) => ({
+        ...partition,
+        leaderId: nodeId,
+        leaderEpoch: partition.leaderEpoch + 1,
+      })),
+    }));
+    return { ...response, brokers: [first, { ...first, nodeId }], topics };
+  });
+}
+
+it("with one request in flight and without idempotence, a new leader gets nothing before the old one's answer", async () => {
+  const client = connect();
+  const producer = client.producer({ idempotent: false, maxInFlight: 1, lingerMs: 0 });
+  await producer.send({ topic, partition: 0, value: "first" });
+  network.at(produce, 1, "hold");
+  const a = producer.send({ topic, partition: 0, value: "a" });
+  await until(() => network.hits === 1);
+  moveLeaders();
+  const other = cluster.unique("other");
+  await createTopic(cluster.client, other, 1);
+  // Reads the metadata of all topics that are known.
+  await producer.partitionsFor(other);
+  const b = producer.send({ topic, partition: 0, value: "b" });
+  // A round trip to the new leader.
+  await producer.send({ topic: other, partition: 0, value: "other" });
+  network.release();
+  await Promise.all([a, b]);
+  expect((await readAll(cluster.client, topic)).map(({ value }) => text(value))).toEqual(["first", "a", "b"]);
+  await client.close();
+});
+
 describe("with acks 0", () => {
   it("the buffer holds what the system has not taken yet", async () => {
     const client = connect();

@@ -167,6 +167,14 @@ describe("a batch", () => {
     expect(accumulator.usedBytes).toBe(0);
   });
 
+  it("that is split stays the older one, as its time is over first", () => {
+    for (const value of ["a", "b"]) append(value);
+    append("c", other);
+    const batch = take();
+    accumulator.split(batch);
+    expect([...accumulator.incomplete].map(valuesOf)).toEqual([["a"], ["b"], ["c"]]);
+  });
+
   it("that is withdrawn waits no more", () => {
     append("a");
     const batch = queue.waiting[0] as ProducerBatch;

@@ -103,13 +103,14 @@ export class Accumulator {
   split(batch: ProducerBatch): void {
     const parts = batch.split();
     if (batch.isNumbered) batch.queue.sequences.split(batch, parts);
+    const incomplete = [...this.#incomplete].flatMap((each) => (each === batch ? parts : [each]));
+    this.#incomplete.clear();
+    for (const each of incomplete) this.#incomplete.add(each);
     for (const part of parts) {
-      this.#incomplete.add(part);
       this.#usedBytes += part.sizeBytes;
       this.putBack(part);
       for (const flush of this.#flushes) if (flush.batches.has(batch)) flush.batches.add(part);
     }
-    this.#incomplete.delete(batch);
     this.#done(batch);
   }
 

@@ -21,7 +21,8 @@ import { ProducerTopics } from "./topics.ts";
 import { type BatchControl, TransactionManager } from "./transaction-manager.ts";
 
 /**
- * Produces records. Records of one partition are stored in the order in which they were given.
+ * Produces records. Records of one partition are stored in the order in which they were given; without idempotence retries may change
+ * it, unless `maxInFlight` is 1.
  *
  * Made by `client.producer()`. With a transactionalId: `initTransactions()` once, then `transaction(work)`, or
  * `beginTransaction()` … `commitTransaction()` or `abortTransaction()`.

@@ -192,7 +192,8 @@ export class Sender {
   }
 
   #maySend(queue: PartitionQueue, batch: ProducerBatch, identity: ProducerIdentity | undefined, now: number): boolean {
-    if (!this.#guard || !identity) return true;
+    // Where nothing else keeps the order, a new leader gets nothing while the one before has not answered.
+    if (!this.#guard || !identity) return this.#options.maxInFlight > 1 || queue.inFlight === 0;
     const { sequences } = queue;
     if (!batch.isNumbered) {
       const topicId = topicIdOf(queue, this.#cluster.metadata);
