@@ -3,6 +3,8 @@ import type { Client, Consumer, ConsumerOptions, ConsumerRecord } from "../../sr
 import { apiVersions } from "../../src/protocol/apis/api-versions.ts";
 import { fetch } from "../../src/protocol/apis/fetch.ts";
 import { metadata } from "../../src/protocol/apis/metadata.ts";
+import { offsetCommit } from "../../src/protocol/apis/offset-commit.ts";
+import { errorCodes } from "../../src/protocol/errors.ts";
 import { createTopic, startCluster, type TestCluster, text } from "../support/cluster.ts";
 import { FaultyNetwork } from "../support/faulty-network.ts";
 
@@ -247,6 +249,39 @@ describe("a consumer of chosen partitions", () => {
     }
     await consumer.poll({ timeoutMs: 0 });
     expect(await committed()).toBe(4);
+  });
+
+  it("commits by itself one position after the other, also those that have to be tried again", async () => {
+    await produce(0, 40);
+    const groupId = cluster.unique("auto");
+    const network = new FaultyNetwork();
+    let attempts = 0;
+    // They are carried out, and the consumer does not know; the first ones of all in a row.
+    const errorCode = errorCodes.COORDINATOR_LOAD_IN_PROGRESS;
+    const refused = (one: { readonly partitionIndex: number }) => ({ ...one, errorCode });
+    network.rewrite(offsetCommit, (response) => {
+      if (attempts++ >= 20 && attempts % 4 === 0) return undefined;
+      const topics = response.topics.map((each) => ({ ...each, partitions: each.partitions.map(refused) }));
+      return { ...response, topics };
+    });
+    const connected = cluster.connect({ platform: network.platform, retryBackoffMs: 5, retryBackoffMaxMs: 10 });
+    const consumer = connected.consumer({ groupId, autoCommit: true, maxPollRecords: 1, autoCommitIntervalMs: 1 });
+    consumer.assign([at(0)]);
+    const stored: number[] = [];
+    const look = async (): Promise<void> => {
+      stored.push((await client.admin().listConsumerGroupOffsets(groupId))[0]?.offset ?? 0);
+    };
+    for (let read = 0; read < 40; ) {
+      read += (await consumer.poll()).length;
+      await look();
+    }
+    const closed = consumer.close();
+    while (stored.at(-1) !== 40) await look();
+    await closed;
+    await look();
+    expect(stored).toEqual(stored.toSorted((a, b) => a - b));
+    expect(stored.at(-1)).toBe(40);
+    await connected.close();
   });
 
   it("starts over by the policy when its position is no longer in the log", async () => {

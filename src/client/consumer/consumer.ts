@@ -67,6 +67,8 @@ export class Consumer<K = Buffer, V = Buffer> implements AsyncDisposable {
   #leftGroup: ConsumerGroupMetadata | undefined;
   #closed: Promise<void> | undefined;
   #nextAutoCommitAt: number;
+  /** The commit of a `poll` that is under way. Never rejects with what a cluster does. */
+  #autoCommitting: Promise<void> | undefined;
 
   /** @internal Consumers are made by `client.consumer()`. */
   constructor(cluster: Cluster, options: ConsumerOptions<K, V>, onClosed: () => void) {
@@ -303,7 +305,8 @@ export class Consumer<K = Buffer, V = Buffer> implements AsyncDisposable {
     try {
       const latest = (): ConsumerGroupMetadata | undefined => (holdsAll() ? membership?.latest(group) : undefined);
       const { defaultTimeoutMs } = this.#settings;
-      await commitAsMember(this.#scope, defaultTimeoutMs, coordinator, group, offsets, latest);
+      const earlier = this.#autoCommitting;
+      await commitAsMember(this.#scope, defaultTimeoutMs, coordinator, group, offsets, latest, earlier);
     } catch (error) {
       if (!(error instanceof CommitFailedError)) throw error;
       const isOvertaken = isOldGeneration(error.cause) && membership?.hasNext(group);
@@ -489,9 +492,12 @@ export class Consumer<K = Buffer, V = Buffer> implements AsyncDisposable {
   }
 
   #autoCommitWhenDue(): void {
-    if (!this.#settings.autoCommit || this.#clock.monotonic() < this.#nextAutoCommitAt) return;
+    const isDue = this.#settings.autoCommit && this.#clock.monotonic() >= this.#nextAutoCommitAt;
+    if (!isDue || this.#autoCommitting) return;
     this.#nextAutoCommitAt = this.#clock.monotonic() + this.#settings.autoCommitIntervalMs;
-    void this.#autoCommitNow();
+    this.#autoCommitting = this.#autoCommitNow().finally(() => {
+      this.#autoCommitting = undefined;
+    });
   }
 
   /** What is not committed now is read again by whoever gets the partition: at least once. */

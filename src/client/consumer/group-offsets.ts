@@ -88,7 +88,7 @@ export async function commitGroupOffsets(
 }
 
 /** As `commitGroupOffsets`, until it is done. A later epoch of the same membership will do: `latest` gives it, as long as the
- * member holds the partitions. */
+ * member holds the partitions. Waits for the `earlier` commit, which could land last else, when it is tried again. */
 export function commitAsMember(
   scope: RetryScope,
   timeoutMs: number,
@@ -96,10 +96,12 @@ export function commitAsMember(
   group: ConsumerGroupMetadata,
   offsets: readonly TopicPartitionOffset[],
   latest: () => ConsumerGroupMetadata | undefined,
+  earlier: Promise<void> | undefined,
 ): Promise<void> {
   const what = `commit of group ${group.groupId}`;
   let claim = group;
   return retrying(scope, what, timeoutMs, async () => {
+    if (earlier) await earlier;
     try {
       await commitGroupOffsets(coordinator, claim, offsets);
     } catch (error) {
