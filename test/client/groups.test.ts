@@ -18,7 +18,9 @@ import {
 import { consumerGroupHeartbeat } from "../../src/protocol/apis/consumer-group-heartbeat.ts";
 import { incrementalAlterConfigs } from "../../src/protocol/apis/incremental-alter-configs.ts";
 import { leaveGroup } from "../../src/protocol/apis/leave-group.ts";
+import { metadata } from "../../src/protocol/apis/metadata.ts";
 import { syncGroup } from "../../src/protocol/apis/sync-group.ts";
+import { errorCodes } from "../../src/protocol/errors.ts";
 import { createTopic, startCluster, type TestCluster, text, until } from "../support/cluster.ts";
 import { FaultyNetwork } from "../support/faulty-network.ts";
 import { RawClient } from "../support/raw-client.ts";
@@ -618,6 +620,36 @@ describe("a group of the consumer protocol", () => {
     expect(member.errors[0]).toMatchObject({ code: "INVALID_REGULAR_EXPRESSION" });
     const classic = client.consumer({ groupId, groupProtocol: "classic" });
     expect(() => classic.subscribe({ pattern: ".*" })).toThrow("groupProtocol");
+  });
+
+  it("keeps its partitions when an answer does not know their topic for once", async () => {
+    const network = new FaultyNetwork();
+    await using lagging = cluster.connect({ platform: network.platform, metadataMaxAgeMs: 20 });
+    const consumer = lagging.consumer({ groupId, groupProtocol: "consumer" });
+    const events: string[] = [];
+    const note = (what: string) => (partitions: readonly TopicPartition[]) =>
+      void events.push(`${what} ${numbers(partitions)}`);
+    consumer.subscribe([topic], { onAssigned: note("+"), onRevoked: note("-"), onLost: note("lost") });
+    while (consumer.assignment().length < 6) await consumer.poll({ timeoutMs: 20 });
+    let answers = 0;
+    network.rewrite(metadata, (response) => {
+      if (answers++ > 0) return undefined;
+      const errorCode = errorCodes.UNKNOWN_TOPIC_OR_PARTITION;
+      return { ...response, topics: response.topics.map((each) => ({ ...each, errorCode, partitions: [] })) };
+    });
+    while (answers < 3) await consumer.poll({ timeoutMs: 20 });
+    expect(events).toEqual(["+ 012345"]);
+  });
+
+  it("begins anew in a topic that was deleted and made again", async () => {
+    const member = new Member();
+    await produce(12);
+    await until(() => member.values.length === 12);
+    await client.admin().deleteTopics([topic]);
+    await createTopic(client, topic, 6);
+    await produce(12);
+    await until(() => member.values.length === 24);
+    expect(member.events).toEqual(["+ 012345", "- 012345", "+ 012345"]);
   });
 
   it("finds out by asking for offsets that it is no member any more", async () => {

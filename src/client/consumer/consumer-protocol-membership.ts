@@ -74,6 +74,8 @@ export class ConsumerProtocolMembership implements Membership {
   /** The next heartbeat says everything: the member joins, or does not know what became of the last one. */
   #saysAll = true;
   #saysOwned = false;
+  /** Of the topics in the target and those that the member has: an answer that does not know one of them takes nothing away. */
+  #names: ReadonlyMap<string, string> = new Map();
   /** The heartbeat that is under way. */
   #exchanging: Promise<void> | undefined;
   /** Another one is to follow at once. */
@@ -177,11 +179,15 @@ export class ConsumerProtocolMembership implements Membership {
   /** Takes over what the coordinator wants, as far as the topics are known. */
   async #takeTarget(): Promise<void> {
     if (!this.#target) return;
-    const { metadata } = this.#cluster;
-    const known = this.#target.filter(({ topicId }) => metadata.nameOf(topicId) !== undefined);
+    const names = this.#namesOf([...this.#owned, ...this.#target]);
+    this.#names = names;
+    // What a topic had is given up before another of its name begins.
+    const isKnown = (topicId: string, name: string | undefined): boolean =>
+      name !== undefined && this.#owned.every((each) => each.topicId === topicId || names.get(each.topicId) !== name);
+    const known = this.#target.filter(({ topicId }) => isKnown(topicId, names.get(topicId)));
     if (known.length < this.#target.length) this.#askForUnknown(this.#target);
     const wanted = known.flatMap(({ topicId, partitions }): TopicPartition[] => {
-      const topic = metadata.nameOf(topicId) ?? "";
+      const topic = names.get(topicId) ?? "";
       return partitions.map((partition) => ({ topic, partition }));
     });
     const held = this.#events.ownedPartitions();
@@ -197,6 +203,15 @@ export class ConsumerProtocolMembership implements Membership {
         this.#beatNow();
       }
     }
+  }
+
+  #namesOf(topics: readonly TopicPartitions[]): Map<string, string> {
+    const names = new Map<string, string>();
+    for (const { topicId } of topics) {
+      const name = this.#cluster.metadata.nameOf(topicId) ?? this.#names.get(topicId);
+      if (name !== undefined) names.set(topicId, name);
+    }
+    return names;
   }
 
   #isOwned(topics: readonly TopicPartitions[]): boolean {
