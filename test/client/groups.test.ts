@@ -647,9 +647,10 @@ describe("a group of the consumer protocol", () => {
     await until(() => member.values.length === 12);
     await client.admin().deleteTopics([topic]);
     await createTopic(client, topic, 6);
+    await until(() => member.events.length === 3);
+    expect(member.events).toEqual(["+ 012345", "- 012345", "+ 012345"]);
     await produce(12);
     await until(() => member.values.length === 24);
-    expect(member.events).toEqual(["+ 012345", "- 012345", "+ 012345"]);
   });
 
   it("finds out by asking for offsets that it is no member any more", async () => {
