@@ -1,5 +1,6 @@
 import { type Command, Option } from "commander";
 import { wholeNumber } from "../arguments.ts";
+import { CliError } from "../cli-error.ts";
 import { interruptible } from "../interruptible.ts";
 import type { Guarantee } from "./messages.ts";
 
@@ -36,11 +37,14 @@ export function addDemoCommand(program: Command): void {
     .option("--expect-duplicates", "succeed only when duplicates are found (with at_least_once)", false)
     .option("--brokers <host:port,...>", "run on an existing cluster instead of a broker of our own")
     .option("--keep", "leave the run's files (and topics, with --brokers) behind", false)
-    .action((paths: string[], flags: Flags) =>
-      interruptible(async (signal) => {
+    .action((paths: string[], flags: Flags) => {
+      if (flags.expectDuplicates && flags.guarantee !== "at_least_once") {
+        throw new CliError("--expect-duplicates goes with --guarantee at_least_once");
+      }
+      return interruptible(async (signal) => {
         // Only now: it brings in every layer, which other commands need not wait for.
         const { runDemo } = await import("./run.ts");
         return runDemo({ ...flags, paths, brokers: flags.brokers }, signal);
-      }),
-    );
+      });
+    });
 }

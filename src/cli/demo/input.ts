@@ -10,20 +10,25 @@ const PROSE = /^(readme|licen[cs]e|notice|changelog|authors|contributing)(\.|$)|
 const DOCUMENTED_PACKAGES = "@types";
 
 /** Standard input can be read once; the producer may have to read its input again. */
-export async function spoolStandardInput(file: string): Promise<void> {
-  await pipeline(process.stdin, createWriteStream(file));
+export async function spoolStandardInput(file: string, signal: AbortSignal): Promise<void> {
+  await pipeline(process.stdin, createWriteStream(file), { signal });
 }
 
 /** The files that `paths` name, folders searched through, in a fixed order; the default text when there are none. */
 export function inputFiles(paths: readonly string[]): string[] {
   if (paths.length === 0) return defaultFiles();
-  const files = paths.flatMap((path) => {
-    const stats = statSync(path, { throwIfNoEntry: false });
-    if (!stats) throw new CliError(`${path}: no such file or folder`);
-    return stats.isDirectory() ? filesIn(path, () => true) : [path];
-  });
+  const files = paths.flatMap(filesAt);
   if (files.length === 0) throw new CliError(`${paths.join(", ")}: no files found`);
   return files;
+}
+
+function filesAt(path: string): string[] {
+  if (!existsSync(path)) throw new CliError(`${path}: no such file or folder`);
+  try {
+    return statSync(path).isDirectory() ? filesIn(path, () => true) : [path];
+  } catch (error) {
+    throw new CliError((error as Error).message);
+  }
 }
 
 /** Real prose that is there anyway: the readmes, licences and documentation of the installed packages. */
@@ -52,10 +57,23 @@ function filesIn(root: string, accepts: (name: string, folder: string) => boolea
 }
 
 /** All lines of `files`, one file behind the other, without their line ends. Reads as it goes. */
-export async function* linesOf(files: readonly string[]): AsyncGenerator<string> {
+export async function* linesOf(files: readonly string[], signal?: AbortSignal): AsyncGenerator<string> {
   for (const file of files) {
-    const stream = createReadStream(file, "utf8");
-    for await (const line of createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY })) yield line;
+    const input = createReadStream(file, { encoding: "utf8", ...(signal && { signal }) });
+    const lines = createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY });
+    let failure: Error | undefined;
+    const onError = (error: unknown): void => {
+      failure = error as Error;
+      lines.close();
+    };
+    // Not every Node hands it on to those who read the lines.
+    input.once("error", onError);
+    try {
+      for await (const line of lines) yield line;
+    } catch (error) {
+      onError(error);
+    }
+    if (failure) throw new CliError(`${file}: ${failure.message}`);
   }
 }
 

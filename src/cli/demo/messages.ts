@@ -10,7 +10,7 @@ export interface DemoTopics {
   readonly repartition: string;
 }
 
-/** All that a child needs to know, given to it as its one argument. */
+/** All that a child needs to know, told to it first. */
 export interface ChildConfig {
   readonly role: "producer" | "worker" | "sink";
   readonly name: ProcessName;

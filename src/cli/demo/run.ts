@@ -3,11 +3,12 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { Client } from "../../client/index.ts";
+import { Client, OncillaError } from "../../client/index.ts";
 import { seededRandom } from "../../platform/seeded-random.ts";
 import { CliError } from "../cli-error.ts";
 import { answering } from "../cluster/answering.ts";
 import { LiveDisplay } from "../live-display.ts";
+import { unlessAborted } from "../processes/aborted.ts";
 import { launchChild } from "../processes/launch.ts";
 import { ManagedProcess, type ProcessEvents } from "../processes/managed-process.ts";
 import { startOwnBroker } from "../processes/own-broker.ts";
@@ -30,31 +31,36 @@ export interface DemoOptions {
   readonly brokers: string | undefined;
   /** Leave the run's folder and topics behind. */
   readonly keep: boolean;
+  /** For so long nothing may move. Default: two minutes. */
+  readonly patienceMs?: number;
 }
 
 const PARTITIONS = 4;
 const POLL_INTERVAL_MS = 20;
 const CAUGHT_UP_INTERVAL_MS = 300;
+const PATIENCE_MS = 120_000;
 
 /** Runs the demo; true when the outcome is what was asked for. */
 export async function runDemo(options: DemoOptions, signal: AbortSignal): Promise<boolean> {
   const folder = mkdtempSync(join(tmpdir(), "oncilla-demo-"));
   let run: DemoRun | undefined;
   try {
-    const files = await findInput(options.paths, folder);
-    const truth = await countTruth(files);
+    const files = await findInput(options.paths, folder, signal);
+    const truth = await countTruth(files, signal);
     if (truth.words === 0) throw new CliError("there are no words in the input");
     run = new DemoRun(options, files, truth, folder);
     const startedAt = performance.now();
-    await run.start();
-    await run.untilCaughtUp(signal);
+    await run.start(signal);
+    await unlessAborted(run.untilCaughtUp(signal), signal);
     const seconds = (performance.now() - startedAt) / 1000;
-    const verdict = await run.finish();
+    const verdict = await unlessAborted(run.finish(), signal);
     printResult(
       { verdict, truth, counters: run.counters, crashes: run.crashesDone, seconds, bytes: totalBytes(files) },
       options,
     );
     return isAsAsked(verdict, options);
+  } catch (error) {
+    throw error instanceof OncillaError ? new CliError(error.message) : error;
   } finally {
     await run?.cleanUp();
     if (options.keep) console.log(`Everything is left in ${folder}`);
@@ -62,10 +68,10 @@ export async function runDemo(options: DemoOptions, signal: AbortSignal): Promis
   }
 }
 
-async function findInput(paths: readonly string[], folder: string): Promise<string[]> {
+async function findInput(paths: readonly string[], folder: string, signal: AbortSignal): Promise<string[]> {
   if (!paths.includes("-")) return inputFiles(paths);
   const spooled = join(folder, "standard-input.txt");
-  await spoolStandardInput(spooled);
+  await spoolStandardInput(spooled, signal);
   return inputFiles(paths.map((path) => (path === "-" ? spooled : path)));
 }
 
@@ -133,33 +139,39 @@ class DemoRun {
     return totals;
   }
 
-  async start(): Promise<void> {
+  async start(signal: AbortSignal): Promise<void> {
     const { seed, crashes, guarantee } = this.#options;
     this.#display.note(
       `oncilla demo: ${this.#files.length} files, ${this.#truth.lines} lines, ${guarantee}, ${crashes} crashes, seed ${seed}`,
     );
     const brokers = this.#options.brokers ?? (await this.#startBroker());
     this.#client = new Client({ brokers, clientId: "demo" });
-    await answering(this.#client, brokers);
+    await unlessAborted(answering(this.#client, brokers), signal);
     this.#hasTopics = true;
     await this.#client.admin().createTopics([
       { topic: this.#topics.lines, partitions: PARTITIONS },
       { topic: this.#topics.counts, partitions: PARTITIONS },
     ]);
-    await Promise.all([
+    signal.throwIfAborted();
+    const children = [
       this.#startChild("worker", "worker-1", brokers),
       this.#startChild("worker", "worker-2", brokers),
       this.#startChild("sink", "sink", brokers),
       this.#startChild("producer", "producer", brokers),
-    ]);
+    ];
+    await unlessAborted(Promise.all(children), signal);
   }
 
   /** Kills by the schedule until every record has gone all the way. */
   async untilCaughtUp(signal: AbortSignal): Promise<void> {
+    const { patienceMs = PATIENCE_MS } = this.#options;
     let nextCheckAt = 0;
+    let last = { done: this.#done, at: performance.now() };
     while (true) {
       signal.throwIfAborted();
       if (this.#fatal) throw this.#fatal;
+      if (this.#done > last.done) last = { done: this.#done, at: performance.now() };
+      if (performance.now() - last.at > patienceMs) throw this.#stuck(patienceMs);
       this.#crashDue();
       this.#display.update(progressOf(this.#snapshot()));
       const mayBeDone = this.#process("producer").isDone && this.#pending.length === 0;
@@ -169,6 +181,19 @@ class DemoRun {
       }
       await delay(POLL_INTERVAL_MS);
     }
+  }
+
+  /** Grows while something gets done. */
+  get #done(): number {
+    const { commits, rows, records } = this.counters;
+    return commits + rows + records + this.#process("producer").position + this.crashesDone;
+  }
+
+  #stuck(patienceMs: number): CliError {
+    const { lines, totalLines, rows } = this.#snapshot();
+    return new CliError(
+      `nothing has moved for ${Math.round(patienceMs / 1000)} s, with ${lines} of ${totalLines} lines written and ${rows} rows sunk`,
+    );
   }
 
   /** Stops the job's processes in order and compares what they left behind. */
@@ -182,7 +207,7 @@ class DemoRun {
     const children = [...this.#processes.values()].filter(({ name }) => name !== "broker");
     await Promise.all(children.map((child) => child.abandon()));
     if (this.#client && this.#hasTopics && this.#options.brokers && !this.#options.keep)
-      await this.#deleteTopics(this.#client);
+      await this.#deleteTopics(this.#client).catch((error: unknown) => this.#leaveTopics(error));
     await this.#client?.close();
     await this.#processes.get("broker")?.stop();
   }
@@ -254,6 +279,12 @@ class DemoRun {
         [this.#topics.lines, this.#topics.counts].includes(topic) || topic.startsWith(`${this.#applicationId}-`),
     );
     await admin.deleteTopics(ours);
+  }
+
+  /** A cluster that is gone must not hide why the demo ends, nor keep it from its other steps. */
+  #leaveTopics(error: unknown): void {
+    if (!(error instanceof OncillaError)) throw error;
+    this.#display.note(`The topics of ${this.#applicationId} are left behind: ${error.message}`);
   }
 
   #snapshot() {

@@ -8,11 +8,11 @@ export interface Truth {
   readonly counts: ReadonlyMap<string, number>;
 }
 
-export async function countTruth(files: readonly string[]): Promise<Truth> {
+export async function countTruth(files: readonly string[], signal: AbortSignal): Promise<Truth> {
   const counts = new Map<string, number>();
   let lines = 0;
   let words = 0;
-  for await (const line of linesOf(files)) {
+  for await (const line of linesOf(files, signal)) {
     lines++;
     for (const word of wordsOf(line)) {
       words++;

@@ -7,11 +7,14 @@ import { extname, join } from "node:path";
 const extension = extname(import.meta.filename);
 
 /** Runs the module `path` (relative to the commands' folder, without its ending), whose `runChild` gets `config`. */
-export function launchChild(path: string, config: unknown): ChildProcess {
-  return fork(join(import.meta.dirname, "..", `${path}${extension}`), [JSON.stringify(config)], {
+export function launchChild(path: string, config: object): ChildProcess {
+  const child = fork(join(import.meta.dirname, "..", `${path}${extension}`), [], {
     stdio: ["ignore", "ignore", "pipe", "ipc"],
     detached: true,
   });
+  // Not as an argument: Linux takes 128 KiB of one. A child that is gone already is its owner's to notice.
+  if (child.connected) child.send(config, () => {});
+  return child;
 }
 
 /** `flags`: options of `oncilla broker` beside these. */
