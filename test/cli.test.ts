@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -43,11 +43,24 @@ describe("command line", () => {
   });
 
   it("txn: an id that is no number is refused", async () => {
-    expectOneClearLine(await oncilla("txn", "list", "--producer-id", "one").outcome, /--producer-id.*whole numbers/);
+    for (const ids of ["one", "1,", "0x1"])
+      expectOneClearLine(await oncilla("txn", "list", "--producer-id", ids).outcome, /--producer-id.*whole numbers/);
   });
 
   it("demo: a missing file is one clear line", async () => {
     expectOneClearLine(await oncilla("demo", join(folder, "absent.txt")).outcome, /absent\.txt: no such file/);
+  });
+
+  it.runIf(existsSync("/proc/self/mem"))("demo: a file that cannot be read is one clear line", async () => {
+    expectOneClearLine(await oncilla("demo", "/proc/self/mem").outcome, /\/proc\/self\/mem: EIO/);
+  });
+
+  it("demo: duplicates are expected at least once only", async () => {
+    expectOneClearLine(await oncilla("demo", "--expect-duplicates").outcome, /goes with --guarantee at_least_once/);
+  });
+
+  it.each(["demo", "verify", "txn list"])("%s: an address that is none is one clear line", async (command) => {
+    expectOneClearLine(await oncilla(...command.split(" "), "--brokers", "foo:bar").outcome, /^oncilla: .*foo:bar/);
   });
 
   it("demo: an unreachable broker is one clear line", async () => {

@@ -49,9 +49,12 @@ describe.concurrent("oncilla verify", { timeout: 120_000 }, () => {
   });
 
   it("notices a reader that shows what is not committed", async () => {
-    const { code, stdout } = await verify("--workloads", "transactions", "--flaw", "dirty-reads");
+    const { code, stdout } = await verify("--workloads", "transactions,transactions", "--flaw", "dirty-reads");
     expect(stdout).toMatch(/isolation +BROKEN/);
     expect(stdout).toMatch(/agreement +BROKEN/);
+    expect(stdout).toMatch(
+      /again: oncilla verify --seed 3 --minutes 0.04 --workloads transactions --flaw dirty-reads$/m,
+    );
     expect(stdout).toMatch(/atomicity +holds +[1-9]/);
     expect(code).toBe(1);
   });

@@ -71,7 +71,7 @@ function list(text: string): readonly string[] {
 }
 
 function ids(text: string): readonly number[] {
-  const numbers = list(text).map(Number);
-  if (numbers.every((each) => Number.isSafeInteger(each) && each >= 0)) return numbers;
+  const texts = list(text);
+  if (texts.every((each) => /^\d+$/.test(each) && Number.isSafeInteger(Number(each)))) return texts.map(Number);
   throw new InvalidArgumentError("It must be whole numbers, separated by commas.");
 }

@@ -165,14 +165,15 @@ async function requireHanging(admin: Admin, { topic, partition, producerId }: Pa
 }
 
 async function withAdmin<T>({ brokers }: Common, work: (admin: Admin) => Promise<T>): Promise<T> {
-  const client = new Client({ brokers, clientId: "oncilla-txn" });
+  let client: Client | undefined;
   try {
+    client = new Client({ brokers, clientId: "oncilla-txn" });
     await answering(client, brokers);
     return await work(client.admin());
   } catch (error) {
     throw error instanceof OncillaError ? new CliError(error.message) : error;
   } finally {
-    await client.close();
+    await client?.close();
   }
 }
 

@@ -49,5 +49,5 @@ function parseWorkloads(text: string): readonly WorkloadName[] {
   const names = text.split(",").map((name) => name.trim());
   const unknown = names.find((name) => !(workloadNames as readonly string[]).includes(name));
   if (unknown !== undefined) throw new InvalidArgumentError(`There is no workload "${unknown}".`);
-  return names as WorkloadName[];
+  return [...new Set(names as WorkloadName[])];
 }

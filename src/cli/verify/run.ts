@@ -2,7 +2,8 @@
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Client } from "../../client/index.ts";
+import { Client, OncillaError } from "../../client/index.ts";
+import { CliError } from "../cli-error.ts";
 import { answering } from "../cluster/answering.ts";
 import { grouped, LiveDisplay } from "../live-display.ts";
 import { launchChild } from "../processes/launch.ts";
@@ -38,6 +39,8 @@ export async function runVerify(options: VerifyOptions, signal: AbortSignal): Pr
     await run.start();
     await run.rounds(signal);
     return run.isClean;
+  } catch (error) {
+    throw error instanceof OncillaError ? new CliError(error.message) : error;
   } finally {
     await run.cleanUp();
     if (options.keep || !run.isClean) console.log(`Everything is left in ${folder}`);
@@ -77,12 +80,14 @@ class Verification {
 
   /** One behind the other until the time is up or something is broken. */
   async rounds(signal: AbortSignal): Promise<void> {
-    const { minutes, seed, workloads, flaw } = this.#options;
+    const { minutes, seed, workloads, flaw, brokers } = this.#options;
     for (let leftMs = minutes * 60_000; leftMs > 0 && this.#verdict.isClean; leftMs -= ROUND_MS) {
       await this.#runRound(Math.min(ROUND_MS, leftMs), signal);
     }
     this.#display.clear();
-    const flags = [`--seed ${seed}`, `--workloads ${workloads.join()}`, ...(flaw ? [`--flaw ${flaw}`] : [])];
+    const flags = [`--seed ${seed}`, `--minutes ${minutes}`, `--workloads ${workloads.join()}`];
+    if (flaw) flags.push(`--flaw ${flaw}`);
+    if (brokers) flags.push(`--brokers ${brokers}`);
     printVerdict(this.#verdict, `oncilla verify ${flags.join(" ")}`);
   }
 
