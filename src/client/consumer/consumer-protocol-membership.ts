@@ -74,7 +74,7 @@ export class ConsumerProtocolMembership implements Membership {
   /** The next heartbeat says everything: the member joins, or does not know what became of the last one. */
   #saysAll = true;
   #saysOwned = false;
-  /** Of the topics in the target and those that the member has: an answer that does not know one of them takes nothing away. */
+  /** Of the topics in the target: an answer that does not know one of them takes nothing away. */
   #names: ReadonlyMap<string, string> = new Map();
   /** The heartbeat that is under way. */
   #exchanging: Promise<void> | undefined;
@@ -179,12 +179,9 @@ export class ConsumerProtocolMembership implements Membership {
   /** Takes over what the coordinator wants, as far as the topics are known. */
   async #takeTarget(): Promise<void> {
     if (!this.#target) return;
-    const names = this.#namesOf([...this.#owned, ...this.#target]);
+    const names = this.#namesOf(this.#target);
     this.#names = names;
-    // What a topic had is given up before another of its name begins.
-    const isKnown = (topicId: string, name: string | undefined): boolean =>
-      name !== undefined && this.#owned.every((each) => each.topicId === topicId || names.get(each.topicId) !== name);
-    const known = this.#target.filter(({ topicId }) => isKnown(topicId, names.get(topicId)));
+    const known = this.#target.filter(({ topicId }) => names.has(topicId));
     if (known.length < this.#target.length) this.#askForUnknown(this.#target);
     const wanted = known.flatMap(({ topicId, partitions }): TopicPartition[] => {
       const topic = names.get(topicId) ?? "";
