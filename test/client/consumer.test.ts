@@ -5,7 +5,7 @@ import { fetch } from "../../src/protocol/apis/fetch.ts";
 import { metadata } from "../../src/protocol/apis/metadata.ts";
 import { offsetCommit } from "../../src/protocol/apis/offset-commit.ts";
 import { errorCodes } from "../../src/protocol/errors.ts";
-import { createTopic, startCluster, type TestCluster, text } from "../support/cluster.ts";
+import { createTopic, startCluster, type TestCluster, text, until } from "../support/cluster.ts";
 import { FaultyNetwork } from "../support/faulty-network.ts";
 
 let cluster: TestCluster;
@@ -295,6 +295,22 @@ describe("a consumer of chosen partitions", () => {
     await expect(take(none, 1)).rejects.toMatchObject({ code: "OFFSET_OUT_OF_RANGE", topic, partition: 0, offset: 1 });
     none.seek(at(0), 4);
     expect(values(await take(none, 6))).toEqual(range(4, 10));
+  });
+
+  it("does not throw what a fetch says of a position that the caller has left", async () => {
+    await produce(0, 3);
+    const network = new FaultyNetwork();
+    await using connected = cluster.connect({ platform: network.platform, retryBackoffMs: 5, retryBackoffMaxMs: 10 });
+    const consumer = connected.consumer({ autoOffsetReset: "none" });
+    consumer.assign([at(0)]);
+    consumer.seek(at(0), 100);
+    await expect(take(consumer, 1)).rejects.toMatchObject({ code: "OFFSET_OUT_OF_RANGE", offset: 100 });
+    // It is fetched from, and refused, again while the caller finds out where to go on.
+    const fetches = (): number => network.sent.get(fetch.key) ?? 0;
+    const before = fetches();
+    await until(() => fetches() >= before + 2);
+    consumer.seek(at(0), 0);
+    expect(values(await take(consumer, 3))).toEqual(range(0, 3));
   });
 
   it("goes on in a topic that was made anew and counts leader epochs from the beginning again", async () => {

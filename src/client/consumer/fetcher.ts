@@ -65,7 +65,7 @@ export class Fetcher {
   readonly #nodes = new Map<number, NodeState>();
   readonly #alarm: Alarm;
   #turn = 0;
-  #error: OncillaError | undefined;
+  #failure: { readonly error: OncillaError; readonly asked: readonly Asked[] } | undefined;
   #isClosed = false;
 
   /** `onChange`: records may have come, or an error. */
@@ -97,10 +97,16 @@ export class Fetcher {
       // What was read before the damage goes out first; the damage is found again.
       if (records.length === 0) throw error;
     }
-    const error = this.#error;
-    if (records.length > 0 || !error) return records;
-    this.#error = undefined;
-    throw error;
+    const failure = this.#failure;
+    if (records.length > 0 || !failure) return records;
+    this.#failure = undefined;
+    // Else the caller has left these positions meanwhile.
+    if (failure.asked.some((each) => this.#isCurrent(each))) throw failure.error;
+    return records;
+  }
+
+  #isCurrent({ assigned, version }: Asked): boolean {
+    return this.#assignment.has(assigned) && assigned.version === version;
   }
 
   /** All partitions, each time beginning with another, so that a busy one does not hold up the rest. */
@@ -297,7 +303,7 @@ export class Fetcher {
     node.failures++;
     node.tryAt = this.#clock.monotonic() + this.#backoff(node.failures);
     this.#cluster.options.logger.log("warn", "a fetch failed", { error: error.message });
-    if (!error.retriable) this.#raise(error);
+    if (!error.retriable) this.#raise(error, asked);
     this.#cluster.requestRefresh(new Set(asked.map(({ topic }) => topic)));
     this.pump();
   }
@@ -330,26 +336,28 @@ export class Fetcher {
     );
   }
 
-  #handleError({ assigned, topic, partition, position }: Asked, answer: PartitionAnswer, error: ErrorName): void {
+  #handleError(asked: Asked, answer: PartitionAnswer, error: ErrorName): void {
     if (error === "OFFSET_OUT_OF_RANGE") {
-      this.#leaveRange(assigned, position);
+      this.#leaveRange(asked);
       return;
     }
+    const { assigned, topic, partition } = asked;
     assigned.askAt = this.#clock.monotonic() + this.#backoff(1);
     const { leaderId, leaderEpoch } = answer.currentLeader;
     this.#cluster.metadata.updateLeader(topic, partition, leaderId, leaderEpoch);
-    if (!isRetriable(error) || error === "CORRUPT_MESSAGE") this.#raise(wireError(error, `fetch of ${assigned.name}`));
+    if (!isRetriable(error) || error === "CORRUPT_MESSAGE")
+      this.#raise(wireError(error, `fetch of ${assigned.name}`), [asked]);
     else this.#cluster.requestRefresh([topic]);
   }
 
   /** The position is not in the log (any more). What was fetched before it is still handed out first. */
-  #leaveRange(assigned: AssignedPartition, position: Position): void {
+  #leaveRange(asked: Asked): void {
     const { autoOffsetReset } = this.#settings;
-    const { topic, partition } = assigned;
+    const { assigned, topic, partition, position } = asked;
     assigned.askAt = this.#clock.monotonic() + this.#backoff(1);
     if (assigned.position?.offset !== position.offset) return;
     if (autoOffsetReset === "none") {
-      this.#raise(new OffsetOutOfRangeError(topic, partition, position.offset));
+      this.#raise(new OffsetOutOfRangeError(topic, partition, position.offset), [asked]);
       return;
     }
     const fields = { partition: assigned.name, offset: position.offset, autoOffsetReset };
@@ -357,8 +365,8 @@ export class Fetcher {
     assigned.restart(autoOffsetReset === "earliest" ? "beginning" : "end");
   }
 
-  #raise(error: OncillaError): void {
-    this.#error ??= error;
+  #raise(error: OncillaError, asked: readonly Asked[]): void {
+    this.#failure ??= { error, asked };
     this.#onChange();
   }
 
