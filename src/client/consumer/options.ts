@@ -72,7 +72,8 @@ export interface TopicPattern {
   readonly pattern: string;
 }
 
-/** Told about rebalances, inside `poll` (and `close`), one call at a time. What it throws comes out of `poll`. */
+/** Told about rebalances, inside `poll` (and `close`), one call at a time. What it throws comes out of `poll`. `unsubscribe` and
+ * `close` wait until it is back, and so must not be waited for in it. */
 export interface RebalanceListener {
   /** These were added; positions may be set with `seek`. */
   onAssigned?(partitions: readonly TopicPartition[]): void | Promise<void>;
