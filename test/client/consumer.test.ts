@@ -172,6 +172,10 @@ describe("a consumer of chosen partitions", () => {
       { ...at(1), timestamp: 0 },
     ]);
     expect(found).toMatchObject([{ ...at(0), offset: 4, timestamp: 1_000_004 }]);
+    for (const timestamp of [-1, -2, Number.NaN]) {
+      const refused = consumer.offsetsForTimes([{ ...at(0), timestamp }]);
+      await expect(refused).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+    }
   });
 
   it("starts at the group's committed offset, else by the reset policy", async () => {
@@ -438,6 +442,9 @@ describe("a consumer of chosen partitions", () => {
     await expect(consumer.position(at(1))).rejects.toThrow(invalidState);
     expect(() => make().subscribe([])).toThrow(expect.objectContaining({ code: "INVALID_ARGUMENT" }));
     expect(() => client.consumer({ groupId: "" })).toThrow(expect.objectContaining({ code: "INVALID_ARGUMENT" }));
+    // More than a connection takes in one answer.
+    const tooMuch = { fetchMaxBytes: 101 * 1024 * 1024 };
+    expect(() => client.consumer(tooMuch)).toThrow(expect.objectContaining({ code: "INVALID_ARGUMENT" }));
     expect(() => client.consumer({ autoCommit: true })).toThrow(expect.objectContaining({ code: "INVALID_ARGUMENT" }));
   });
 });

@@ -2,6 +2,9 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
 import type { Client, Consumer } from "../../src/client/index.ts";
 import { apiVersions } from "../../src/protocol/apis/api-versions.ts";
 import { fetch } from "../../src/protocol/apis/fetch.ts";
+import { listOffsets } from "../../src/protocol/apis/list-offsets.ts";
+import { metadata } from "../../src/protocol/apis/metadata.ts";
+import { offsetForLeaderEpoch } from "../../src/protocol/apis/offset-for-leader-epoch.ts";
 import type { ResponseOf } from "../../src/protocol/schema.ts";
 import { createTopic, startCluster, type TestCluster, text, until } from "../support/cluster.ts";
 import { FaultyNetwork } from "../support/faulty-network.ts";
@@ -98,4 +101,28 @@ it("a topic made anew is read on brokers that know topics' ids, and not yet in F
   expect(versions).toEqual(new Set([12]));
   // Apache Kafka would read no more of it: it forgets last, whatever the same request asks for.
   expect(forgotten).toEqual([]);
+});
+
+it("a position that one leader tells is checked at the next, also when that leads before the answer comes", async () => {
+  await produce("a");
+  const epochs: (number | undefined)[] = [];
+  network.watch(listOffsets, ({ topics }) => epochs.push(topics[0]?.partitions[0]?.currentLeaderEpoch));
+  network.at(listOffsets, 1, "hold");
+  const consumer = client.consumer();
+  consumer.assign([{ topic, partition: 0 }]);
+  await consumer.poll({ timeoutMs: 0 });
+  await until(() => network.hits === 1);
+  const [known] = await cluster.client.producer().partitionsFor(topic);
+  expect(epochs).toEqual([known?.leaderEpoch]);
+  network.rewrite(metadata, (response) => {
+    for (const { partitions } of response.topics) for (const partition of partitions) partition.leaderEpoch++;
+    return response;
+  });
+  const other = cluster.unique("other");
+  await createTopic(cluster.client, other, 1);
+  // Reads the metadata of all topics that are known.
+  await client.producer().partitionsFor(other);
+  expect(network.sent.get(offsetForLeaderEpoch.key)).toBeUndefined();
+  network.release();
+  await until(() => (network.sent.get(offsetForLeaderEpoch.key) ?? 0) > 0);
 });

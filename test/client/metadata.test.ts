@@ -41,4 +41,17 @@ describe("metadata", () => {
     expect(cluster.metadata.nameOf(topicId)).toBeUndefined();
     await until(() => cluster.metadata.nameOf(topicId) === topic);
   });
+
+  it("of a topic that may be created bring no deleted one back", async () => {
+    const deleted = brokers.unique("deleted");
+    await createTopic(brokers.client, deleted, 1);
+    await cluster.refresh([deleted]);
+    expect(cluster.metadata.topic(deleted)).toBeDefined();
+    await brokers.client.admin().deleteTopics([deleted]);
+    const created = brokers.unique("created");
+    await cluster.refresh([created], true);
+    expect(cluster.metadata.topic(deleted)).toBeUndefined();
+    await until(async () => (await brokers.client.admin().listTopics()).includes(created));
+    expect(await brokers.client.admin().listTopics()).not.toContain(deleted);
+  });
 });

@@ -391,3 +391,22 @@ describe("late requests of a transaction", () => {
     await Promise.all([client.close(), next.close()]);
   });
 });
+
+it("a producer that cannot settle its transaction for a bug lets go of everything all the same", async () => {
+  let bug: Error | undefined;
+  const { connect } = network.platform.network;
+  const faulty = {
+    ...network.platform.network,
+    connect: (to: Parameters<typeof connect>[0]) => (bug ? Promise.reject(bug) : connect(to)),
+  };
+  client = cluster.connect({ platform: { ...network.platform, network: faulty } });
+  const producer = client.producer({ transactionalId });
+  await producer.initTransactions();
+  producer.beginTransaction();
+  await producer.send({ topic, value: "a" });
+  bug = new TypeError("a bug");
+  network.down();
+  await expect(producer.close()).rejects.toBe(bug);
+  // Would ask the producer to close, which would throw again.
+  await client.close();
+});

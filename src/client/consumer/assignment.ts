@@ -140,8 +140,8 @@ export class AssignedPartition implements TopicPartition {
 
 /** A leader that the fetch position was not checked against may have cut the log back behind it (KIP-320). */
 export function mayBeTruncated(assigned: AssignedPartition, metadata: MetadataCache): boolean {
-  const leaderEpoch = metadata.partition(assigned.topic, assigned.partition)?.leaderEpoch ?? -1;
-  return (assigned.fetchPosition?.leaderEpoch ?? -1) >= 0 && leaderEpoch > assigned.validatedEpoch;
+  const { fetchPosition, validatedEpoch } = assigned;
+  return (fetchPosition?.leaderEpoch ?? -1) >= 0 && metadata.leaderEpochOf(assigned) > validatedEpoch;
 }
 
 export class Assignment {

@@ -337,6 +337,10 @@ export class Consumer<K = Buffer, V = Buffer> implements AsyncDisposable {
   async offsetsForTimes(
     times: readonly (TopicPartition & { readonly timestamp: number })[],
   ): Promise<(TopicPartitionOffset & { readonly timestamp: number })[]> {
+    for (const { topic, partition, timestamp } of times) {
+      if (timestamp >= 0) continue;
+      throw new OncillaError("INVALID_ARGUMENT", `offsetsForTimes of ${topic}-${partition}: no time is ${timestamp}`);
+    }
     const found = await this.#findOffsets(times);
     return found.filter(({ offset }) => offset >= 0);
   }

@@ -157,7 +157,7 @@ export class Fetcher {
     const buffered = partition.bufferedBytes;
     if (buffered > 0 && (buffered >= this.#settings.maxPartitionFetchBytes || roomBytes <= 0)) return undefined;
     const { topic, partition: number, version } = partition;
-    const leaderEpoch = this.#cluster.metadata.partition(topic, number)?.leaderEpoch ?? -1;
+    const leaderEpoch = this.#cluster.metadata.leaderEpochOf(partition);
     return { topic, partition: number, assigned: partition, version, position, leaderEpoch };
   }
 

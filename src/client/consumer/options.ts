@@ -42,7 +42,7 @@ export interface ConsumerOptions<K = Buffer, V = Buffer> {
   readonly fetchMinBytes?: number;
   /** … but not longer than this. Default 500. */
   readonly fetchMaxWaitMs?: number;
-  /** What one fetch returns at most, and what may lie fetched but not yet polled. Default 50 MiB. */
+  /** What one fetch returns at most, and what may lie fetched but not yet polled. Default 50 MiB, at most 100 MiB. */
   readonly fetchMaxBytes?: number;
   /** What one fetch returns of one partition at most (its first batch aside). Default 1 MiB. */
   readonly maxPartitionFetchBytes?: number;
@@ -111,6 +111,10 @@ export interface ConsumerSettings {
   readonly deserialize: Deserialize | undefined;
 }
 
+const MIB = 1024 * 1024;
+/** Leaves room for the rest of the answer: connections take frames of 128 MiB. */
+const MAX_FETCH_BYTES = 100 * MIB;
+
 /** Throws INVALID_ARGUMENT where options make no sense. */
 export function consumerSettings<K, V>(options: ConsumerOptions<K, V>): ConsumerSettings {
   const { groupId, autoCommit = false, maxPollIntervalMs = 300_000, maxPollRecords = 500 } = options;
@@ -124,6 +128,8 @@ export function consumerSettings<K, V>(options: ConsumerOptions<K, V>): Consumer
     throw invalid("autoCommit and groupInstanceId need a groupId");
   }
   if (!(maxPollRecords >= 1)) throw invalid("maxPollRecords must be 1 or more");
+  const { fetchMaxBytes = 50 * MIB } = options;
+  if (!(fetchMaxBytes <= MAX_FETCH_BYTES)) throw invalid(`fetchMaxBytes must be ${MAX_FETCH_BYTES} or less`);
   return {
     groupId,
     groupProtocol,
@@ -140,8 +146,8 @@ export function consumerSettings<K, V>(options: ConsumerOptions<K, V>): Consumer
     maxPollRecords,
     fetchMinBytes: options.fetchMinBytes ?? 1,
     fetchMaxWaitMs: options.fetchMaxWaitMs ?? 500,
-    fetchMaxBytes: options.fetchMaxBytes ?? 50 * 1024 * 1024,
-    maxPartitionFetchBytes: options.maxPartitionFetchBytes ?? 1024 * 1024,
+    fetchMaxBytes,
+    maxPartitionFetchBytes: options.maxPartitionFetchBytes ?? MIB,
     checkCrcs: options.checkCrcs ?? true,
     assignors: options.assignors ?? [cooperativeStickyAssignor],
     defaultTimeoutMs: options.defaultTimeoutMs ?? 60_000,

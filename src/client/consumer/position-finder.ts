@@ -194,19 +194,22 @@ export class PositionFinder {
       const answer = answers.find(({ query }) => query === queries[i]);
       if (!answer || partition.version !== version) continue;
       if (answer.error !== "NONE") this.#failed([partition], offsetError(partition, answer.error));
-      else partition.seek(answer.answer, this.#leaderEpochOf(partition));
+      else partition.seek(answer.answer.listed, answer.answer.currentLeaderEpoch);
     }
-  }
-
-  #leaderEpochOf({ topic, partition }: TopicPartition): number {
-    return this.#cluster.metadata.partition(topic, partition)?.leaderEpoch ?? -1;
   }
 
   async #validate(partitions: readonly AssignedPartition[]): Promise<void> {
     const queries = partitions.map((assigned): EpochQuery => {
       const { topic, partition, version } = assigned;
       const position = defined(assigned.fetchPosition, "what has no position is looked for, not validated");
-      return { topic, partition, assigned, version, position, leaderEpoch: this.#leaderEpochOf(assigned) };
+      return {
+        topic,
+        partition,
+        assigned,
+        version,
+        position,
+        leaderEpoch: this.#cluster.metadata.leaderEpochOf(assigned),
+      };
     });
     for (const result of await this.#askEpochs(queries)) {
       const { assigned, version } = result.query;

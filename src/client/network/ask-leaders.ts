@@ -25,9 +25,14 @@ export async function askLeaders<Q extends TopicPartition, A>(
     ),
   );
   const all = answers.flat();
-  const stale = all.filter(({ error }) => error === "DISCONNECTED" || meansStaleMetadata(error));
+  const stale = all.filter(({ error }) => saysStale(error));
   if (stale.length > 0) cluster.requestRefresh(stale.map(({ query }) => query.topic));
   return all;
+}
+
+/** UNKNOWN_LEADER_EPOCH: the broker is behind, or the topic was made anew and its epochs begin again. */
+function saysStale(error: ErrorName | "DISCONNECTED"): boolean {
+  return error === "DISCONNECTED" || error === "UNKNOWN_LEADER_EPOCH" || meansStaleMetadata(error);
 }
 
 /** What to throw for an answer that was an error. */

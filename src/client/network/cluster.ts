@@ -207,15 +207,14 @@ export class Cluster implements BrokerDirectory {
     const wanted = new Map(this.#wanted);
     this.#wanted.clear();
     this.#refreshAlarm.cancel();
-    const names = new Set([...this.metadata.topicNames, ...wanted.keys()]);
-    const mayCreate = [...wanted.values()].includes(true);
+    const names = [...new Set([...this.metadata.topicNames, ...wanted.keys()])];
+    const created = names.filter((name) => wanted.get(name) === true);
+    const others = names.filter((name) => wanted.get(name) !== true);
     this.#refreshedAt = this.platform.clock.monotonic();
     try {
-      const topics = [...names].map((name) => ({ name }));
-      const response = await this.requestAny(this.#lane, metadata, { topics, allowAutoTopicCreation: mayCreate });
-      const error = errorName(response.errorCode);
-      if (error !== "NONE") throw wireError(error, "metadata");
-      this.metadata.update(response);
+      if (created.length > 0) await this.#readTopics(created, true);
+      // Also for the brokers alone.
+      if (others.length > 0 || created.length === 0) await this.#readTopics(others, false);
       await this.#readTopicsById();
       this.#failures = 0;
       this.#obstacle = undefined;
@@ -226,6 +225,15 @@ export class Cluster implements BrokerDirectory {
       throw error;
     }
     for (const listener of [...this.#listeners]) listener();
+  }
+
+  /** Apart from the topics that may be created: one that was deleted must not come back. */
+  async #readTopics(names: readonly string[], allowAutoTopicCreation: boolean): Promise<void> {
+    const topics = names.map((name) => ({ name }));
+    const response = await this.requestAny(this.#lane, metadata, { topics, allowAutoTopicCreation });
+    const error = errorName(response.errorCode);
+    if (error !== "NONE") throw wireError(error, "metadata");
+    this.metadata.update(response);
   }
 
   /** One request has either names or ids. */

@@ -26,6 +26,12 @@ export interface ListedOffset extends TopicPartition {
   readonly leaderEpoch: number;
 }
 
+/** What a leader told, and its epoch as it was known when it was asked. */
+interface LeaderOffset {
+  readonly listed: ListedOffset;
+  readonly currentLeaderEpoch: number;
+}
+
 export function isolationCode(level: IsolationLevel): number {
   return level === "read_committed" ? 1 : 0;
 }
@@ -36,14 +42,21 @@ export function askOffsets(
   lane: Lane,
   queries: readonly OffsetQuery[],
   isolationLevel: IsolationLevel,
-): Promise<LeaderAnswer<OffsetQuery, ListedOffset>[]> {
-  return askLeaders(cluster, queries, async (nodeId, asked) => {
+): Promise<LeaderAnswer<OffsetQuery, LeaderOffset>[]> {
+  return askLeaders(cluster, queries, async (nodeId, ofLeader) => {
+    const asked = ofLeader.map((query) => {
+      return { ...query, query, currentLeaderEpoch: cluster.metadata.leaderEpochOf(query) };
+    });
     const response = await lane.request(nodeId, listOffsets, {
       replicaId: -1,
       isolationLevel: isolationCode(isolationLevel),
       topics: groupByTopic(asked).map(({ topic, items }) => ({
         name: topic,
-        partitions: items.map(({ partition, timestamp }) => ({ partitionIndex: partition, timestamp })),
+        partitions: items.map(({ partition, timestamp, currentLeaderEpoch }) => ({
+          partitionIndex: partition,
+          currentLeaderEpoch,
+          timestamp,
+        })),
       })),
       timeoutMs: cluster.options.requestTimeoutMs,
     });
@@ -52,14 +65,14 @@ export function askOffsets(
         partitions.map((result) => [`${name}/${result.partitionIndex}`, result] as const),
       ),
     );
-    return asked.map((query) => {
-      const { topic, partition } = query;
+    return asked.map(({ query, topic, partition, currentLeaderEpoch }) => {
       const result = results.get(`${topic}/${partition}`);
       if (!result) return { query, error: "DISCONNECTED" };
       const error = errorName(result.errorCode);
       if (error !== "NONE") return { query, error };
       const { offset, timestamp, leaderEpoch } = result;
-      return { query, error, answer: { topic, partition, offset, timestamp, leaderEpoch } };
+      const listed = { topic, partition, offset, timestamp, leaderEpoch };
+      return { query, error, answer: { listed, currentLeaderEpoch } };
     });
   });
 }
@@ -92,12 +105,12 @@ function firstOfEach(queries: readonly OffsetQuery[]): OffsetQuery[] {
 
 /** Throws what asking again will not change before the rest. */
 function take(
-  answers: readonly LeaderAnswer<OffsetQuery, ListedOffset>[],
+  answers: readonly LeaderAnswer<OffsetQuery, LeaderOffset>[],
   found: Map<OffsetQuery, ListedOffset>,
 ): void {
   let failure: OncillaError | undefined;
   for (const result of answers) {
-    if (result.error === "NONE") found.set(result.query, result.answer);
+    if (result.error === "NONE") found.set(result.query, result.answer.listed);
     else if (!failure || failure.retriable) failure = offsetError(result.query, result.error);
   }
   if (failure) throw failure;
@@ -105,7 +118,7 @@ function take(
 
 export function offsetError(
   { topic, partition }: TopicPartition,
-  error: Exclude<LeaderAnswer<OffsetQuery, ListedOffset>["error"], "NONE">,
+  error: Exclude<LeaderAnswer<OffsetQuery, LeaderOffset>["error"], "NONE">,
 ): OncillaError {
   return leaderError(`offset of ${topic}-${partition}`, error);
 }

@@ -3,7 +3,7 @@ import type { metadata } from "../../protocol/apis/metadata.ts";
 import { ZERO_UUID } from "../../protocol/codec.ts";
 import { type ErrorName, errorName } from "../../protocol/errors.ts";
 import type { ResponseOf } from "../../protocol/schema.ts";
-import type { BrokerInfo, PartitionInfo } from "../types.ts";
+import type { BrokerInfo, PartitionInfo, TopicPartition } from "../types.ts";
 
 export interface TopicMetadata {
   readonly name: string;
@@ -53,6 +53,11 @@ export class MetadataCache {
   leaderOf(topic: string, partition: number): number | undefined {
     const leader = this.partition(topic, partition)?.leader ?? -1;
     return leader < 0 ? undefined : leader;
+  }
+
+  /** -1: not known. */
+  leaderEpochOf({ topic, partition }: TopicPartition): number {
+    return this.partition(topic, partition)?.leaderEpoch ?? -1;
   }
 
   /** What the last answer about a topic that has no entry said. */

@@ -189,14 +189,17 @@ export class Producer<K = BytesLike, V = BytesLike> implements AsyncDisposable {
   }
 
   async #close(timeoutMs: number): Promise<void> {
-    await this.#settleWithin(timeoutMs);
-    const error = closedError();
-    this.#closing.abort(error);
-    this.#topics.close();
-    this.#topics.dropPending(error);
-    this.#sender.stop(error);
-    this.#cluster.closeLane(this.#lane);
-    this.#onClosed();
+    try {
+      await this.#settleWithin(timeoutMs);
+    } finally {
+      const error = closedError();
+      this.#closing.abort(error);
+      this.#topics.close();
+      this.#topics.dropPending(error);
+      this.#sender.stop(error);
+      this.#cluster.closeLane(this.#lane);
+      this.#onClosed();
+    }
   }
 
   /** Ends what is under way, as far as that works out in time. */
