@@ -1,5 +1,5 @@
 /** `oncilla log` on what a broker has left behind. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -59,6 +59,37 @@ describe("log verify", () => {
     expect(stdout).toContain(`DAMAGED ${segment()} position 0: the CRC does not match`);
     expect(stdout).toMatch(/1 partitions, 1 segments, .*: 1 damaged\n$/);
     expect(code).toBe(1);
+  });
+
+  it("says which logs are gone", async () => {
+    const copy = mkdtempSync(join(tmpdir(), "oncilla-lost-"));
+    cpSync(folder, copy, { recursive: true });
+    rmSync(join(copy, "words-0/00000000000000000000.log"));
+    const headless = await oncilla("log", "verify", copy).outcome;
+    expect(headless.stdout).toMatch(
+      /DAMAGED .*words-0: no segment is left of a log that was durable up to 4\n.*: 1 damaged\n$/,
+    );
+    for (const name of readdirSync(join(copy, "words-0"))) rmSync(join(copy, "words-0", name));
+    const emptied = await oncilla("log", "verify", copy).outcome;
+    rmSync(join(copy, "words-0"), { recursive: true });
+    const gone = await oncilla("log", "verify", copy).outcome;
+    rmSync(copy, { recursive: true });
+    for (const { code, stdout } of [emptied, gone]) {
+      expect(stdout).toContain(`DAMAGED ${copy}/words-0: there is no segment of a log that was opened`);
+      expect(stdout).toMatch(/: 1 damaged\n$/);
+      expect(code).toBe(1);
+    }
+  });
+
+  it("damage is exit code 1, also when nobody reads as far", async () => {
+    const copy = mkdtempSync(join(tmpdir(), "oncilla-unread-"));
+    cpSync(folder, copy, { recursive: true });
+    // Two of them: it would have looked at one.
+    for (const name of ["__transaction_state", "words"]) rmSync(join(copy, `${name}-0/partition.metadata`));
+    const reading = oncilla("log", "verify", copy);
+    reading.closeStdout();
+    expect((await reading.outcome).code).toBe(1);
+    rmSync(copy, { recursive: true });
   });
 
   it("refuses a folder on which a broker runs, and one that is none of a broker's", async () => {

@@ -1,5 +1,11 @@
-/** Writes lines to standard output, no faster than they are taken. Ends early, without a word, when nobody reads on. */
-export async function printLines(lines: Iterable<string> | AsyncIterable<string>): Promise<void> {
+/**
+ * Writes lines to standard output, no faster than they are taken. When nobody reads on it ends early, without a word, or, if they
+ * are wanted `toTheEnd`, takes the others without writing them.
+ */
+export async function printLines(
+  lines: Iterable<string> | AsyncIterable<string>,
+  { toTheEnd = false }: { readonly toTheEnd?: boolean } = {},
+): Promise<void> {
   const { stdout } = process;
   let isClosed = false;
   const onError = (): void => {
@@ -8,8 +14,8 @@ export async function printLines(lines: Iterable<string> | AsyncIterable<string>
   stdout.on("error", onError);
   try {
     for await (const line of lines) {
-      if (isClosed) return;
-      if (!stdout.write(`${line}\n`))
+      if (isClosed && !toTheEnd) return;
+      if (!isClosed && !stdout.write(`${line}\n`))
         await new Promise((resolve) => stdout.once("drain", resolve).once("error", resolve));
     }
   } finally {

@@ -21,6 +21,8 @@ export interface RunningCommand {
   stderr(): string;
   /** Nobody reads its standard error any more. */
   closeStderr(): void;
+  /** Nor its standard output. */
+  closeStdout(): void;
   kill(signal: NodeJS.Signals): void;
 }
 
@@ -82,6 +84,7 @@ function run(command: string, ...args: string[]): RunningCommand {
       }),
     stderr: () => stderr,
     closeStderr: () => void child.stderr.destroy(),
+    closeStdout: () => void child.stdout.destroy(),
     kill: (signal) => child.kill(signal),
   };
 }

@@ -5,6 +5,7 @@ import { verifyPartition } from "../../log/offline/verify-partition.ts";
 import { parseSegmentFileName } from "../../log/segment-files.ts";
 import { type Disk, DiskError, type FolderLock } from "../../platform/disk.ts";
 import { CliError } from "../cli-error.ts";
+import { openedPartitions } from "./opened-partitions.ts";
 
 export interface Verdict extends Extent {
   readonly partitions: number;
@@ -21,7 +22,9 @@ export function* verifyFolder(disk: Disk, folder: string): Generator<string, Ver
   if (partitions.length === 0) throw new CliError(`${folder}: neither a broker's data folder nor a partition's`);
   const lock = lockOf(disk, dataFolder);
   try {
-    return yield* verifyPartitions(disk, dataFolder, partitions);
+    const known = openedPartitions(disk, dataFolder).map((name) => `${dataFolder}/${name}`);
+    const lost = known.filter((each) => !isPartition || each === folder).filter((each) => !hasSegment(disk, each));
+    return yield* verifyPartitions(disk, dataFolder, partitions, lost);
   } finally {
     lock?.release();
   }
@@ -31,6 +34,7 @@ function* verifyPartitions(
   disk: Disk,
   dataFolder: string,
   folders: readonly string[],
+  lost: readonly string[],
 ): Generator<string, Verdict, undefined> {
   const cleaned = readCleanedOffsets(disk, dataFolder);
   const total = { partitions: folders.length, segments: 0, batches: 0, bytes: 0, damages: 0 };
@@ -39,6 +43,7 @@ function* verifyPartitions(
     yield describeFinding({ path, problem: "the file is damaged: the next start compacts logs anew", isDamage: true });
     total.damages++;
   }
+  const told = new Set<string>();
   for (const folder of folders) {
     const findings: Finding[] = [];
     const cleanedOffset = cleaned?.get(topicAndPartition(folder)) ?? 0;
@@ -50,7 +55,16 @@ function* verifyPartitions(
     total.batches += batches;
     total.bytes += bytes;
     total.damages += findings.filter(({ isDamage }) => isDamage).length;
-    yield* findings.map(describeFinding);
+    for (const finding of findings) {
+      if (finding.isDamage) told.add(finding.path);
+      yield describeFinding(finding);
+    }
+  }
+  for (const path of lost) {
+    if (told.has(path)) continue;
+    const problem = "there is no segment of a log that was opened: its partition will be offline";
+    yield describeFinding({ path, problem, isDamage: true });
+    total.damages++;
   }
   return total;
 }
@@ -71,6 +85,11 @@ function partitionFolders(disk: Disk, folder: string): string[] {
     .filter((name) => /-\d+\/$/.test(name))
     .map((name) => `${folder}/${name.slice(0, -1)}`)
     .filter((each) => isPartitionFolder(disk, each));
+}
+
+/** A compaction that was interrupted may have left it under another name. */
+function hasSegment(disk: Disk, folder: string): boolean {
+  return disk.exists(folder) && disk.list(folder).some((name) => /\.log(\.swap)?$/.test(name));
 }
 
 /** What is written meanwhile would look like damage. A folder that cannot be locked for another reason (it may be read-only)
