@@ -370,6 +370,16 @@ export const faults: readonly Fault[] = [
         replace: "if (false as boolean) {",
         test: { file: brokerTests, name: "count once the transaction commits; until then they are unstable" },
       },
+      {
+        breaks: "the client begins at offsets that are about to be replaced",
+        file: "client/consumer/consumer.ts",
+        find: "partitions, true, group);",
+        replace: 'partitions, this.#settings.isolationLevel === "read_committed", group);',
+        test: {
+          file: "test/client/transactions.test.ts",
+          name: "holds back its offsets from others until it ends, whatever they read: read_uncommitted",
+        },
+      },
     ],
   },
   {
@@ -392,6 +402,16 @@ export const faults: readonly Fault[] = [
         find: 'if (!group) return generationId < 0 ? "NONE" : "ILLEGAL_GENERATION";',
         replace: 'if (!group) return "NONE";',
         test: { file: brokerTests, name: "of a generation that the group never had are refused (KIP-447)" },
+      },
+      {
+        breaks: "the client takes over what a membership gets that it has given up",
+        file: "client/consumer/classic-membership.ts",
+        find: 'if (incarnation !== this.#incarnation) return "lost";',
+        replace: "void incarnation;",
+        test: {
+          file: "test/client/groups.test.ts",
+          name: "does not take over what a SyncGroup says that is answered once the member gave itself up",
+        },
       },
     ],
   },
