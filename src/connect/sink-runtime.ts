@@ -5,8 +5,10 @@ import {
   type ConsumerOptions,
   type ConsumerRecord,
   OncillaError,
+  TimeoutError,
   type TopicPartition,
 } from "../client/index.ts";
+import { withTimeout } from "../client/network/retry.ts";
 import { assert, defined } from "../platform/assert.ts";
 import { sleep } from "../platform/clock.ts";
 import { closeInTurn } from "../platform/closing.ts";
@@ -25,6 +27,8 @@ const COMMIT_INTERVAL_MS = 1_000;
 const POLL_MS = 100;
 const RETRY_MS = 50;
 const MAX_RETRY_MS = 1_000;
+/** How long an exactly-once sink that is closed waits for its last commit, and then to leave its group: it needs neither. */
+const CLOSE_TIMEOUT_MS = 3_000;
 /** How long a start waits for a target that cannot be had at the moment. */
 const OPEN_TIMEOUT_MS = 30_000;
 
@@ -116,6 +120,8 @@ export class SinkRuntime implements AsyncDisposable {
   #leavesGroup = true;
   #nextCommitAt = 0;
   #hasUncommitted = false;
+  /** The one that is under way. */
+  #commit: Promise<void> | undefined;
   readonly #catchUp: CatchUp;
   #metrics = { recordsWritten: 0, batchesWritten: 0, batchesRefused: 0 };
   /** Called when the runtime ends by itself, after the change to "error". Must not throw. Without it, and without a logger, a line on
@@ -270,8 +276,11 @@ export class SinkRuntime implements AsyncDisposable {
   async #run(): Promise<void> {
     const consumer = defined(this.#consumer);
     try {
-      await this.#loop(consumer);
-      await this.#commitOffsets(consumer);
+      await this.#loop(consumer).catch((error) => {
+        // What the target, or the cluster, could not take yet is left to the next life.
+        if (!this.#isStopping || !isPassing(error)) throw error;
+      });
+      await this.#commitLast(consumer);
     } catch (error) {
       this.#error = error as Error;
     }
@@ -286,8 +295,9 @@ export class SinkRuntime implements AsyncDisposable {
   }
 
   #letGo(): Promise<void> {
+    const timeout = this.#followsGroup ? {} : { timeoutMs: CLOSE_TIMEOUT_MS };
     return closeInTurn([
-      () => this.#consumer?.close({ leaveGroup: this.#leavesGroup }),
+      () => this.#consumer?.close({ leaveGroup: this.#leavesGroup, ...timeout }),
       () => this.#client?.close(),
       () => (this.#isOpen ? this.#sink.close() : undefined),
     ]);
@@ -313,7 +323,7 @@ export class SinkRuntime implements AsyncDisposable {
       const records = await consumer.poll({ timeoutMs: POLL_MS });
       await this.#write(consumer, this.#batchesOf(records));
       if (records.length === 0 && this.#catchUp.isAwaited) await this.#lookForTheEnd();
-      if (this.#platform.clock.monotonic() >= this.#nextCommitAt) await this.#commitOffsets(consumer);
+      if (this.#platform.clock.monotonic() >= this.#nextCommitAt) await this.#commitWhileRunning(consumer);
       // Answers from the network and timers get their turn, however much is there to be polled.
       await new Promise<void>((resolve) => this.#platform.clock.setImmediate(resolve));
     }
@@ -322,11 +332,16 @@ export class SinkRuntime implements AsyncDisposable {
   async #onAssigned(consumer: SinkConsumer, assigned: readonly TopicPartition[]): Promise<void> {
     if (assigned.length === 0) return;
     const { startAt = "earliest" } = this.#options;
-    const partitions = await this.#patiently(Number.POSITIVE_INFINITY, this.#identification(assigned));
-    const ofSink = await this.#patiently(Number.POSITIVE_INFINITY, () => this.#sink.positions(partitions));
-    const rules = { ofSink, followsGroup: this.#followsGroup, startAt };
-    const { offsets, first } = await findStarts(consumer, partitions, rules);
+    const identify = this.#identification(assigned);
+    const { partitions, ofSink, offsets, first } = await this.#patiently(Number.POSITIVE_INFINITY, async () => {
+      const partitions = await identify();
+      const ofSink = await this.#sink.positions(partitions);
+      const rules = { ofSink, followsGroup: this.#followsGroup, startAt };
+      return { partitions, ofSink, ...(await findStarts(consumer, partitions, rules)) };
+    });
     for (const [index, each] of partitions.entries()) this.#moveTo(consumer, each, defined(offsets[index]));
+    // Who wrote last may have died before the group heard of it.
+    if (ofSink.some((offset) => offset !== undefined)) this.#hasUncommitted = true;
     if (startAt === "latest" && first.length > 0) await this.#keepStarts(consumer, first);
   }
 
@@ -401,6 +416,7 @@ export class SinkRuntime implements AsyncDisposable {
 
   /** Tries until the sink takes or refuses the batches, or they are no longer this worker's. */
   async #write(consumer: SinkConsumer, batches: readonly SinkBatch[]): Promise<void> {
+    const positions = new Map(batches.map((batch) => [batch, this.#positions.get(keyOf(batch))]));
     let open = batches;
     for (let attempt = 0; open.length > 0; attempt++) {
       try {
@@ -410,10 +426,8 @@ export class SinkRuntime implements AsyncDisposable {
         if (!(error instanceof ConnectError) || !error.retriable || this.#isStopping) throw error;
         this.#logger.log("warn", `the sink refused, and is asked again: ${error.message}`);
         await this.#waitForRetry(consumer, attempt);
-        open = open.filter((batch) => {
-          const position = this.#positions.get(keyOf(batch));
-          return position?.topicId === batch.topicId && position.offset === batch.fromOffset;
-        });
+        // A partition that was lost and has come back is read again, from the same position perhaps.
+        open = open.filter((batch) => this.#positions.get(keyOf(batch)) === positions.get(batch));
       }
     }
   }
@@ -453,6 +467,25 @@ export class SinkRuntime implements AsyncDisposable {
       this.#moveTo(consumer, position, position.offset);
     }
     consumer.resume(consumer.assignment());
+  }
+
+  /** The target of an exactly-once sink knows where it stands, and waits for no commit. */
+  async #commitWhileRunning(consumer: SinkConsumer): Promise<void> {
+    if (this.#followsGroup) return this.#commitOffsets(consumer);
+    this.#commit ??= this.#commitOffsets(consumer).finally(() => {
+      this.#commit = undefined;
+    });
+  }
+
+  async #commitLast(consumer: SinkConsumer): Promise<void> {
+    if (this.#followsGroup) return this.#commitOffsets(consumer);
+    const committed = Promise.resolve(this.#commit).then(() => this.#commitOffsets(consumer));
+    const isLate = (): TimeoutError => new TimeoutError(`not done within ${CLOSE_TIMEOUT_MS} ms`);
+    try {
+      await withTimeout(this.#platform.clock, committed, CLOSE_TIMEOUT_MS, isLate);
+    } catch (error) {
+      this.#logger.log("debug", `the group's offsets were not stored: ${(error as Error).message}`);
+    }
   }
 
   async #commitOffsets(consumer: SinkConsumer): Promise<void> {

@@ -3,7 +3,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { Client, type ClientOptions, type Consumer, serdes, TimeoutError } from "../../src/client/index.ts";
+import {
+  Client,
+  type ClientOptions,
+  type Consumer,
+  type RebalanceListener,
+  serdes,
+  TimeoutError,
+} from "../../src/client/index.ts";
 import {
   ConnectError,
   type Sink,
@@ -191,6 +198,20 @@ describe("sink runtime", () => {
     expect(rows()).toEqual(upTo(100));
   });
 
+  it("stores the group's offsets for a worker that died between the database's commit and the group's", async () => {
+    await produce(0, 20);
+    const connect = tappedConsumers((consumer) => {
+      consumer.commit = () => Promise.reject(new TimeoutError("it died before"));
+    });
+    const first = await start(numbersSink(), { connect });
+    await first.caughtUp();
+    await first.close();
+    const admin = cluster.client.admin();
+    expect(await admin.isCaughtUp(groupId, [topic])).toBe(false);
+    await start(numbersSink());
+    await until(() => admin.isCaughtUp(groupId, [topic]));
+  });
+
   it("fault 30: two workers on one partition", async () => {
     const first = await start(numbersSink(), { maxBatchRecords: 10 });
     const second = await start(numbersSink(), { maxBatchRecords: 10, groupId: cluster.unique("zombie") });
@@ -203,8 +224,9 @@ describe("sink runtime", () => {
 
   it("fault 30: a worker that stalled, with records in its hands that others have written meanwhile", async () => {
     const life = new Life();
+    let writes = 0;
     const sink = around(numbersSink(), (real) => async (batches) => {
-      if (sleeper.metrics().batchesWritten === 2) life.stall();
+      if (++writes === 3) life.stall();
       await life.whileAlive(Promise.resolve());
       return real(batches);
     });
@@ -338,6 +360,20 @@ describe("sink runtime", () => {
     await produce(0, 10);
     await untilRows(10);
     expect([runtime.state, failures]).toEqual(["running", []]);
+  });
+
+  it("outlives an outage while it finds out where a partition begins", async () => {
+    let calls = 0;
+    const connect = tappedConsumers((consumer) => {
+      const beginningOffsets = consumer.beginningOffsets.bind(consumer);
+      // The start asks first, for its topics.
+      consumer.beginningOffsets = (partitions) =>
+        ++calls === 2 ? Promise.reject(new TimeoutError("no broker answers")) : beginningOffsets(partitions);
+    });
+    await start(numbersSink(), { connect });
+    await produce(0, 10);
+    await untilRows(10);
+    expect(calls).toBeGreaterThan(2);
   });
 
   it("tells when nothing is left to write, whatever lies behind the last record", async () => {
@@ -486,6 +522,77 @@ describe("sink runtime", () => {
     // A topic that is not there is waited for longer.
     expect(performance.now() - before).toBeLessThan(3_000);
     await starting;
+  });
+
+  it.each(["positions", "write"] as const)(
+    "closed while the target is busy with %s: that is no failure",
+    async (busy) => {
+      await produce(0, 20);
+      const isAsked = Promise.withResolvers<void>();
+      const refuse = (): never => {
+        isAsked.resolve();
+        throw new ConnectError("TARGET_FAILED", "busy", { retriable: true });
+      };
+      const runtime = await start({ ...around(numbersSink(), (real) => real), [busy]: refuse });
+      await isAsked.promise;
+      await runtime.close();
+      expect([runtime.state, runtime.error]).toEqual(["closed", undefined]);
+      await start(numbersSink());
+      await untilRows(20);
+      expect(rows()).toEqual(upTo(20));
+    },
+  );
+
+  it("drops a batch whose partition was lost and has come back while the target was busy", async () => {
+    let refusals = 0;
+    let consumer: Consumer | undefined;
+    let listener: RebalanceListener | undefined;
+    const sink = around(numbersSink(), (real) => (batches) => {
+      if (refusals++ === 0) throw new ConnectError("TARGET_FAILED", "busy", { retriable: true });
+      return real(batches);
+    });
+    const connect = tappedConsumers((tapped) => {
+      consumer = tapped;
+      const [subscribe, poll] = [tapped.subscribe.bind(tapped), tapped.poll.bind(tapped)];
+      tapped.subscribe = (topics, given) => {
+        listener = given;
+        subscribe(topics, given);
+      };
+      tapped.poll = async (options) => {
+        // The one while the target is busy.
+        if (options?.timeoutMs === 0) {
+          await listener?.onLost?.(tapped.assignment());
+          await listener?.onAssigned?.(tapped.assignment());
+        }
+        return poll(options);
+      };
+    });
+    const runtime = await start(sink, { connect });
+    await until(() => consumer?.assignment().length === 2);
+    await produce(0, 20);
+    await untilRows(20);
+    await produce(20, 40);
+    await untilRows(40);
+    expect([runtime.state, rows()]).toEqual(["running", upTo(40)]);
+  });
+
+  it("writes on, and closes soon, while the group's offsets cannot be stored", async () => {
+    let commits = 0;
+    const connect = tappedConsumers((consumer) => {
+      consumer.commit = () => {
+        commits++;
+        return new Promise(() => {});
+      };
+    });
+    const runtime = await start(numbersSink(), { connect });
+    await produce(0, 20);
+    await until(() => commits === 1);
+    await produce(20, 40);
+    await untilRows(40);
+    const before = performance.now();
+    await runtime.close();
+    expect([runtime.state, commits]).toEqual(["closed", 1]);
+    expect(performance.now() - before).toBeLessThan(8_000);
   });
 
   it("closes the sink, also when its consumer cannot be closed", async () => {
