@@ -156,10 +156,11 @@ export class SinkRuntime implements AsyncDisposable {
   }
 
   /** Opens the sink and begins; resolves when it is about to join its group. Throws the sink's ConnectError, one with `retriable`
-   * only after 30 s of trying; MISSING_TOPIC; INVALID_STATE when it is closed meanwhile; or the client's OncillaError. */
+   * only after 30 s of trying; MISSING_TOPIC; INVALID_ARGUMENT when there are no topics; INVALID_STATE when it is closed meanwhile; or the client's OncillaError. */
   async start(): Promise<void> {
     if (this.#state !== "created")
       throw new ConnectError("INVALID_STATE", `the sink is ${this.#state}: make a new one`);
+    if (this.#options.topics.length === 0) throw new ConnectError("INVALID_ARGUMENT", "there are no topics to read");
     this.#state = "running";
     const begun = this.#begin();
     this.#finished = begun.then(

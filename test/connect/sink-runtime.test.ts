@@ -470,6 +470,11 @@ describe("sink runtime", () => {
     expect(rows()).toEqual(upTo(100));
   });
 
+  it("does not start without topics", async () => {
+    const runtime = new SinkRuntime(numbersSink(), { brokers: cluster.brokers, groupId, topics: [] });
+    await expect(runtime.start()).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+  });
+
   it("does not start without its topics", async () => {
     const missing = cluster.unique("absent");
     const connect = (options: ClientOptions): Client => new Client({ ...options, missingTopicTimeoutMs: 100 });
