@@ -202,6 +202,14 @@ describe("damage", () => {
     expect(values(records)).toEqual(["0:a"]);
   });
 
+  it("is also what holds no whole batch, as brokers cut off none but the last of several", () => {
+    const bytes = batch({ baseOffset: 1, values: ["b", "c"] });
+    bytes.writeInt32BE(1_000, 8);
+    const fetched = chunk(bytes, { start: { offset: 1, leaderEpoch: -1 } });
+    expect(fetched.isBroken).toBe(true);
+    expect(() => fetched.take([], 1)).toThrow(expect.objectContaining(damagedError));
+  });
+
   it("that only a checksum shows is read over when checksums are not looked at", () => {
     const bytes = batch({ baseOffset: 0, values: ["a"] });
     bytes.writeUInt32BE(0, 17);

@@ -53,6 +53,9 @@ export class FetchedChunk {
       if (!(error instanceof ProtocolError)) throw error;
       this.#breach = error;
     }
+    if (this.#batches.length === 0 && this.sizeBytes > 0) {
+      this.#breach ??= new ProtocolError(`no whole batch in ${this.sizeBytes} bytes`);
+    }
   }
 
   /** Behind what was handed out or skipped so far. */
