@@ -41,6 +41,7 @@ export type SinkConsumer = Pick<
   | "pause"
   | "resume"
   | "assignment"
+  | "topicId"
   | "commit"
   | "committed"
   | "beginningOffsets"
@@ -156,7 +157,8 @@ export class SinkRuntime implements AsyncDisposable {
   }
 
   /** Opens the sink and begins; resolves when it is about to join its group. Throws the sink's ConnectError, one with `retriable`
-   * only after 30 s of trying; MISSING_TOPIC; INVALID_ARGUMENT when there are no topics; INVALID_STATE when it is closed meanwhile; or the client's OncillaError. */
+   * only after 30 s of trying; MISSING_TOPIC; INVALID_ARGUMENT when there are no topics; INVALID_STATE when it is closed meanwhile;
+   * or the client's OncillaError. */
   async start(): Promise<void> {
     if (this.#state !== "created")
       throw new ConnectError("INVALID_STATE", `the sink is ${this.#state}: make a new one`);
@@ -322,12 +324,27 @@ export class SinkRuntime implements AsyncDisposable {
     });
     while (!this.#isStopping) {
       const records = await consumer.poll({ timeoutMs: POLL_MS });
-      await this.#write(consumer, this.#batchesOf(records));
+      const batches = this.#batchesOf(records);
+      const anew = this.#madeAnew(consumer);
+      await this.#onAssigned(consumer, anew);
+      const dropped = new Set(anew.map(keyOf));
+      await this.#write(
+        consumer,
+        batches.filter((batch) => !dropped.has(keyOf(batch))),
+      );
       if (records.length === 0 && this.#catchUp.isAwaited) await this.#lookForTheEnd();
       if (this.#platform.clock.monotonic() >= this.#nextCommitAt) await this.#commitWhileRunning(consumer);
       // Answers from the network and timers get their turn, however much is there to be polled.
       await new Promise<void>((resolve) => this.#platform.clock.setImmediate(resolve));
     }
+  }
+
+  /** Partitions whose topic the consumer reads under another id than the position's: it was deleted and made anew. */
+  #madeAnew(consumer: SinkConsumer): SinkPartition[] {
+    return [...this.#positions.values()].filter((position) => {
+      const topicId = consumer.topicId(position);
+      return topicId !== undefined && position.topicId !== "" && topicId !== position.topicId;
+    });
   }
 
   async #onAssigned(consumer: SinkConsumer, assigned: readonly TopicPartition[]): Promise<void> {

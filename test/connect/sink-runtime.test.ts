@@ -470,6 +470,32 @@ describe("sink runtime", () => {
     expect(rows()).toEqual(upTo(100));
   });
 
+  it("reads a topic that was made anew while it runs from its beginning, whatever it has read of the one before", async () => {
+    let isBusy = false;
+    let refusals = 0;
+    const sink = around(numbersSink(), (real) => (batches) => {
+      if (!isBusy) return real(batches);
+      refusals++;
+      throw new ConnectError("TARGET_FAILED", "busy", { retriable: true });
+    });
+    const first = await start(sink);
+    await produce(0, 20);
+    await untilRows(20);
+    // It does not read until the new topic is longer than what was read of the old one.
+    isBusy = true;
+    await produce(20, 22);
+    await until(() => refusals > 0);
+    await cluster.client.admin().deleteTopics([topic]);
+    await createTopic(cluster.client, topic, 2);
+    await produce(22, 100);
+    isBusy = false;
+    await untilRows(100);
+    await first.close();
+    const next = await start(numbersSink());
+    await next.caughtUp();
+    expect(rows()).toEqual(upTo(100));
+  });
+
   it("does not start without topics", async () => {
     const runtime = new SinkRuntime(numbersSink(), { brokers: cluster.brokers, groupId, topics: [] });
     await expect(runtime.start()).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });

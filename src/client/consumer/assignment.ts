@@ -23,6 +23,8 @@ export class AssignedPartition implements TopicPartition {
   validatedEpoch: number = -1;
   /** Of the topic that the position is in, as soon as it is known. */
   #topicId: string | undefined;
+  /** Of the topic that the last `take` was from; undefined before. */
+  takenFrom: string | undefined;
   #start: Start | undefined;
   #position: Position | undefined;
   #chunks: FetchedChunk[] = [];
@@ -115,6 +117,7 @@ export class AssignedPartition implements TopicPartition {
 
   /** Appends fetched records to `target` until it holds `limit`. Throws CORRUPT_DATA. */
   take(target: ConsumerRecord[], limit: number): void {
+    this.takenFrom = this.#topicId;
     for (;;) {
       const chunk = this.#chunks[0];
       if (!chunk) return;

@@ -1,5 +1,6 @@
 import { assert } from "../../platform/assert.ts";
 import type { Clock } from "../../platform/clock.ts";
+import { ZERO_UUID } from "../../protocol/codec.ts";
 import { CommitFailedError, OncillaError, TimeoutError } from "../errors.ts";
 import type { Cluster } from "../network/cluster.ts";
 import { CoordinatorLink } from "../network/coordinator-link.ts";
@@ -234,6 +235,13 @@ export class Consumer<K = Buffer, V = Buffer> implements AsyncDisposable {
       }
       await this.#changed.wait(this.#clock, left);
     }
+  }
+
+  /** The id of the topic that records of the last `poll` are from, which is another one when the topic was deleted and made anew; undefined
+   * while it is not known, and where brokers have no ids. */
+  topicId(partition: TopicPartition): string | undefined {
+    const topicId = this.#assignment.get(partition)?.takenFrom;
+    return topicId === ZERO_UUID ? undefined : topicId;
   }
 
   /** The positions of all assigned partitions, as far as they are known: behind what `poll` has returned. For
