@@ -6,8 +6,8 @@ import type { Connection } from "../platform/network.ts";
  * so until the turn of the event loop ends, and throws when it cannot. */
 export type LateBytes = ReadonlyMap<Uint8Array, (target: Uint8Array, from: number) => void>;
 
-/** Larger ones let the client wait, smaller ones cost a system call and a wake-up each. As much as clients ask of a partition. */
-const PART_BYTES = 1024 * 1024;
+/** Larger ones let the client wait, smaller ones cost a system call and a wake-up each. */
+const PART_BYTES = 512 * 1024;
 
 /** Reads what `late` has of `pieces`. */
 export function readLate(pieces: readonly Uint8Array[], late: LateBytes): void {
