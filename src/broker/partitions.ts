@@ -9,6 +9,7 @@ import type { PartitionLogOptions } from "../log/types.ts";
 import { shortageOf } from "../log/write-file.ts";
 import { assert } from "../platform/assert.ts";
 import type { Clock } from "../platform/clock.ts";
+import { allEnded } from "../platform/closing.ts";
 import type { Disk } from "../platform/disk.ts";
 import type { Logger } from "../platform/logger.ts";
 import type { ErrorName } from "../protocol/errors.ts";
@@ -157,8 +158,7 @@ export class Partitions {
 
   /** Rejects once all are closed that can be. */
   async close(): Promise<void> {
-    const outcomes = await Promise.allSettled(this.all().map(({ log }) => log.close()));
-    for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
+    await allEnded(this.all().map(({ log }) => log.close()));
   }
 
   /** All that could be opened. */

@@ -218,7 +218,7 @@ describe("start and stop", () => {
     session.close();
     disk.unclosable = ["data/__cluster_metadata-0/00000000000000000000.log", "data/topic-0/00000000000000000000.log"];
     await expect(broker.stop()).rejects.toThrow("cannot be closed");
-    expect([...disk.openPaths].filter((path) => path.startsWith("data/topic-1/"))).toEqual([]);
+    expect([...disk.openPaths].sort()).toEqual(disk.unclosable);
     disk.unclosable = [];
     await (await Broker.start(options)).stop();
   });

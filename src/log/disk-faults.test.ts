@@ -161,6 +161,30 @@ describe("a sync that fails", () => {
     await (await fixture.open()).close();
   });
 
+  it("during close lets go of no file for as long as another is being synced", async () => {
+    append(log);
+    await durable(log);
+    let release = (): void => {};
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    disk.sync = async ({ path }) => {
+      if (path.endsWith(".timeindex")) throw new DiskError("EIO", path, "EIO");
+      if (path.endsWith(".index")) await held;
+    };
+    const closed: string[] = [];
+    disk.fails = (operation, path) => {
+      if (operation === "close") closed.push(path);
+      return false;
+    };
+    const closing = log.close();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(closed).toEqual([]);
+    release();
+    await closing;
+    expect([closed.length > 0, disk.openCount]).toEqual([true, 0]);
+  });
+
   it("during close leaves no snapshot that vouches for what may be lost", async () => {
     append(log);
     disk.fails = (operation, path) => operation === "sync" && path.endsWith(".log");
@@ -224,6 +248,30 @@ describe("a page that cannot be read", () => {
 });
 
 describe("a close that fails", () => {
+  it("leaves no other file open", async () => {
+    await openLog({ segmentBytes: batchOf().sizeBytes });
+    for (let i = 0; i < 4; i++) append(log);
+    await durable(log);
+    disk.fails = (operation, path) => operation === "close" && path.endsWith(".log");
+    await expect(log.close()).rejects.toThrow("EIO, close");
+    expect(disk.openCount).toBe(0);
+  });
+
+  it("is not what is told of a log that cannot be opened, and leaves nothing of it open", async () => {
+    await openLog({ segmentBytes: batchOf().sizeBytes });
+    for (let i = 0; i < 4; i++) append(log);
+    await log.close();
+    // So that everything is scanned.
+    for (const name of fixture.files("snapshot")) disk.remove(fixture.path(name));
+    let isUnreadable = false;
+    disk.fails = (operation, path) => {
+      isUnreadable ||= operation === "read" && path.endsWith(segmentFileName(3, "log"));
+      return isUnreadable && (operation === "read" || operation === "close");
+    };
+    await expect(fixture.open()).rejects.toThrow("EIO, read");
+    expect(disk.openCount).toBe(0);
+  });
+
   it.each([".log", "index"])("of a *%s is not tried again, and the file can be opened anew", async (end) => {
     await openLog({ segmentBytes: batchOf().sizeBytes });
     const values = Array.from({ length: 8 }, (_, i) => `${i}`);

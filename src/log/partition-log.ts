@@ -1,5 +1,6 @@
 import { assert } from "../platform/assert.ts";
 import type { Clock } from "../platform/clock.ts";
+import { allEnded } from "../platform/closing.ts";
 import type { Disk } from "../platform/disk.ts";
 import type { Logger } from "../platform/logger.ts";
 import { RecordBatch } from "../protocol/records/batch.ts";
@@ -491,7 +492,7 @@ export class PartitionLog {
     const { soundSnapshotOffset } = this.#checkpoints;
     const isEmpty = this.logEndOffset === oldest.baseOffset && this.#producers.size === 0;
     if (isEmpty || this.logEndOffset === soundSnapshotOffset) return;
-    await Promise.all(active.saveIndexes().map((file) => file.sync()));
+    await allEnded(active.saveIndexes().map((file) => file.sync()));
     this.#checkpoints.saveSnapshot(takeSnapshot(this.#producers, this.logEndOffset), baseOffsets);
   }
 

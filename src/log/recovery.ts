@@ -6,7 +6,7 @@
  * the log ends before the first that does not hold. A clean stop leaves a snapshot at the log's end.
  */
 import { defined } from "../platform/assert.ts";
-import type { Disk, DiskFile } from "../platform/disk.ts";
+import { type Disk, DiskError, type DiskFile } from "../platform/disk.ts";
 import type { Logger } from "../platform/logger.ts";
 import { ProtocolError } from "../protocol/protocol-error.ts";
 import type { RecordBatch } from "../protocol/records/batch.ts";
@@ -17,7 +17,7 @@ import { LogCorruptionError } from "./log-corruption-error.ts";
 import { LogLostError } from "./log-lost-error.ts";
 import { decodeProducerSnapshot, type PendingSnapshot, takeSnapshot } from "./producer-snapshot.ts";
 import { type ProducerEntry, ProducerState } from "./producer-state.ts";
-import { Segment } from "./segment.ts";
+import { closeAll, Segment } from "./segment.ts";
 import { EPOCHS_FILE, parseSegmentFileName, segmentFileName } from "./segment-files.ts";
 
 const SCAN_WINDOW_BYTES = 1024 * 1024;
@@ -79,7 +79,7 @@ export function recoverLog(context: RecoveryContext): RecoveredLog {
     const recovery = new Recovery(context, segments, snapshotOffsets, saved ?? scanEpochs(segments), durableOffset);
     return { ...recovery.run(), areEpochsSaved: saved !== undefined };
   } catch (error) {
-    for (const segment of segments) segment.closeFiles();
+    letGo(segments);
     throw error;
   }
 }
@@ -367,8 +367,17 @@ export function rebuildIndexes(context: RecoveryContext, segments: readonly Segm
     rebuilt.nextOffset = nextOffset;
     return { segment: rebuilt, files: rebuilt.seal(producers.firstUndecidedOffset ?? nextOffset) };
   } catch (error) {
-    rebuilt.closeFiles();
+    letGo([rebuilt]);
     throw error;
+  }
+}
+
+/** Why they are let go of is what there is to tell. */
+function letGo(segments: readonly Segment[]): void {
+  try {
+    closeAll(segments);
+  } catch (error) {
+    if (!(error instanceof DiskError)) throw error;
   }
 }
 

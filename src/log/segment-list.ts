@@ -2,7 +2,7 @@ import { assert, defined } from "../platform/assert.ts";
 import type { AbortedEntry } from "./aborted-index.ts";
 import { LogCorruptionError } from "./log-corruption-error.ts";
 import type { SealedSegment } from "./recovery.ts";
-import type { BatchPlace, Segment } from "./segment.ts";
+import { type BatchPlace, closeAll, type Segment } from "./segment.ts";
 import type { TimeEntry } from "./time-index.ts";
 
 /** So many sealed segments of one log have their files open at most. */
@@ -176,8 +176,8 @@ export class SegmentList {
   }
 
   closeFiles(): void {
-    for (const segment of this.#segments) segment.closeFiles();
     this.#opened = [];
+    closeAll(this.#segments);
   }
 
   /** Asks one segment after the other. An index may have been damaged in a way that shows only in use: then it is built
@@ -219,9 +219,7 @@ export class SegmentList {
   }
 
   #closeUnused(): void {
-    for (const segment of this.#segments) {
-      if (segment.isSealed && !this.#opened.includes(segment) && this.isSynced(segment)) segment.closeFiles();
-    }
+    closeAll(this.sealed.filter((segment) => !this.#opened.includes(segment) && this.isSynced(segment)));
   }
 
   #decidedOffset(segment: Segment): number {
@@ -238,7 +236,7 @@ export class SegmentList {
   #closeIdle(): void {
     const idle = this.#opened.slice(0, -OPEN_SEALED_SEGMENTS).filter((segment) => this.isSynced(segment));
     if (idle.length === 0) return;
-    for (const segment of idle) segment.closeFiles();
     this.#opened = this.#opened.filter((segment) => !idle.includes(segment));
+    closeAll(idle);
   }
 }

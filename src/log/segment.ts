@@ -1,4 +1,5 @@
 import { assert } from "../platform/assert.ts";
+import { closeEach } from "../platform/closing.ts";
 import type { Disk, DiskFile } from "../platform/disk.ts";
 import { allocate } from "../platform/memory.ts";
 import type { RecordBatch } from "../protocol/records/batch.ts";
@@ -346,8 +347,7 @@ export class Segment {
     const log = this.#log;
     // Before it is closed: that may fail.
     this.#log = undefined;
-    log?.close();
-    this.#closeIndexes();
+    closeEach([() => log?.close(), () => this.#closeIndexes()]);
   }
 
   /** Removes its files. */
@@ -373,7 +373,11 @@ export class Segment {
 
   #closeIndexes(): void {
     this.#hasOpenIndexes = false;
-    for (const index of this.#indexes()) index.entries.closeFile();
-    this.#crcs.closeFile();
+    closeEach([...this.#indexes().map(({ entries }) => entries), this.#crcs].map((each) => () => each.closeFile()));
   }
+}
+
+/** Closes the files of each. */
+export function closeAll(segments: readonly Segment[]): void {
+  closeEach(segments.map((segment) => () => segment.closeFiles()));
 }

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { closeEach, closeInTurn } from "./closing.ts";
+import { allEnded, closeEach, closeInTurn } from "./closing.ts";
 
 it("takes every step, and then throws the first error", async () => {
   const taken: number[] = [];
@@ -10,4 +10,13 @@ it("takes every step, and then throws the first error", async () => {
   expect(() => closeEach(steps)).toThrow("step 1");
   await expect(closeInTurn(steps)).rejects.toThrow("step 1");
   expect(taken).toEqual([1, 2, 3, 1, 2, 3]);
+});
+
+it("waits for all that is under way, and then throws the first error", async () => {
+  let hasEnded = false;
+  const slow = new Promise((resolve) => setImmediate(resolve)).then(() => {
+    hasEnded = true;
+  });
+  await expect(allEnded([slow, Promise.reject(new Error("1")), Promise.reject(new Error("2"))])).rejects.toThrow("1");
+  expect(hasEnded).toBe(true);
 });

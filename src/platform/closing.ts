@@ -12,6 +12,11 @@ export function closeEach(steps: Iterable<() => void>): void {
   if (errors.length > 0) throw errors[0];
 }
 
+/** Work that is under way: behind it, what it uses may be let go of. */
+export async function allEnded(work: readonly Promise<unknown>[]): Promise<void> {
+  for (const outcome of await Promise.allSettled(work)) if (outcome.status === "rejected") throw outcome.reason;
+}
+
 /** One step after the other. */
 export async function closeInTurn(steps: Iterable<() => void | Promise<void>>): Promise<void> {
   const errors: unknown[] = [];

@@ -751,6 +751,16 @@ export const faults: readonly Fault[] = [
         },
       },
       {
+        breaks: "a file is closed while it is being synced, and its number may be another log's by then",
+        file: "log/partition-log.ts",
+        find: "await allEnded(active.saveIndexes()",
+        replace: "await Promise.all(active.saveIndexes()",
+        test: {
+          file: "src/log/disk-faults.test.ts",
+          name: "a sync that fails > during close lets go of no file for as long as another is being synced",
+        },
+      },
+      {
         breaks: "a topic is synced, and the coordinators' logs that its records rest on are not",
         file: "broker/partitions.ts",
         find: 'return isSynced ? { ...config, durability: "fsync" } : config;',

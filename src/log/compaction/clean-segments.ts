@@ -1,4 +1,5 @@
 import { defined } from "../../platform/assert.ts";
+import { allEnded } from "../../platform/closing.ts";
 import type { RecordBatch } from "../../protocol/records/batch.ts";
 import { chunksOf } from "../batch-chunks.ts";
 import { Segment } from "../segment.ts";
@@ -39,7 +40,7 @@ export async function cleanSegments(
     cleaned.nextOffset = defined(group.at(-1)).nextOffset;
     // Whatever is aborted later has no records here.
     const files = cleaned.seal(cleaned.nextOffset);
-    await Promise.all(files.map((file) => file.sync()));
+    await allEnded(files.map((file) => file.sync()));
     signal.throwIfAborted();
     return cleaned;
   } catch (error) {

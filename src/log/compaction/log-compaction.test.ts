@@ -565,6 +565,36 @@ describe("meanwhile", () => {
     expect(contents(log).filter((each) => !each.startsWith("["))).toEqual(["9:k=9"]);
   });
 
+  it("a file of the new segment cannot be synced: none is let go of for as long as another is being synced", async () => {
+    const disk = new FaultyDisk();
+    await openLog({}, disk);
+    for (let i = 0; i < 10; i++) add(`k=${i}`);
+    await seal(fixture, log);
+    let release = (): void => {};
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    let hasFailed = false;
+    disk.sync = async ({ path }) => {
+      if (path.endsWith(".log.cleaned")) await held;
+      if (!path.endsWith(".timeindex.cleaned")) return;
+      hasFailed = true;
+      throw new DiskError("EIO", path, "EIO");
+    };
+    const closed: string[] = [];
+    disk.fails = (operation, path) => {
+      if (operation === "close" && path.endsWith(".cleaned")) closed.push(path);
+      return false;
+    };
+    const run = expect(log.compaction.run(0, compactionOptions(fixture))).rejects.toThrow("EIO");
+    await new Promise((resolve) => setImmediate(resolve));
+    expect([hasFailed, closed]).toEqual([true, []]);
+    release();
+    await run;
+    expect(closed).not.toEqual([]);
+    expect(disk.list(fixture.folder).filter((name) => name.includes("cleaned"))).toEqual([]);
+  });
+
   it("the log closes: it stops, and nothing is left of it", async () => {
     for (let i = 0; i < 10; i++) add(`k=${i}`);
     await seal(fixture, log);
