@@ -120,7 +120,7 @@ export const logMutations: readonly Mutation[] = [
   {
     name: "take for durable what a failed sync left in the page cache",
     file: "log/failed-sync.ts",
-    find: "await renewFile(disk, folder, name);",
+    find: "await renewFile(this.#options, name);",
     replace: "void renewFile;",
   },
   {

@@ -37,6 +37,8 @@ export class Partitions {
    * synced too: a power loss would take back who has which producer epoch, what was decided and what was committed, and leave the
    * records that rest on it. */
   readonly #syncedTopicIds = new Set<string>();
+  /** Of logs that need room for a copy of a segment: all at once, they would need it for all. */
+  #turns: Promise<void> = Promise.resolve();
 
   constructor(
     image: MetadataImage,
@@ -197,6 +199,12 @@ export class Partitions {
     removeFolder(disk, path, topicId);
   }
 
+  #inTurn(task: () => Promise<void>): Promise<void> {
+    const done = this.#turns.then(task);
+    this.#turns = done.catch(() => {});
+    return done;
+  }
+
   #folderOf(topic: Topic, index: number): string {
     return `${this.#options.folder}/${topic.name}-${index}`;
   }
@@ -218,6 +226,7 @@ export class Partitions {
       isKnown: index < topic.openedCount,
       onAdvance: () => partition.current?.advanced(),
       onSynced: (elapsedMs) => metrics.flushTime.observe(elapsedMs),
+      inTurn: (task) => this.#inTurn(task),
     };
     try {
       if (!options.isKnown) this.#makeWay(options.folder);

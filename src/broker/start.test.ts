@@ -223,6 +223,33 @@ describe("start and stop", () => {
     await (await Broker.start(options)).stop();
   });
 
+  it("what failed syncs have written anew needs the room of one copy: one log waits for the other", async () => {
+    const disk = new FaultyDisk();
+    const options: BrokerOptions = { dataDir: "data", platform: { ...nodePlatform, disk } };
+    const broker = await Broker.start(options);
+    const session = await RawSession.open(broker.address);
+    for (const name of ["a", "b"]) {
+      const topic = await session.createTopic(name, 2);
+      for (const partition of [0, 1]) await session.produce(topic, ["a"], { partition });
+    }
+    session.close();
+    await broker.stop();
+    const folders = ["a-0", "a-1", "b-0", "b-1"].map((name) => `data/${name}`);
+    const files = (end: string): string[] => {
+      const paths = folders.flatMap((each) => disk.list(each).map((name) => `${each}/${name}`));
+      return paths.filter((path) => path.endsWith(end));
+    };
+    for (const each of folders) disk.open(`${each}/failed-sync`, { create: true }).close();
+    const counts: number[] = [];
+    disk.fails = (operation, path) => {
+      if (operation === "sync" && path.endsWith(".log.tmp")) counts.push(files(".log.tmp").length);
+      return false;
+    };
+    await (await Broker.start(options)).stop();
+    expect(counts).toEqual([1, 1, 1, 1]);
+    expect(files("failed-sync")).toEqual([]);
+  });
+
   it("a host that is not ours cannot be listened on", async () => {
     expect((await problemOf({ host: "203.0.113.1" })).code).toBe("CANNOT_LISTEN");
   });

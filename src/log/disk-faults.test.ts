@@ -1,7 +1,8 @@
 // Disks that fail: a write or a sync that does not succeed, and one that is full (fault 17).
 
 import { beforeEach, describe, expect, it } from "vitest";
-import { DiskError, type DiskFile } from "../platform/disk.ts";
+import { until } from "../../test/support/until.ts";
+import { DiskError, type DiskFile, type DiskVolume } from "../platform/disk.ts";
 import { FaultyDisk, type Operation } from "./faulty-disk.testing.ts";
 import {
   append,
@@ -132,6 +133,101 @@ describe("a sync that fails", () => {
     log = await fixture.open();
     expect(valuesOf(consume(log, "read_uncommitted"))).toEqual(["a"]);
     expect(disk.exists(fixture.path("failed-sync"))).toBe(false);
+  });
+
+  it("leaves that word at once, while another file's sync is under way, and once", async () => {
+    await openLog({ segmentBytes: batchOf().sizeBytes });
+    let release = (): void => {};
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    disk.sync = async ({ path }) => {
+      if (!path.endsWith(segmentFileName(1, "log"))) await held;
+      throw new DiskError("EIO", path, "EIO");
+    };
+    append(log);
+    append(log);
+    const failed = expect(durable(log)).rejects.toThrow("EIO");
+    await until(() => disk.exists(fixture.path("failed-sync")));
+    expect(log.offlineReason).toBeUndefined();
+    release();
+    await failed;
+    expect(fixture.lines.filter(({ message }) => message.startsWith("a sync failed"))).toHaveLength(1);
+  });
+
+  describe("and has what it was to cover written anew", () => {
+    class SmallDisk extends FaultyDisk {
+      totalBytes = Number.POSITIVE_INFINITY;
+
+      sizeOf(path: string): number {
+        return this.readFile(path).length;
+      }
+      usedBytes(folder: string): number {
+        return this.list(folder).reduce((sum, name) => sum + this.sizeOf(`${folder}/${name}`), 0);
+      }
+      volume(folder: string): DiskVolume {
+        return { totalBytes: this.totalBytes, usableBytes: this.totalBytes - this.usedBytes(folder) };
+      }
+    }
+    let small: SmallDisk;
+
+    beforeEach(async () => {
+      small = new SmallDisk();
+      disk = small;
+      fixture = new LogFixture({ segmentBytes: batchOf({ values: ["a"] }).sizeBytes }, disk);
+      log = await fixture.open();
+    });
+
+    async function failSync(): Promise<void> {
+      disk.fails = (operation, path) => operation === "sync" && path.endsWith(".log");
+      await log.close();
+      disk.fails = () => false;
+    }
+
+    it("takes no room where there is not enough", async () => {
+      append(log, { values: ["a"] });
+      await failSync();
+      const sizeBytes = small.sizeOf(fixture.path(segmentFileName(0, "log")));
+      const begun: string[] = [];
+      disk.fails = (operation, path) => {
+        if ((operation === "create" || operation === "write") && path.endsWith(".tmp")) begun.push(path);
+        return false;
+      };
+      small.totalBytes = small.usedBytes(fixture.folder) + sizeBytes - 1;
+      await expect(fixture.open()).rejects.toMatchObject({ code: "ENOSPC" });
+      expect([begun, disk.openCount]).toEqual([[], 0]);
+      small.totalBytes++;
+      log = await fixture.open();
+      expect(valuesOf(consume(log, "read_uncommitted"))).toEqual(["a"]);
+    });
+
+    it("has the room of a copy that a crash left half-way, be it of a later segment", async () => {
+      append(log, { values: ["a"] });
+      append(log, { values: ["b"] });
+      await failSync();
+      const name = segmentFileName(1, "log");
+      fixture.save(`${name}.tmp`, fixture.bytesOf(name));
+      small.totalBytes = small.usedBytes(fixture.folder);
+      log = await fixture.open();
+      expect(valuesOf(consume(log, "read_uncommitted"))).toEqual(["a", "b"]);
+    });
+
+    it("leaves the processor to others between two parts of it", async () => {
+      append(log, { values: ["v".repeat(4 * 1024 * 1024)] });
+      await failSync();
+      const steps: string[] = [];
+      disk.fails = (operation, path) => {
+        if (operation === "write" && path.endsWith(".log.tmp") && steps.at(-1) !== "write") steps.push("write");
+        return false;
+      };
+      const { setImmediate } = fixture.clock;
+      fixture.clock.setImmediate = (callback) => {
+        steps.push("turn");
+        setImmediate(callback);
+      };
+      log = await fixture.open();
+      expect(steps.join(" ")).toMatch(/^(write turn ){5}/);
+    });
   });
 
   it("of the folder counts as well: a segment without a name is no segment", async () => {

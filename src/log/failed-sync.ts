@@ -1,3 +1,4 @@
+import type { Clock } from "../platform/clock.ts";
 import { type Disk, DiskError } from "../platform/disk.ts";
 import type { Logger } from "../platform/logger.ts";
 import { FAILED_SYNC_FILE, parseSegmentFileName, segmentFileName } from "./segment-files.ts";
@@ -5,8 +6,10 @@ import { renewFile } from "./write-file.ts";
 
 interface FailedSyncOptions {
   readonly disk: Disk;
+  readonly clock: Clock;
   readonly logger: Logger;
   readonly folder: string;
+  readonly inTurn?: (task: () => Promise<void>) => Promise<void>;
 }
 
 /**
@@ -17,6 +20,7 @@ interface FailedSyncOptions {
 export class FailedSync {
   readonly #options: FailedSyncOptions;
   readonly #path: string;
+  #isMarked = false;
 
   constructor(options: FailedSyncOptions) {
     this.#options = options;
@@ -24,6 +28,8 @@ export class FailedSync {
   }
 
   mark(): void {
+    if (this.#isMarked) return;
+    this.#isMarked = true;
     const { disk, logger, folder } = this.#options;
     try {
       disk.open(this.#path, { create: true }).close();
@@ -38,14 +44,21 @@ export class FailedSync {
   /** Puts copies in the place of the logs that no sync may have covered. Not in place: a power loss in the middle of a write could
    * harm what is durable. Indexes behind the newest snapshot are built anew by every start. */
   async mend(): Promise<void> {
-    const { disk, logger, folder } = this.#options;
+    const { disk, folder, inTurn = (task) => task() } = this.#options;
     if (!disk.exists(this.#path)) return;
-    for (const name of logsToRenew(disk.list(folder))) {
-      logger.log("info", "written anew after a failed sync", { path: `${folder}/${name}` });
-      await renewFile(disk, folder, name);
-    }
+    // Copies that a crash left take up the room for others.
+    for (const name of disk.list(folder)) if (name.endsWith(".tmp")) disk.remove(`${folder}/${name}`);
+    await inTurn(() => this.#renewLogs());
     await disk.syncFolder(folder);
     disk.remove(this.#path);
+  }
+
+  async #renewLogs(): Promise<void> {
+    const { disk, logger, folder } = this.#options;
+    for (const name of logsToRenew(disk.list(folder))) {
+      logger.log("info", "written anew after a failed sync", { path: `${folder}/${name}` });
+      await renewFile(this.#options, name);
+    }
   }
 }
 

@@ -4,6 +4,7 @@ import type { Checkpoints } from "./checkpoints.ts";
 import type { FolderSync } from "./folder-sync.ts";
 import type { PendingSnapshot } from "./producer-snapshot.ts";
 import type { SegmentList } from "./segment-list.ts";
+import { lacksDescriptors } from "./write-file.ts";
 
 /** With durability "os", so many bytes are written before a sync is started behind the appends' back: the kernel's own
  * write-back stalls writers when it has let more pile up. */
@@ -16,6 +17,8 @@ interface LogSyncOptions {
   readonly checkpoints: Checkpoints;
   /** A sync of the files has ended, after so long. */
   readonly onSynced: (elapsedMs: number) => void;
+  /** One has failed; others may be under way yet. */
+  readonly onFailed: () => void;
 }
 
 /** Makes a log's files durable. */
@@ -56,18 +59,26 @@ export class LogSync {
   /** Resolves when all that was written before the call is durable. Sealed segments are among it: they count before what
    * comes behind them does. */
   async run(): Promise<void> {
-    const { clock, folderSync, segments, checkpoints, onSynced } = this.#options;
+    const { clock, folderSync, segments, checkpoints, onSynced, onFailed } = this.#options;
     const startedMs = clock.monotonic();
     const snapshots = this.#snapshots;
     this.#snapshots = [];
     this.#unsyncedBytes = 0;
     const { unsynced: sealed, active } = segments;
     const files = [...sealed.flatMap((segment) => segment.files), active.log];
-    const fileSyncs = Promise.allSettled(files.map((file) => file.sync()));
+    const failed = (error: unknown): never => {
+      onFailed();
+      throw error;
+    };
+    // Of each at once: another one may take long, and the process be killed meanwhile.
+    const fileSyncs = Promise.allSettled(files.map((file) => file.sync().catch(failed)));
     const folderSynced = this.#isFolderDirty ? folderSync.run() : Promise.resolve();
     this.#isFolderDirty = false;
-    // It is heard of below, unless there is worse: a lack of descriptors would excuse a file's failure, too.
-    folderSynced.catch(() => {});
+    // It is heard of below, unless there is worse: a lack of descriptors would excuse a file's failure, too. Without them the
+    // names were not tried.
+    folderSynced.catch((error: unknown) => {
+      if (!lacksDescriptors(error)) onFailed();
+    });
     for (const outcome of await fileSyncs) if (outcome.status === "rejected") throwFailedSync(outcome.reason);
     await folderSynced;
     onSynced(clock.monotonic() - startedMs);

@@ -51,7 +51,7 @@ import type {
   VerificationOutcome,
 } from "./types.ts";
 import { Watermarks } from "./watermarks.ts";
-import { lacksDescriptors, shortageOf } from "./write-file.ts";
+import { shortageOf } from "./write-file.ts";
 
 /**
  * The log of one partition: batches in segments, what is known of their producers, and how far all of it is durable,
@@ -152,17 +152,15 @@ export class PartitionLog {
     this.#health = health;
     this.#segments = segments;
     this.#checkpoints = checkpoints;
-    const sync = new LogSync({ clock, folderSync, segments, checkpoints, onSynced }, recovered.snapshots);
+    const failedSync = new FailedSync(options);
+    const onFailed = (): void => failedSync.mark();
+    const sync = new LogSync({ clock, folderSync, segments, checkpoints, onSynced, onFailed }, recovered.snapshots);
     this.#commit = new GroupCommit(
       clock,
       { endOffset: () => this.logEndOffset, sync: () => sync.run() },
       recovered.durableOffset,
       () => this.#advance(),
-      (error) => {
-        // Without descriptors the names were not tried, and the files are synced.
-        if (!lacksDescriptors(error)) new FailedSync(options).mark();
-        health.goOffline(error);
-      },
+      (error) => health.goOffline(error),
     );
     const commit = this.#commit;
     this.#writer = new LogWriter({ disk, clock, folder, leaderEpoch, segments, producers, health, sync, commit });

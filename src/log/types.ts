@@ -25,6 +25,8 @@ export interface PartitionLogOptions {
   readonly onAdvance?: () => void;
   /** A sync of its files has ended, after so long. */
   readonly onSynced?: (elapsedMs: number) => void;
+  /** Runs what needs room for a copy of a segment, one such task after the other. Default: at once. */
+  readonly inTurn?: (task: () => Promise<void>) => Promise<void>;
 }
 
 /** A wire error with what to tell a person. */

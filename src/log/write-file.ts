@@ -1,5 +1,7 @@
+import type { Clock } from "../platform/clock.ts";
 import { type Disk, DiskError } from "../platform/disk.ts";
 
+/** So much is copied in one turn of the event loop. */
 const COPY_BYTES = 1024 * 1024;
 
 /** Puts `bytes` under `folder/name` in one step: after a crash either the old or the new file is there, whole. The folder
@@ -22,13 +24,19 @@ async function writeFile(disk: Disk, path: string, bytes: Uint8Array): Promise<v
   }
 }
 
-/** Puts a copy of a file, with durable bytes, in its place. */
-export async function renewFile(disk: Disk, folder: string, name: string): Promise<void> {
+interface Place {
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly folder: string;
+}
+
+/** Puts a copy of a file, with durable bytes, in its place. None must be there yet. */
+export async function renewFile(place: Place, name: string): Promise<void> {
+  const { disk, folder } = place;
   const path = `${folder}/${name}`;
   const temporary = `${path}.tmp`;
-  disk.remove(temporary);
   try {
-    await copyFile(disk, path, temporary);
+    await copyFile(place, path, temporary);
   } catch (error) {
     // It may have taken the last room that there was.
     disk.remove(temporary);
@@ -37,10 +45,13 @@ export async function renewFile(disk: Disk, folder: string, name: string): Promi
   disk.rename(temporary, path);
 }
 
-async function copyFile(disk: Disk, from: string, to: string): Promise<void> {
+/** Takes no room where there is not enough: others need it. */
+async function copyFile({ disk, clock, folder }: Place, from: string, to: string): Promise<void> {
   const chunk = Buffer.alloc(COPY_BYTES);
   const source = disk.open(from);
   try {
+    const room = disk.volume?.(folder).usableBytes ?? Number.POSITIVE_INFINITY;
+    if (room < source.size()) throw new DiskError("ENOSPC", to, `${to}: ENOSPC: no room for a copy of ${from}`);
     const copy = disk.open(to, { create: true });
     try {
       let position = 0;
@@ -49,6 +60,7 @@ async function copyFile(disk: Disk, from: string, to: string): Promise<void> {
         if (count === 0) break;
         copy.write([chunk.subarray(0, count)], position);
         position += count;
+        await new Promise<void>((resolve) => clock.setImmediate(resolve));
       }
       await copy.sync();
     } finally {

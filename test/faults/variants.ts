@@ -743,11 +743,21 @@ export const faults: readonly Fault[] = [
       {
         breaks: "what a failed sync left in the page cache alone passes for durable at the next start",
         file: "log/failed-sync.ts",
-        find: "await renewFile(disk, folder, name);",
+        find: "await renewFile(this.#options, name);",
         replace: "void renewFile;",
         test: {
           file: "src/log/power-loss.test.ts",
           name: "does not take what is acknowledged after a sync that failed and a start without a reboot, in one segment",
+        },
+      },
+      {
+        breaks: "a failed sync is not marked before all others have ended, nor then",
+        file: "log/log-sync.ts",
+        find: "file.sync().catch(failed)",
+        replace: "file.sync()",
+        test: {
+          file: "src/log/disk-faults.test.ts",
+          name: "a sync that fails > leaves that word at once, while another file's sync is under way, and once",
         },
       },
       {
@@ -793,7 +803,7 @@ export const faults: readonly Fault[] = [
       {
         breaks: "a log whose sync failed while there were no descriptors is opened again",
         file: "log/log-sync.ts",
-        find: "    folderSynced.catch(() => {});",
+        find: "    folderSynced.catch((error: unknown) => {\n      if (!lacksDescriptors(error)) onFailed();\n    });",
         replace: "    await folderSynced;",
         test: {
           file: "src/log/disk-faults.test.ts",

@@ -13,7 +13,13 @@ import { readEpochs, readLogStartOffset, readTopicId } from "../checkpoints.ts";
 import type { LeaderEpochs } from "../leader-epochs.ts";
 import { decodeProducerSnapshot } from "../producer-snapshot.ts";
 import { type ProducerEntry, ProducerState } from "../producer-state.ts";
-import { EPOCHS_FILE, METADATA_FILE, parseSegmentFileName, segmentFileName } from "../segment-files.ts";
+import {
+  EPOCHS_FILE,
+  FAILED_SYNC_FILE,
+  METADATA_FILE,
+  parseSegmentFileName,
+  segmentFileName,
+} from "../segment-files.ts";
 import type { Extent, Finding } from "./finding.ts";
 import { SegmentCheck } from "./segment-check.ts";
 import { StartView } from "./start-view.ts";
@@ -174,6 +180,11 @@ class PartitionCheck {
   #checkMetadata(): void {
     if (readTopicId(this.#disk, this.#folder) === undefined) {
       this.#damage(`${this.#folder}/${METADATA_FILE}`, "no topic id can be read from it");
+    }
+    const failedSync = `${this.#folder}/${FAILED_SYNC_FILE}`;
+    if (this.#disk.exists(failedSync)) {
+      const problem = "a sync failed: what lies behind the newest snapshot may be in the page cache alone";
+      this.#onFinding({ path: failedSync, problem, isDamage: false });
     }
     for (const name of this.#disk.list(this.#folder)) {
       const file = parseSegmentFileName(name);

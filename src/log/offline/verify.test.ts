@@ -156,6 +156,14 @@ describe("a log that was not stopped", () => {
     }
   });
 
+  it("tells of a sync that failed", async () => {
+    const log = await fixture.open();
+    await write(log);
+    fixture.save("failed-sync", Buffer.alloc(0));
+    expect(verify()).toContainEqual(expect.objectContaining({ isDamage: false, path: fixture.path("failed-sync") }));
+    await log.close();
+  });
+
   it("tells what the next start cuts", async () => {
     const log = await fixture.open();
     await write(log);
