@@ -157,9 +157,7 @@ export class BrokerCore {
 
   /** A crash may have come between the record of a deletion and the removal of the files. */
   async #finishDeletions(): Promise<void> {
-    const deleted = this.image.deletedTopics();
-    await this.partitions.removeLeftovers(deleted);
-    await this.topics.forget(deleted);
+    await this.topics.forget(await this.partitions.removeLeftovers(this.image.deletedTopics()));
   }
 
   async #carryOut(row: MetadataRow): Promise<MetadataRecord[]> {

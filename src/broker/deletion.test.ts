@@ -167,6 +167,12 @@ it("a topic whose name takes up all that a folder's name may be is deleted with 
 describe("a deleted topic whose files could not be moved away", () => {
   class Stuck extends MemoryDisk {
     isStuck = true;
+    isHidden = false;
+    override exists(path: string): boolean {
+      if (this.isHidden && path.endsWith("topic-1/partition.metadata"))
+        throw new DiskError("EIO", path, `${path}: EIO`);
+      return super.exists(path);
+    }
     override rename(from: string, to: string): void {
       if (this.isStuck && from.endsWith("topic-1")) throw new DiskError("EIO", from, `${from}: EIO`);
       super.rename(from, to);
@@ -210,6 +216,18 @@ describe("a deleted topic whose files could not be moved away", () => {
     await expectEmpty(await session.createTopic("topic", PARTITIONS));
     await restart();
     expect((await session.fetch({ name: "topic", id: "" }, { version: BY_NAME })).records[0]).toMatch(/^0:new /);
+  });
+
+  it("keeps no broker from starting while they cannot be looked at, and is removed later", async () => {
+    const topic = await session.createTopic("topic", PARTITIONS);
+    disk.isStuck = false;
+    disk.isHidden = true;
+    await restart();
+    expect((await session.fetch(topic, { partition: 1 })).error).toBe("KAFKA_STORAGE_ERROR");
+    expect((await session.fetch(topic, { partition: 2 })).error).toBe("NONE");
+    disk.isHidden = false;
+    await restart();
+    await expectEmpty(topic);
   });
 
   it("gives it with the next start at the latest", async () => {

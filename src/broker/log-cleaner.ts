@@ -4,6 +4,7 @@ import { removeChecked, replaceChecked } from "../log/checked-text.ts";
 import type { CleaningStatus } from "../log/compaction/cleanable.ts";
 import {
   CLEANER_CHECKPOINT_FILE,
+  type CleanedOffsets,
   encodeCleanedOffsets,
   readCleanedOffsets,
 } from "../log/compaction/cleaner-checkpoint.ts";
@@ -61,19 +62,34 @@ export class LogCleaner {
 
   /** To be called when all logs that are there are open. */
   async start(): Promise<void> {
-    const { disk, folder, logger, partitions } = this.#options;
-    const path = `${folder}/${CLEANER_CHECKPOINT_FILE}`;
-    if (disk.exists(path)) {
-      const saved = readCleanedOffsets(disk, folder);
-      if (!saved) logger.log("warn", "damaged cleaner checkpoint passed over: logs are compacted anew", { path });
-      for (const partition of partitions.all()) {
-        const offset = saved?.get(nameOf(partition));
-        if (offset !== undefined) this.#cleanedOffsets.set(partition.log, offset);
-      }
-      // A topic of the name of one that is gone must not inherit from it.
-      if (saved?.size !== this.#cleanedOffsets.size) await this.#save();
+    const saved = this.#readSaved();
+    for (const partition of this.#options.partitions.all()) {
+      const offset = saved?.get(nameOf(partition));
+      if (offset !== undefined) this.#cleanedOffsets.set(partition.log, offset);
     }
+    // A topic of the name of one that is gone must not inherit from it.
+    if (saved?.size !== this.#cleanedOffsets.size) await this.#save();
     if (this.#options.config.cleanerEnabled) this.#rest();
+  }
+
+  /** Undefined when it is damaged, or cannot be looked at. */
+  #readSaved(): CleanedOffsets | undefined {
+    const { disk, folder, logger } = this.#options;
+    const path = `${folder}/${CLEANER_CHECKPOINT_FILE}`;
+    let error: DiskError | undefined;
+    try {
+      if (!disk.exists(path)) return new Map();
+      const saved = readCleanedOffsets(disk, folder);
+      if (saved) return saved;
+    } catch (caught) {
+      if (!(caught instanceof DiskError)) throw caught;
+      error = caught;
+    }
+    logger.log("warn", "damaged cleaner checkpoint passed over: logs are compacted anew", {
+      path,
+      ...(error && { error }),
+    });
+    return undefined;
   }
 
   /** Resolves when nothing is compacted any more. The logs must be closed behind it. */

@@ -10,7 +10,7 @@ import { shortageOf } from "../log/write-file.ts";
 import { assert } from "../platform/assert.ts";
 import type { Clock } from "../platform/clock.ts";
 import { allEnded } from "../platform/closing.ts";
-import type { Disk } from "../platform/disk.ts";
+import { type Disk, DiskError } from "../platform/disk.ts";
 import type { Logger } from "../platform/logger.ts";
 import type { ErrorName } from "../protocol/errors.ts";
 import { logConfigOf } from "./configs/log-config.ts";
@@ -134,18 +134,31 @@ export class Partitions {
     for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
   }
 
-  /** Removes what is left of topics whose deletion was interrupted. */
-  async removeLeftovers(deleted: readonly Topic[]): Promise<void> {
+  /** Removes what is left of topics whose deletion was interrupted. Resolves with those that nothing is left of. */
+  async removeLeftovers(deleted: readonly Topic[]): Promise<Topic[]> {
     const { disk, folder } = this.#options;
-    for (const topic of deleted) {
-      for (let index = 0; index < topic.partitionCount; index++) {
-        const path = this.#folderOf(topic, index);
-        // The place may be that of another topic of the same name by now.
-        if (!this.#image.topic(topic.name) || readTopicId(disk, path) === topic.id) disk.remove(path);
-      }
-    }
+    const gone = deleted.filter((topic) => {
+      const removed = Array.from({ length: topic.partitionCount }, (_, index) => this.#removeLeftover(topic, index));
+      return !removed.includes(false);
+    });
     for (const name of leftFolders(disk, folder)) disk.remove(`${folder}/${name}`);
     await disk.syncFolder(folder);
+    return gone;
+  }
+
+  /** False when it cannot be looked at or removed, which others can do without. */
+  #removeLeftover(topic: Topic, index: number): boolean {
+    const { disk, logger } = this.#options;
+    const path = this.#folderOf(topic, index);
+    try {
+      // The place may be that of another topic of the same name by now.
+      if (!this.#image.topic(topic.name) || readTopicId(disk, path) === topic.id) disk.remove(path);
+      return true;
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error;
+      logger.log("error", "left of a deleted topic: the next start tries again to remove it", { path, error });
+      return false;
+    }
   }
 
   /** Retention and the like. */

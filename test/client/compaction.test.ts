@@ -1,6 +1,6 @@
 // A broker that compacts while clients produce, consume and commit, and after a restart.
 
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -149,6 +149,21 @@ describe("a compacted topic", () => {
     const offset = Number(new RegExp(`^${topic} 0 (\\d)$`, "m").exec(sound)?.[1]);
     // One bit less: 5 is 4, or 4 is 5.
     writeFileSync(path, sound.replace(`${topic} 0 ${offset}`, `${topic} 0 ${offset ^ 1}`));
+    await start();
+    expect(logged.map(({ message }) => message)).toContain(
+      "damaged cleaner checkpoint passed over: logs are compacted anew",
+    );
+    await stop();
+    await start();
+    expect(logged.filter(({ message }) => message.startsWith("damaged"))).toEqual([]);
+  });
+
+  it("a checkpoint that cannot be looked at is as one that is damaged", async () => {
+    await stop();
+    const path = join(folder, "cleaner-offset-checkpoint");
+    rmSync(path, { force: true });
+    // Who follows it is told ELOOP.
+    symlinkSync(path, path);
     await start();
     expect(logged.map(({ message }) => message)).toContain(
       "damaged cleaner checkpoint passed over: logs are compacted anew",
