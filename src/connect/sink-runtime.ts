@@ -20,7 +20,7 @@ import { CatchUp, type SinkAdmin } from "./catch-up.ts";
 import { ConnectError } from "./errors.ts";
 import { partitionsOf } from "./partitions.ts";
 import type { Sink, SinkBatch, SinkPartition } from "./sink.ts";
-import { findStarts } from "./starts.ts";
+import { findStarts, type Starts } from "./starts.ts";
 
 /** The group's offsets are committed this often: for monitoring, and for sinks that keep no positions. */
 const COMMIT_INTERVAL_MS = 1_000;
@@ -86,6 +86,14 @@ export interface SinkRuntimeOptions {
 interface Position extends SinkPartition {
   readonly offset: number;
 }
+
+/** Where reading of partitions begins, and what the sink said of them. */
+interface Beginning extends Starts {
+  readonly partitions: readonly SinkPartition[];
+  readonly ofSink: readonly (number | undefined)[];
+}
+
+type Write = (batches: readonly SinkBatch[]) => Promise<void>;
 
 export type SinkState = "created" | "running" | "error" | "closed";
 
@@ -323,15 +331,13 @@ export class SinkRuntime implements AsyncDisposable {
       onLost: (partitions) => this.#forget(partitions),
     });
     while (!this.#isStopping) {
-      const records = await consumer.poll({ timeoutMs: POLL_MS });
+      const records = await this.#poll(consumer, POLL_MS);
       const batches = this.#batchesOf(records);
-      const anew = this.#madeAnew(consumer);
-      await this.#onAssigned(consumer, anew);
-      const dropped = new Set(anew.map(keyOf));
       await this.#write(
         consumer,
-        batches.filter((batch) => !dropped.has(keyOf(batch))),
+        batches.filter((batch) => !isOfFormerTopic(consumer, batch)),
       );
+      await this.#beginAnew(consumer);
       if (records.length === 0 && this.#catchUp.isAwaited) await this.#lookForTheEnd();
       if (this.#platform.clock.monotonic() >= this.#nextCommitAt) await this.#commitWhileRunning(consumer);
       // Answers from the network and timers get their turn, however much is there to be polled.
@@ -339,28 +345,85 @@ export class SinkRuntime implements AsyncDisposable {
     }
   }
 
-  /** Partitions whose topic the consumer reads under another id than the position's: it was deleted and made anew. */
-  #madeAnew(consumer: SinkConsumer): SinkPartition[] {
-    return [...this.#positions.values()].filter((position) => {
-      const topicId = consumer.topicId(position);
-      return topicId !== undefined && position.topicId !== "" && topicId !== position.topicId;
-    });
+  /** Brings nothing where a position is not in the log because its topic was made anew. */
+  async #poll(consumer: SinkConsumer, timeoutMs: number): Promise<ConsumerRecord[]> {
+    try {
+      return await consumer.poll({ timeoutMs });
+    } catch (error) {
+      if (!isOutsideLog(error) || this.#madeAnew(consumer).length === 0) throw error;
+      return [];
+    }
+  }
+
+  #madeAnew(consumer: SinkConsumer): Position[] {
+    return [...this.#positions.values()].filter((position) => isOfFormerTopic(consumer, position));
+  }
+
+  /** Begins where topics were made anew, as far as that can be done now: only a poll takes partitions away that the new topic does not have.
+   * The others stay where they are, and their turn comes again. */
+  async #beginAnew(consumer: SinkConsumer): Promise<void> {
+    const anew = this.#madeAnew(consumer);
+    if (anew.length === 0) return;
+    try {
+      await this.#tryToBegin(consumer, new Set(anew.map(keyOf)));
+    } catch (error) {
+      if (!isPassing(error)) throw error;
+      this.#logger.log("warn", `tried again: ${(error as Error).message}`);
+    }
+    const left = anew.filter((position) => this.#positions.get(keyOf(position)) === position);
+    if (left.length === 0) return;
+    // What has come of them and is not written comes again.
+    for (const position of left) consumer.seek(position, position.offset);
+    await this.#backOff(0);
+  }
+
+  async #tryToBegin(consumer: SinkConsumer, anew: ReadonlySet<string>): Promise<void> {
+    const described = await this.#describe();
+    // A broker that lags behind may tell of another topic than the one that is read.
+    const known = described.filter((each) => anew.has(keyOf(each)) && consumer.topicId(each) === each.topicId);
+    if (known.length === 0) return;
+    // What the group has stored under the name is of the topic before.
+    const beginning = await this.#findBeginning(consumer, known, false);
+    this.#hasUncommitted = true;
+    await this.#beginAt(consumer, beginning, (batches) => this.#write(consumer, batches));
+    if (this.#followsGroup) await this.#commitOffsets(consumer);
   }
 
   async #onAssigned(consumer: SinkConsumer, assigned: readonly TopicPartition[]): Promise<void> {
     if (assigned.length === 0) return;
-    const { startAt = "earliest" } = this.#options;
     const identify = this.#identification(assigned);
-    const { partitions, ofSink, offsets, first } = await this.#patiently(Number.POSITIVE_INFINITY, async () => {
-      const partitions = await identify();
-      const ofSink = await this.#sink.positions(partitions);
-      const rules = { ofSink, followsGroup: this.#followsGroup, startAt };
-      return { partitions, ofSink, ...(await findStarts(consumer, partitions, rules)) };
-    });
+    const beginning = await this.#patiently(Number.POSITIVE_INFINITY, async () =>
+      this.#findBeginning(consumer, await identify(), this.#followsGroup),
+    );
+    await this.#beginAt(consumer, beginning, (batches) =>
+      this.#patiently(Number.POSITIVE_INFINITY, () => this.#writeOnce(consumer, batches)),
+    );
+  }
+
+  async #findBeginning(
+    consumer: SinkConsumer,
+    partitions: readonly SinkPartition[],
+    followsGroup: boolean,
+  ): Promise<Beginning> {
+    const { startAt = "earliest" } = this.#options;
+    const ofSink = await this.#sink.positions(partitions);
+    return { partitions, ofSink, ...(await findStarts(consumer, partitions, { ofSink, followsGroup, startAt })) };
+  }
+
+  /** `write` tries until the sink takes or refuses the batches. */
+  async #beginAt(
+    consumer: SinkConsumer,
+    { partitions, ofSink, offsets, first }: Beginning,
+    write: Write,
+  ): Promise<void> {
     for (const [index, each] of partitions.entries()) this.#moveTo(consumer, each, defined(offsets[index]));
     // Who wrote last may have died before the group heard of it.
     if (ofSink.some((offset) => offset !== undefined)) this.#hasUncommitted = true;
-    if (startAt === "latest" && first.length > 0) await this.#keepStarts(consumer, first);
+    if (this.#options.startAt === "latest" && first.length > 0) await this.#keepStarts(consumer, first, write);
+  }
+
+  async #describe(): Promise<SinkPartition[]> {
+    return partitionsOf(await defined(this.#admin).describeTopics(this.#options.topics));
   }
 
   /** Finds the partitions, with what tells their topics from others of the same name. An outage may last; that the cluster says that there
@@ -368,7 +431,7 @@ export class SinkRuntime implements AsyncDisposable {
   #identification(assigned: readonly TopicPartition[]): () => Promise<SinkPartition[]> {
     let deadline: number | undefined;
     return async () => {
-      const all = partitionsOf(await defined(this.#admin).describeTopics(this.#options.topics));
+      const all = await this.#describe();
       deadline ??= this.#deadline();
       const retriable = this.#platform.clock.monotonic() < deadline;
       return assigned.map(({ topic, partition }) => {
@@ -380,7 +443,7 @@ export class SinkRuntime implements AsyncDisposable {
   }
 
   /** Should this worker die before it writes, the next one must not begin behind what comes from now on. */
-  async #keepStarts(consumer: SinkConsumer, starts: readonly TopicPartition[]): Promise<void> {
+  async #keepStarts(consumer: SinkConsumer, starts: readonly TopicPartition[], write: Write): Promise<void> {
     if (this.#followsGroup) {
       this.#hasUncommitted = true;
       await this.#commitOffsets(consumer);
@@ -390,7 +453,7 @@ export class SinkRuntime implements AsyncDisposable {
       const { topic, topicId, partition, offset } = defined(this.#positions.get(keyOf(each)));
       return { topic, topicId, partition, fromOffset: offset, nextOffset: offset, records: [] };
     });
-    await this.#patiently(Number.POSITIVE_INFINITY, () => this.#writeOnce(consumer, batches));
+    await write(batches);
   }
 
   /** Whoever gets the partitions next goes by the group's offsets, when the sink has none. */
@@ -478,7 +541,7 @@ export class SinkRuntime implements AsyncDisposable {
   async #waitForRetry(consumer: SinkConsumer, attempt: number): Promise<void> {
     await this.#backOff(attempt);
     consumer.pause(consumer.assignment());
-    const records = await consumer.poll({ timeoutMs: 0 });
+    const records = await this.#poll(consumer, 0);
     // Partitions that have just come were not paused yet.
     for (const key of Map.groupBy(records, keyOf).keys()) {
       const position = defined(this.#positions.get(key));
@@ -511,8 +574,10 @@ export class SinkRuntime implements AsyncDisposable {
     if (!this.#hasUncommitted) return;
     this.#hasUncommitted = false;
     const held = consumer.assignment().map((each) => this.#positions.get(keyOf(each)));
+    // Of a topic that was made anew this would be stored for the new one.
     const offsets = held
       .filter((position) => position !== undefined)
+      .filter((position) => !isOfFormerTopic(consumer, position))
       .map(({ topic, partition, offset }) => ({ topic, partition, offset }));
     try {
       await consumer.commit(offsets);
@@ -529,6 +594,16 @@ function closedEarly(cause: unknown): ConnectError {
 
 function notRunning(state: SinkState): ConnectError {
   return new ConnectError("INVALID_STATE", `the sink is ${state}, and catches up with nothing`);
+}
+
+/** The consumer reads the topic under another id: it was deleted and made anew. */
+function isOfFormerTopic(consumer: SinkConsumer, partition: SinkPartition): boolean {
+  const topicId = consumer.topicId(partition);
+  return topicId !== undefined && partition.topicId !== "" && topicId !== partition.topicId;
+}
+
+function isOutsideLog(error: unknown): boolean {
+  return error instanceof OncillaError && (error.code === "LOG_TRUNCATED" || error.code === "OFFSET_OUT_OF_RANGE");
 }
 
 function isPassing(error: unknown): boolean {

@@ -20,6 +20,7 @@ import {
   SqliteSink,
 } from "../../src/connect/index.ts";
 import { nodePlatform } from "../../src/platform/node/index.ts";
+import { fetch } from "../../src/protocol/apis/fetch.ts";
 import { createTopic, startCluster, type TestCluster, until } from "../support/cluster.ts";
 import { Life } from "../support/life.ts";
 
@@ -121,13 +122,31 @@ function tappedConsumers(tap: (consumer: Consumer) => void): (options: ClientOpt
   };
 }
 
-async function produce(from: number, to: number): Promise<void> {
+async function produce(from: number, to: number, partitions = 2): Promise<void> {
   const producer = cluster.client.producer();
   for (let number = from; number < to; number++) {
-    producer.enqueue({ topic, partition: number % 2, value: serdes.int64.serialize(number) });
+    producer.enqueue({ topic, partition: number % partitions, value: serdes.int64.serialize(number) });
   }
   await producer.flush();
   await producer.close();
+}
+
+/** Deletes the topic and makes it anew, with these numbers, while the worker of this life does not look. */
+async function makeAnew(life: Life, from: number, to: number, partitions = 2): Promise<void> {
+  life.stall();
+  await cluster.client.admin().deleteTopics([topic]);
+  await createTopic(cluster.client, topic, partitions);
+  await produce(from, to, partitions);
+}
+
+async function untilCommitted(...offsets: readonly number[]): Promise<void> {
+  const admin = cluster.client.admin();
+  const isCommitted = async (): Promise<boolean> => {
+    const stored = await admin.listConsumerGroupOffsets(groupId);
+    const byPartition = stored.toSorted((a, b) => a.partition - b.partition);
+    return `${byPartition.map(({ offset }) => offset)}` === `${offsets}`;
+  };
+  await until(isCommitted, () => ({ of: offsets, errors: runtimes.map(({ error }) => error?.message) }));
 }
 
 function rows(): number[] {
@@ -494,6 +513,69 @@ describe("sink runtime", () => {
     const next = await start(numbersSink());
     await next.caughtUp();
     expect(rows()).toEqual(upTo(100));
+  });
+
+  it("goes on in a topic that is made anew with fewer partitions while it runs", async () => {
+    const life = new Life();
+    const runtime = await start(numbersSink(), { platform: life.platform, sessionTimeoutMs: 30_000 });
+    runtimes.push(runtime);
+    await produce(0, 20);
+    await untilCommitted(10, 10);
+    await makeAnew(life, 20, 100, 1);
+    life.wake();
+    await untilRows(100);
+    await produce(100, 120, 1);
+    await untilRows(120);
+    expect([runtime.state, rows()]).toEqual(["running", upTo(120)]);
+  });
+
+  it.each([
+    ["is behind its end", 3, true],
+    ["is behind its end, which is its beginning", 0, true],
+    ["is behind its end, and nothing was read since the start", 0, false],
+  ])("goes on in a topic that is made anew while it runs, where its position %s", async (_, count, hasRead) => {
+    await produce(0, 20);
+    if (!hasRead) {
+      const before = await start(numbersSink());
+      await before.caughtUp();
+      await before.close();
+    }
+    const life = new Life();
+    const runtime = await start(numbersSink(), { platform: life.platform, sessionTimeoutMs: 30_000 });
+    runtimes.push(runtime);
+    await runtime.caughtUp();
+    await untilCommitted(10, 10);
+    await until(() => life.requestsSent(fetch.key) > 0);
+    await makeAnew(life, 20, 20 + count);
+    life.wake();
+    await untilCommitted(Math.ceil(count / 2), Math.floor(count / 2));
+    await produce(20 + count, 100);
+    await untilRows(100);
+    expect([runtime.state, rows()]).toEqual(["running", upTo(100)]);
+  });
+
+  it("does not take what the group has stored for a topic's name for a position in one that was made anew", async () => {
+    const written: number[] = [];
+    const life = new Life();
+    const workers: Consumer[] = [];
+    const connect = tappedConsumers((consumer) => workers.push(consumer));
+    const runtime = await start(forgetfulSink(written), { platform: life.platform, sessionTimeoutMs: 30_000, connect });
+    runtimes.push(runtime);
+    await produce(0, 20);
+    await untilCommitted(10, 10);
+    await makeAnew(life, 20, 100);
+    // As a commit of the worker does that was under way.
+    const producer = cluster.client.producer({ transactionalId: cluster.unique("late") });
+    await producer.initTransactions();
+    producer.beginTransaction();
+    const offsets = [0, 1].map((partition) => ({ topic, partition, offset: 10 }));
+    await producer.sendOffsetsToTransaction(offsets, (workers[0] as Consumer).groupMetadata());
+    await producer.commitTransaction();
+    await producer.close();
+    await untilCommitted(10, 10);
+    life.wake();
+    await untilCommitted(40, 40);
+    expect(written.toSorted((a, b) => a - b)).toEqual(upTo(100));
   });
 
   it("does not start without topics", async () => {

@@ -23,8 +23,8 @@ export class AssignedPartition implements TopicPartition {
   validatedEpoch: number = -1;
   /** Of the topic that the position is in, as soon as it is known. */
   #topicId: string | undefined;
-  /** Of the topic that the last `take` was from; undefined before. */
-  takenFrom: string | undefined;
+  /** Of the topic that the last `poll` was about; undefined before. */
+  polledTopicId: string | undefined;
   #start: Start | undefined;
   #position: Position | undefined;
   #chunks: FetchedChunk[] = [];
@@ -88,6 +88,10 @@ export class AssignedPartition implements TopicPartition {
     else if (this.#start) this.restart(this.#start);
   }
 
+  notePoll(): void {
+    this.polledTopicId = this.#topicId;
+  }
+
   /** Goes on from where `start` turns out to be. */
   restart(start: Start): void {
     this.#reset();
@@ -117,7 +121,6 @@ export class AssignedPartition implements TopicPartition {
 
   /** Appends fetched records to `target` until it holds `limit`. Throws CORRUPT_DATA. */
   take(target: ConsumerRecord[], limit: number): void {
-    this.takenFrom = this.#topicId;
     for (;;) {
       const chunk = this.#chunks[0];
       if (!chunk) return;
@@ -174,6 +177,11 @@ export class Assignment {
       const topicId = metadata.topic(assigned.topic)?.topicId;
       if (topicId !== undefined) assigned.follow(topicId);
     }
+  }
+
+  /** To be called before `poll` tells an error or takes records: both are about the topics of this moment. */
+  notePoll(): void {
+    for (const assigned of this) assigned.notePoll();
   }
 
   list(): TopicPartition[] {

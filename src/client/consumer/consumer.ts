@@ -237,10 +237,10 @@ export class Consumer<K = Buffer, V = Buffer> implements AsyncDisposable {
     }
   }
 
-  /** The id of the topic that records of the last `poll` are from, which is another one when the topic was deleted and made anew; undefined
-   * while it is not known, and where brokers have no ids. */
+  /** The id of the topic that records of the last `poll` are from, or that its error is about, which is another one when the topic was deleted
+   * and made anew; undefined while it is not known, and where brokers have no ids. */
   topicId(partition: TopicPartition): string | undefined {
-    const topicId = this.#assignment.get(partition)?.takenFrom;
+    const topicId = this.#assignment.get(partition)?.polledTopicId;
     return topicId === ZERO_UUID ? undefined : topicId;
   }
 
@@ -415,6 +415,7 @@ export class Consumer<K = Buffer, V = Buffer> implements AsyncDisposable {
       await this.#advance();
       // What is read now would be committed before it is returned.
       if (this.#isLeaving) continue;
+      this.#assignment.notePoll();
       this.#finder.throwError();
       // Before positions move: the caller came back, and is done with what it has.
       this.#autoCommitWhenDue();
