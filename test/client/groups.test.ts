@@ -491,6 +491,30 @@ describe("a group of the classic protocol", () => {
     expect(consumer.groupMetadata().generationId).toBeGreaterThan(0);
   });
 
+  it("static: a member that gave itself up learns from a late SyncGroup that a newer one has its instance id", async () => {
+    const network = new FaultyNetwork();
+    let hasGivenUp = false;
+    const log = (_level: string, message: string): void => {
+      if (message.startsWith("leaving the group")) hasGivenUp = true;
+    };
+    await using slow = cluster.connect({ platform: network.platform, logger: { log } });
+    // Its first heartbeat comes once it should have polled.
+    const settings = { heartbeatIntervalMs: 400, maxPollIntervalMs: 300, rebalanceTimeoutMs: 10_000 };
+    const older = slow.consumer({ groupId, groupInstanceId: "one", sessionTimeoutMs: 6_000, ...settings });
+    network.at(syncGroup, 1, "hold");
+    older.subscribe([topic]);
+    await older.poll({ timeoutMs: 0 });
+    await until(() => hasGivenUp);
+    const newer = new Member({ groupInstanceId: "one" });
+    await until(() => newer.share === "012345");
+    network.release();
+    const pollOn = async (): Promise<void> => {
+      for (let round = 0; round < 100; round++) await older.poll({ timeoutMs: 20 });
+    };
+    await expect(pollOn()).rejects.toMatchObject({ code: "FENCED_INSTANCE_ID", fatal: true });
+    expect(newer.errors).toEqual([]);
+  });
+
   it("static: the newer of two with one instance id fences the older", async () => {
     const older = new Member({ groupInstanceId: "one" });
     await until(() => older.share === "012345");

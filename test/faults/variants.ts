@@ -406,8 +406,8 @@ export const faults: readonly Fault[] = [
       {
         breaks: "the client takes over what a membership gets that it has given up",
         file: "client/consumer/classic-membership.ts",
-        find: 'if (incarnation !== this.#incarnation) return "lost";',
-        replace: "void incarnation;",
+        find: 'if (incarnation !== this.#incarnation && !isFenced) return "lost";',
+        replace: "void [incarnation, isFenced];",
         test: {
           file: "test/client/groups.test.ts",
           name: "does not take over what a SyncGroup says that is answered once the member gave itself up",

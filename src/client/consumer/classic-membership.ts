@@ -276,9 +276,11 @@ export class ClassicMembership implements Membership {
     const assignor = this.#assignorNamed(joined.protocolName ?? "");
     const assignments = await this.#assignAsLeader(joined, assignor);
     const synced = await this.#sendSync(joined, assignments);
-    // Given up meanwhile, as nobody polled for one: what the answer gives belongs to a member that this is not any more.
-    if (incarnation !== this.#incarnation) return "lost";
     const syncError = errorName(synced.errorCode);
+    const isFenced = syncError === "FENCED_INSTANCE_ID";
+    // Given up meanwhile, as nobody polled for one: what the answer gives belongs to a member that this is not any more. It joins again, but
+    // not when another has its instance id, which that would fence in turn.
+    if (incarnation !== this.#incarnation && !isFenced) return "lost";
     if (syncError === "REBALANCE_IN_PROGRESS") return undefined;
     if (syncError === "UNKNOWN_MEMBER_ID" || syncError === "ILLEGAL_GENERATION") return this.#unknown();
     this.#check(syncError, "SyncGroup");

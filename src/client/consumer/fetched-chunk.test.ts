@@ -210,6 +210,17 @@ describe("damage", () => {
     expect(() => fetched.take([], 1)).toThrow(expect.objectContaining(damagedError));
   });
 
+  it.each([1, 2])("is told from %d messages of an older format, shorter than a batch's header", (count) => {
+    const message = Buffer.alloc(40);
+    message.writeBigInt64BE(1n);
+    message.writeInt32BE(40 - 12, 8); // size
+    message.writeInt8(1, 16); // magic
+    const start = { offset: 1, leaderEpoch: -1 };
+    const fetched = chunk(Buffer.concat(Array<Buffer>(count).fill(message)), { start });
+    const reason = expect.stringContaining("offset 1 of t-1 is damaged: its format is 1, where only 2 can be read");
+    expect(() => fetched.take([], 1)).toThrow(expect.objectContaining({ code: "CORRUPT_DATA", message: reason }));
+  });
+
   it("that only a checksum shows is read over when checksums are not looked at", () => {
     const bytes = batch({ baseOffset: 0, values: ["a"] });
     bytes.writeUInt32BE(0, 17);

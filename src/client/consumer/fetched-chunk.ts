@@ -1,13 +1,16 @@
 /** What one fetch brought of one partition, handed out record by record. Pure. */
 
 import { ProtocolError } from "../../protocol/protocol-error.ts";
-import { batchesIn, type RecordBatch } from "../../protocol/records/batch.ts";
+import { batchesIn, MAGIC_AT, type RecordBatch } from "../../protocol/records/batch.ts";
 import { readMarker } from "../../protocol/records/control.ts";
 import { OncillaError, RecordDeserializationError } from "../errors.ts";
 import type { ConsumerRecord, TransactionMarker } from "../types.ts";
 import { type AbortedTransaction, AbortFilter } from "./abort-filter.ts";
 import type { Deserialize } from "./deserialize.ts";
 import { RecordCursor } from "./record-cursor.ts";
+
+/** "Magic". */
+const READABLE_FORMAT = 2;
 
 /** Where a reader stands: the next offset, and the leader epoch of what it read last (-1: unknown). */
 export interface Position {
@@ -56,6 +59,7 @@ export class FetchedChunk {
     if (this.#batches.length === 0 && this.sizeBytes > 0) {
       this.#breach ??= new ProtocolError(`no whole batch in ${this.sizeBytes} bytes`);
     }
+    if (this.#breach) this.#breach = this.#formatBreach() ?? this.#breach;
   }
 
   /** Behind what was handed out or skipped so far. */
@@ -137,8 +141,15 @@ export class FetchedChunk {
     this.#cursor = undefined;
   }
 
+  /** A message of an older format may be shorter than a batch's header: no length tells it from damage. */
+  #formatBreach(): ProtocolError | undefined {
+    const at = this.#batches.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+    const magic = this.#options.records[at + MAGIC_AT] ?? READABLE_FORMAT;
+    return magic < READABLE_FORMAT ? unreadable(magic) : undefined;
+  }
+
   #check(batch: RecordBatch): void {
-    if (batch.magic !== 2) throw new ProtocolError(`its format is ${batch.magic}, where only 2 can be read`);
+    if (batch.magic !== READABLE_FORMAT) throw unreadable(batch.magic);
     if (this.#options.checkCrcs && !batch.hasValidCrc()) throw new ProtocolError("its checksum is wrong");
   }
 
@@ -149,6 +160,10 @@ export class FetchedChunk {
       cause,
     });
   }
+}
+
+function unreadable(format: number): ProtocolError {
+  return new ProtocolError(`its format is ${format}, where only ${READABLE_FORMAT} can be read`);
 }
 
 function positionBehind(batch: RecordBatch, position: Position): Position {
