@@ -125,7 +125,7 @@ export class Life {
         return connection.unsentBytes;
       },
       open: (handler) => connection.open(this.#handler(connection, handler)),
-      write: (chunks) => this.#write(connection, chunks),
+      write: (chunks, onSent) => this.#write(connection, chunks, onSent),
       pause: () => connection.pause(),
       resume: () => connection.resume(),
       end: () => connection.end(),
@@ -150,9 +150,9 @@ export class Life {
     };
   }
 
-  #write(connection: Connection, chunks: readonly Uint8Array[]): boolean {
+  #write(connection: Connection, chunks: readonly Uint8Array[], onSent?: () => void): boolean {
     if (this.isDead) return true;
-    const wrote = connection.write(chunks);
+    const wrote = connection.write(chunks, onSent && (() => this.#run(onSent)));
     const bytes = Buffer.concat(chunks);
     for (let at = 0; at + API_KEY_AT + 2 <= bytes.length; at += 4 + bytes.readInt32BE(at)) {
       this.#countRequest(bytes.readInt16BE(at + API_KEY_AT));

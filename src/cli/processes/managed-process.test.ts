@@ -41,6 +41,13 @@ it("one that is starting is told to stop once it can hear it", async () => {
   expect(await started).toBe("ready");
 });
 
+it("one that starts for long is told to stop all the same", async () => {
+  const one = managed("slow", child('process.on("SIGTERM", () => process.exit(0)); setInterval(() => {}, 1_000);'));
+  const started = one.start();
+  expect(await one.stop()).toBe("done");
+  await expect(started).rejects.toThrow("slow did not start (exit code 0)");
+});
+
 it("one that cannot be started says why", async () => {
   const one = managed("absent", () => spawn(join(folder, "absent"), { stdio: ["ignore", "pipe", "pipe", "ipc"] }));
   await expect(one.start()).rejects.toThrow(/^absent did not start \(spawn .*ENOENT\)$/);

@@ -3,12 +3,15 @@ import type { ChildProcess } from "node:child_process";
 import { createWriteStream, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { pipeline } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 import { CliError } from "../cli-error.ts";
 import type { ChildMessage, Counters } from "./messages.ts";
 
 /** A process that dies this often without being killed by us will not get better. */
 const MAX_UNEXPECTED_EXITS = 10;
 const STOP_TIMEOUT_MS = 15_000;
+/** What has not said a word by then may start for long, as a broker does with much to scan. */
+const FIRST_WORDS_TIMEOUT_MS = 5_000;
 
 export interface ProcessEvents {
   /** It is gone, and about to come back. */
@@ -129,7 +132,8 @@ export class ManagedProcess {
     if (this.#child?.connected) this.#child.send(message, () => {});
   }
 
-  /** SIGTERM once it has started, and SIGKILL when it is still there after `timeoutMs`. Resolves with its ending when it is gone. */
+  /** SIGTERM once it has started, or after 5 seconds, and SIGKILL when it is still there after `timeoutMs`. Resolves with its ending when it
+   * is gone. */
   async stop(timeoutMs: number = STOP_TIMEOUT_MS): Promise<Ending> {
     this.#isStopping = true;
     clearTimeout(this.#restartTimer);
@@ -140,7 +144,7 @@ export class ManagedProcess {
       isForced = child.kill("SIGKILL");
     }, timeoutMs);
     // A child that has no handler yet would die of the signal.
-    await this.#started;
+    await Promise.race([this.#started, sleep(FIRST_WORDS_TIMEOUT_MS, undefined, { ref: false })]);
     child.kill("SIGTERM");
     await this.#exited;
     clearTimeout(timer);

@@ -55,8 +55,8 @@ class CutConnection implements Connection {
     });
   }
 
-  write(chunks: readonly Uint8Array[]): boolean {
-    if (!this.#cuts()) return this.#inner.write(chunks);
+  write(chunks: readonly Uint8Array[], onSent?: () => void): boolean {
+    if (!this.#cuts()) return this.#inner.write(chunks, onSent);
     this.#inner.destroy();
     return true;
   }
