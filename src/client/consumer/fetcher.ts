@@ -257,7 +257,8 @@ export class Fetcher {
       // With one a leader may send the consumer to a replica (KIP-392), instead of records.
       rackId: "",
     };
-    const response = await connection.send(fetch, version, body, options.requestTimeoutMs + maxWaitMs);
+    const timeoutMs = options.requestTimeoutMs + maxWaitMs;
+    const response = await lane.request(nodeId, fetch, body, { maxVersion: version, timeoutMs });
     const error = errorName(response.errorCode);
     // The next request begins a new one, at once.
     if (session?.answered(error, response.sessionId) === false) return asked.map(() => undefined);
