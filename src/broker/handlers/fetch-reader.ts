@@ -1,5 +1,4 @@
 /** Reads what one Fetch asks for, as often as it takes until there is enough. */
-
 import type { Fill } from "../../log/types.ts";
 import { type ErrorName, errorCodes } from "../../protocol/errors.ts";
 import type { BrokerServices } from "../broker-services.ts";
