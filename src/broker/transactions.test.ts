@@ -492,6 +492,17 @@ describe("offsets in transactions", () => {
     expect(await session.commitOffsetInTransaction(id, producer, group, topic, 1, stale)).toBe("ILLEGAL_GENERATION");
   });
 
+  it("of a group whose name fits into no record end the connection, and the coordinator goes on", async () => {
+    const topic = await newTopic();
+    await aGroup();
+    const id = newId();
+    const producer = await session.newTransactional(id);
+    const other = await RawSession.open(broker.address);
+    const tooLong = "g".repeat(32_768);
+    await expect(other.commitOffsetInTransaction(id, producer, tooLong, topic, 1)).rejects.toThrow("connection closed");
+    expect((await session.endTransaction(id, producer, "abort")).error).toBe("NONE");
+  });
+
   it("of a topic that is not there are refused, beside valid ones", async () => {
     const group = await aGroup();
     const id = newId();

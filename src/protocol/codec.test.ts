@@ -249,3 +249,28 @@ it("an array that claims to be long is refused before anything is made of it", (
     expect(() => decodeVersioned(list, Buffer.from(`0000${length}0102`, "hex"))).toThrow(/an array of/);
   }
 });
+
+describe("strings", () => {
+  const text = { ...data, fields: { text: "string", note: { type: "string", tag: 0, tagged: "1+" } } } as const;
+  const longest = "x".repeat(32_767);
+
+  it("are as long in the compact encoding as in the old one, and no longer: each must fit into the other", () => {
+    for (const version of [0, 1]) {
+      expect(decodeVersioned(text, encodeVersioned(text, version, { text: longest })).text).toBe(longest);
+    }
+    const longer = encodeVersioned(text, 1, { text: `${longest}x` });
+    expect(() => decodeVersioned(text, longer)).toThrow(/a string of 32768 bytes/);
+    const tagged = encodeVersioned(text, 1, { text: "", note: `${longest}x` });
+    expect(() => decodeVersioned(text, tagged)).toThrow(ProtocolError);
+  });
+
+  it("that are no UTF-8 are refused where what they read as would not fit", () => {
+    const encoded = (length: number): Buffer => {
+      const bytes = Buffer.from(encodeVersioned(text, 0, { text: "x".repeat(length) }));
+      bytes.fill(0xff, 4);
+      return bytes;
+    };
+    expect(decodeVersioned(text, encoded(10_922)).text).toBe("\ufffd".repeat(10_922));
+    expect(() => decodeVersioned(text, encoded(10_923))).toThrow(/a string of 32769 bytes/);
+  });
+});

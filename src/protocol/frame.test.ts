@@ -36,6 +36,13 @@ describe("requests", () => {
     expect(reader.remaining).toBe(0);
   });
 
+  it("a client id that is no UTF-8 and reads as more than a string may hold is refused", () => {
+    const header = { correlationId: 7, clientId: "c".repeat(10_923) };
+    const frame = Buffer.from(concat(encodeRequest(heartbeat, 0, header, beat)));
+    frame.fill(0xff, 14, 14 + 10_923);
+    expect(() => readRequestHeader(new Reader(frame, 4))).toThrow(ProtocolError);
+  });
+
   it("a header of foreign bytes is read or refused", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 20 }), (bytes) => {

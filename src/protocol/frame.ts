@@ -1,5 +1,6 @@
 /** Frames: a length, a header and a body. Pure. */
 import { readResponse, writeRequest, writeResponse } from "./codec.ts";
+import { readString } from "./primitive-codec.ts";
 import type { Reader } from "./reader.ts";
 import { type Api, type Decoded, type Encodable, isFlexible } from "./schema.ts";
 import { Writer } from "./writer.ts";
@@ -19,7 +20,7 @@ export function readRequestHeader(reader: Reader): RequestHeader {
   const apiVersion = reader.int16();
   const correlationId = reader.int32();
   const length = reader.int16();
-  const clientId = length < 0 ? null : reader.utf8(length);
+  const clientId = length < 0 ? null : readString(reader, length);
   return { apiKey, apiVersion, correlationId, clientId };
 }
 
