@@ -21,6 +21,8 @@ export interface Side {
   readonly dataDir: string;
   /** On the clock of `performance`. */
   readonly spawnedAtMs: number;
+  /** Ends the process, asked to (SIGTERM) or killed, and starts another one with the same data. */
+  restart(signal: "SIGTERM" | "SIGKILL"): Promise<Side>;
   /** Its data is gone afterwards. */
   stop(): Promise<void>;
 }
@@ -60,11 +62,23 @@ async function startKafka(dataDir: string, options: SideOptions): Promise<Side> 
       ...(options.durability === "synced" ? synced : {}),
     },
   });
-  const stop = async (): Promise<void> => {
-    await kafka.stop();
-    rmSync(dataDir, { recursive: true, force: true });
+  const { bootstrap, pid, spawnedAtMs } = kafka;
+  return {
+    label: "kafka",
+    bootstrap,
+    pid,
+    spawnedAtMs,
+    dataDir: join(dataDir, "logs"),
+    async restart(signal) {
+      if (signal === "SIGKILL") process.kill(pid, signal);
+      await (signal === "SIGKILL" ? kafka.exited : kafka.stop());
+      return startKafka(dataDir, options);
+    },
+    async stop() {
+      await kafka.stop();
+      rmSync(dataDir, { recursive: true, force: true });
+    },
   };
-  return { label: "kafka", ...kafka, dataDir: join(dataDir, "logs"), stop };
 }
 
 async function startOncilla(name: SideName, dataDir: string, options: SideOptions): Promise<Side> {
@@ -79,14 +93,27 @@ async function startOncilla(name: SideName, dataDir: string, options: SideOption
   const child = spawn(process.execPath, [...node, entry, ...args], { stdio: ["ignore", "pipe", "inherit"] });
   const closed = bind(child);
   const bootstrap = await listening(child);
-  const stop = async (): Promise<void> => {
-    child.kill("SIGTERM");
+  const end = async (signal: "SIGTERM" | "SIGKILL"): Promise<void> => {
+    child.kill(signal);
     const timer = setTimeout(() => child.kill("SIGKILL"), 20_000);
     await closed;
     clearTimeout(timer);
-    rmSync(dataDir, { recursive: true, force: true });
   };
-  return { label: name, bootstrap, pid: child.pid ?? -1, dataDir, spawnedAtMs, stop };
+  return {
+    label: name,
+    bootstrap,
+    pid: child.pid ?? -1,
+    dataDir,
+    spawnedAtMs,
+    async restart(signal) {
+      await end(signal);
+      return startOncilla(name, dataDir, options);
+    },
+    async stop() {
+      await end("SIGTERM");
+      rmSync(dataDir, { recursive: true, force: true });
+    },
+  };
 }
 
 function listening(child: ChildProcess): Promise<string> {

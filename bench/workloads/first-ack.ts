@@ -1,29 +1,68 @@
-/** From starting a broker on an empty folder to the first acknowledged record. */
+/** From the start of a broker's process to the first acknowledged record: on an empty folder, and with data. */
 import { Client } from "../../src/client/index.ts";
 import type { Side } from "../harness/sides.ts";
-import type { Workload } from "../harness/workload.ts";
+import type { Tools } from "../harness/tools.ts";
+import type { Metric, Workload } from "../harness/workload.ts";
+import { produce } from "./produce.ts";
+import { kibibyte } from "./records.ts";
+
+const DATA_GIB = 10;
+const PARTITIONS = 16;
+
+const firstAck: Metric = { name: "first acknowledged", unit: "ms", target: { atMost: 0.15 } };
 
 export const firstAckWorkloads: readonly Workload[] = [
   {
     name: "start on an empty folder",
     durabilities: ["os"],
-    metrics: [{ name: "first acknowledged", unit: "ms", target: { atMost: 0.15 } }],
+    metrics: [firstAck],
     async run(tools, side, durability) {
       const started = await tools.startSide(side.label, durability);
       try {
-        return { "first acknowledged": await firstAcknowledged(started) };
+        return { [firstAck.name]: await firstAcknowledged(started) };
       } finally {
         await started.stop();
       }
     },
   },
+  startWithData("after a clean stop", "SIGTERM"),
+  startWithData("after kill -9", "SIGKILL"),
 ];
 
-/** Milliseconds since the broker's process was started. */
-export async function firstAcknowledged(side: Side): Promise<number> {
+/** Each run writes the data anew: what a start has mended, the next one finds in order. */
+function startWithData(name: string, signal: "SIGTERM" | "SIGKILL"): Workload {
+  return {
+    name: `start with ${DATA_GIB} GiB ${name}`,
+    durabilities: ["os"],
+    metrics: [firstAck],
+    async run(tools, side, durability) {
+      let started = await tools.startSide(side.label, durability);
+      try {
+        const topic = await fill(tools, started);
+        started = await started.restart(signal);
+        return { [firstAck.name]: await firstAcknowledged(started, topic, PARTITIONS) };
+      } finally {
+        await started.stop();
+      }
+    },
+  };
+}
+
+async function fill(tools: Tools, side: Side): Promise<string> {
+  const topic = await tools.createTopic(side, PARTITIONS);
+  const records = tools.scaled((DATA_GIB * 2 ** 30) / kibibyte.sizeBytes);
+  await produce(tools, "java", { bootstrap: side.bootstrap, topic, partitions: PARTITIONS, records, shape: kibibyte });
+  // What the disk does meanwhile would be measured with the start.
+  await tools.pageCache.settle();
+  return topic;
+}
+
+/** Milliseconds since the broker's process was started, until each of the partitions has taken a record. */
+export async function firstAcknowledged(side: Side, topic = "first", partitions = 1): Promise<number> {
   const client = new Client({ brokers: side.bootstrap, retryBackoffMs: 10 });
   try {
-    await client.producer({ lingerMs: 0 }).send({ topic: "first", value: "record" });
+    const records = Array.from({ length: partitions }, (_, partition) => ({ topic, partition, value: "record" }));
+    await client.producer({ lingerMs: 0 }).sendAll(records);
     return performance.now() - side.spawnedAtMs;
   } finally {
     await client.close();
