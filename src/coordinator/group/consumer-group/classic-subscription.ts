@@ -32,14 +32,16 @@ export function readAssignment(assignment: Uint8Array, catalog: TopicCatalog): T
   );
 }
 
-/** In the version of the member's own subscription. */
+/** In the version of the member's own subscription, if it has one: of the protocols that it offers only the first is looked at
+ * when it comes. */
 export function writeAssignment(partitions: PartitionSet, subscription: Uint8Array, catalog: TopicCatalog): Uint8Array {
   const assignedPartitions = toTopicPartitions(partitions).flatMap(({ topicId, partitions: ids }) => {
     const topic = catalog.nameOf(topicId);
     return topic === undefined ? [] : [{ topic, partitions: ids }];
   });
-  const version = Math.min(versionOf(subscription), consumerProtocolAssignment.versions[1]);
-  return encodeVersioned(consumerProtocolAssignment, version, { assignedPartitions });
+  const [lowest, highest] = consumerProtocolAssignment.versions;
+  const version = orUndefined(() => versionOf(subscription)) ?? lowest;
+  return encodeVersioned(consumerProtocolAssignment, Math.max(lowest, Math.min(version, highest)), { assignedPartitions });
 }
 
 export function writeSubscription(topics: readonly string[]): Uint8Array {

@@ -219,6 +219,55 @@ fetch all
 `);
   });
 
+  it("a group goes back by a protocol of which a member has said nothing that can be read", () => {
+    tell(`
+topic t 2
+enter bob
+  log: bob reads t
+  log: epoch 2
+  log: target of bob: t 0 1
+  log: targets are of epoch 2
+  log: bob at 2 has t 0 1
+  bob: epoch 2, has t 0 1
+rejoin ann offers=range,own?
+  ann: MEMBER_ID_REQUIRED ann#1
+rejoin ann offers=range,own?
+  log: ann#1 reads t, classic range own
+  log: epoch 3
+  log: target of bob: t 0
+  log: target of ann#1: t 1
+  log: targets are of epoch 3
+  log: ann#1 at 3 has nothing
+  ann: ann#1 in generation 3, range, follows nobody
+rejoin cem offers=own
+  cem: MEMBER_ID_REQUIRED cem#1
+rejoin cem offers=own
+  log: cem#1 reads t, classic own
+  log: epoch 4
+  log: target of cem#1: nothing
+  log: targets are of epoch 4
+  log: cem#1 at 4 has nothing
+  cem: cem#1 in generation 4, own, follows nobody
+exit bob
+  log: bob has nothing
+  log: target of bob: deleted
+  log: bob is gone
+  log: ann#1 has nothing
+  log: target of ann#1: deleted
+  log: ann#1 is gone
+  log: cem#1 has nothing
+  log: target of cem#1: deleted
+  log: cem#1 is gone
+  log: no targets
+  log: the consumer group is deleted
+  log: generation 4: bob=t0,t1 ann#1= cem#1=
+  bob: bye
+later 0
+describe
+  PreparingRebalance consumer ann#1= cem#1=
+`);
+  });
+
   it("not when that is not wanted", () => {
     tell(
       `

@@ -9,7 +9,9 @@
  *                                       a heartbeat that says only what is given here; "has=-": nothing
  *     tell ann                          a heartbeat that says everything
  *     exit ann [away]                   leaves; a static member for a while
- *     rejoin ann reads=t [owns=t0,t1]   JoinGroup of the classic protocol, with what the consumer has
+ *     rejoin ann reads=t [owns=t0,t1] [offers=range,own?]
+ *                                       JoinGroup of the classic protocol, with what the consumer has; "?": a protocol for
+ *                                       which it gives no subscription
  *     resync ann [ann#1=t0,t1]          its SyncGroup; a leader's, with what each member gets
  *     show                              ConsumerGroupDescribe
  */
@@ -172,7 +174,9 @@ function rejoin(stage: Stage, line: Line): void {
   const request = joinRequest({
     memberId: claim.memberId,
     groupInstanceId: claim.groupInstanceId,
-    protocols: [{ name: options.get("offers") ?? "range", metadata }],
+    protocols: (options.get("offers") ?? "range").split(",").map((name) => {
+      return name.endsWith("?") ? { name: name.slice(0, -1), metadata: new Uint8Array(0) } : { name, metadata };
+    }),
   });
   const reply = (response: Parameters<Stage["joined"]>[1]): void => stage.joined(subject, response);
   world.take(world.coordinator.joinGroup(request, contextOf(line), world.now, reply));
