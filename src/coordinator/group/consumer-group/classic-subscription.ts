@@ -40,8 +40,9 @@ export function writeAssignment(partitions: PartitionSet, subscription: Uint8Arr
     return topic === undefined ? [] : [{ topic, partitions: ids }];
   });
   const [lowest, highest] = consumerProtocolAssignment.versions;
-  const version = orUndefined(() => versionOf(subscription)) ?? lowest;
-  return encodeVersioned(consumerProtocolAssignment, Math.max(lowest, Math.min(version, highest)), { assignedPartitions });
+  const given = orUndefined(() => versionOf(subscription)) ?? lowest;
+  const version = Math.max(lowest, Math.min(given, highest));
+  return encodeVersioned(consumerProtocolAssignment, version, { assignedPartitions });
 }
 
 export function writeSubscription(topics: readonly string[]): Uint8Array {
