@@ -61,6 +61,23 @@ describe("replies", () => {
     expect(answers).toEqual(["CONCURRENT_TRANSACTIONS"]);
   });
 
+  it("a verification does not know what is added behind it, which is not durable when it is answered", () => {
+    const { world, producer } = openTransaction();
+    const answers: string[] = [];
+    const partition = { topic: "orders", partition: 1 };
+    const request = {
+      transactionalId: "app",
+      ...producer,
+      partitions: [partition],
+      verifyOnly: true,
+      version: 0,
+    } as const;
+    const held = world.coordinator.addPartitionsToTxn(request, world.now, (errors) => answers.push(...errors));
+    world.partitions("add", "app", producer, [partition], () => {});
+    for (const reply of held.replies) reply();
+    expect(answers).toEqual(["TRANSACTION_ABORTABLE"]);
+  });
+
   it("nothing is answered, and no marker asked for, outside of a step", () => {
     const { world, producer } = openTransaction();
     const answers: string[] = [];

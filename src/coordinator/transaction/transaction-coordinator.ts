@@ -92,8 +92,8 @@ export class TransactionCoordinator implements CoordinatorMachine<TransactionSte
    * AddPartitionsToTxn, and Produce and TxnOffsetCommit: transactions v2 (Produce v12+, TxnOffsetCommit v5+) add the
    * partition that they write to, the classic protocol only verifies it.
    *
-   * With `verifyOnly` the answer is that of the moment in which `reply` runs: a caller that appends in the same turn
-   * of the event loop cannot come too late.
+   * With `verifyOnly` a partition has to be in the transaction now, which is durable when `reply` runs, and still be
+   * in it then: a caller that appends in the same turn of the event loop cannot come too late.
    */
   addPartitionsToTxn(
     request: PartitionsRequest,
@@ -106,7 +106,9 @@ export class TransactionCoordinator implements CoordinatorMachine<TransactionSte
     if (transactionalId === "") {
       turn.reply(() => answer("INVALID_REQUEST"));
     } else if (request.verifyOnly) {
-      turn.reply(() => reply(partitions.map((each) => verifyPartition(this.#known(transactionalId), request, each))));
+      const verify = (each: TopicPartition): ErrorName => verifyPartition(this.#known(transactionalId), request, each);
+      const errors = partitions.map(verify);
+      turn.reply(() => reply(partitions.map((each, i) => (errors[i] === "NONE" ? verify(each) : defined(errors[i])))));
     } else {
       this.#try(turn, transactionalId, (known, at) => decideAdd(known, request, partitions, version, at), answer);
     }
