@@ -14,7 +14,7 @@ import {
   sqliteEngines,
   type Topology,
 } from "../../src/streams/index.ts";
-import { createTopic, startCluster, type TestCluster, until } from "../support/cluster.ts";
+import { createTopic, readAll, startCluster, type TestCluster, until } from "../support/cluster.ts";
 import { standIn } from "./tapped-client.ts";
 
 let cluster: TestCluster;
@@ -37,7 +37,7 @@ function newNames(): Names {
   return { votes: cluster.unique("votes"), results: cluster.unique("results") };
 }
 
-function topology({ votes, results }: Names): Topology {
+function countOf({ votes, results }: Names): Topology {
   const builder = new StreamsBuilder();
   builder
     .stream(votes, { key: serdes.string, value: serdes.string })
@@ -48,8 +48,13 @@ function topology({ votes, results }: Names): Topology {
   return builder.build();
 }
 
-function make(names: Names, options: Partial<StreamsAppOptions> = {}): StreamsApp {
-  const app = new StreamsApp(topology(names), {
+interface AppOptions extends Partial<StreamsAppOptions> {
+  /** Default: the count of the votes. */
+  readonly topology?: Topology;
+}
+
+function make(names: Names, { topology = countOf(names), ...options }: AppOptions = {}): StreamsApp {
+  const app = new StreamsApp(topology, {
     applicationId: `count-${names.votes}`,
     brokers: cluster.brokers,
     sessionTimeoutMs: cluster.sessionTimeoutMs,
@@ -217,6 +222,19 @@ describe("an application", () => {
     await next.caughtUp();
     await next.close();
     rmSync(stateDir, { recursive: true });
+  });
+
+  it("merges a stream with what it has made of it", async () => {
+    const names = newNames();
+    for (const topic of Object.values(names)) await createTopic(cluster.client, topic, 2);
+    const builder = new StreamsBuilder();
+    const votes = builder.stream(names.votes, { key: serdes.string, value: serdes.string });
+    votes.merge(votes.repartition({ name: "again" })).to(names.results);
+    const app = make(names, { topology: builder.build() });
+    await app.start();
+    await vote(names, "tea", 10);
+    await app.caughtUp();
+    expect(await readAll(cluster.client, names.results)).toHaveLength(20);
   });
 
   it.each(["votes", "results"] as const)("does not start without the topic of its %s", async (missing) => {

@@ -45,7 +45,26 @@ describe("topic plan", () => {
     expect([...perSubtopology.values()].map(({ length }) => length)).toEqual([5, 5, 5, 12]);
   });
 
-  it("an input that does not exist is named", () => {
+  it("a stream is merged with what is made of it, on a way through two topics", () => {
+    const looped = new StreamsBuilder();
+    const stream = looped.stream("small", text);
+    const again = stream
+      .repartition({ name: "once" })
+      .merge(looped.stream("large", text))
+      .repartition({ name: "twice" });
+    stream.merge(again).groupByKey().count({ store: "all" });
+    const topics = internalTopics(looped.build(), "app", (topic) => inputs.get(topic) ?? 0);
+    expect(topics.map(({ topic, partitions }) => `${topic}:${partitions}`)).toEqual([
+      "app-once-repartition:5",
+      "app-twice-repartition:5",
+      "app-all-changelog:5",
+    ]);
+  });
+
+  it("an input that does not exist is named, whether a topic of the application's own depends on it or not", () => {
     expect(() => internalTopics(topology, "app", (topic) => (topic === "small" ? 1 : 0))).toThrow("topic large");
+    const stateless = new StreamsBuilder();
+    stateless.stream("small", text).to("copy");
+    expect(() => internalTopics(stateless.build(), "app", () => 0)).toThrow("topic small");
   });
 });

@@ -20,7 +20,7 @@ export function internalTopics(
   applicationId: string,
   partitionsOf: PartitionCount,
 ): InternalTopic[] {
-  const counts = new RepartitionCounts(topology, partitionsOf);
+  const counts = new Partitions(topology, partitionsOf);
   const repartitions = topology.repartitions.map(
     ({ topic }): InternalTopic => ({
       topic: topology.topicName(applicationId, topic),
@@ -48,47 +48,46 @@ export function taskIds(topology: Topology, applicationId: string, partitionsOf:
   });
 }
 
-class RepartitionCounts {
-  readonly #topology: Topology;
-  readonly #partitionsOf: PartitionCount;
-  readonly #known = new Map<string, number>();
+/** How many partitions each topic that is read has, those included that are still to be made. */
+class Partitions {
+  readonly #counts = new Map<string, number>();
 
   constructor(topology: Topology, partitionsOf: PartitionCount) {
-    this.#topology = topology;
-    this.#partitionsOf = partitionsOf;
+    const inputs = topology.subtopologies.flatMap(({ sourceTopics }) => sourceTopics);
+    for (const topic of inputs) this.#counts.set(topic, topology.isInternal(topic) ? 0 : countOf(topic, partitionsOf));
+    const unsaid: string[] = [];
+    for (const { topic, partitions } of topology.repartitions) {
+      if (partitions === undefined) unsaid.push(topic);
+      else this.#counts.set(topic, partitions);
+    }
+    // Merged with what is made of it, a stream's subtopology writes a topic that it reads: they grow until all fit.
+    let grown: readonly string[];
+    do grown = unsaid.filter((topic) => this.#grow(topic, topology));
+    while (grown.length > 0);
+  }
+
+  ofTopic(topic: string): number {
+    return defined(this.#counts.get(topic));
   }
 
   ofSubtopology({ sourceTopics }: Subtopology): number {
     return Math.max(...sourceTopics.map((topic) => this.ofTopic(topic)));
   }
 
-  ofTopic(topic: string): number {
-    const known = this.#known.get(topic);
-    if (known !== undefined) return known;
-    const count = this.#topology.isInternal(topic) ? this.#ofRepartition(topic) : this.#ofInput(topic);
-    this.#known.set(topic, count);
-    return count;
-  }
-
-  #ofInput(topic: string): number {
-    const count = this.#partitionsOf(topic);
-    if (count === 0) {
-      throw new StreamsError(
-        "MISSING_TOPIC",
-        `topic ${topic}, which the topology reads, does not exist: create it first`,
-      );
-    }
-    return count;
-  }
-
-  #ofRepartition(topic: string): number {
-    const { repartitions, subtopologies } = this.#topology;
-    const { partitions } = defined(repartitions.find((repartition) => repartition.topic === topic));
-    if (partitions !== undefined) return partitions;
+  /** Makes a repartition topic as wide as what feeds it; false when it is. */
+  #grow(topic: string, { subtopologies }: Topology): boolean {
     const writers = subtopologies.filter(({ nodes }) =>
       nodes.some((node) => node.kind === "sink" && node.topic === topic),
     );
-    // Streams come before what is made of them: the way back to the inputs ends.
-    return Math.max(...writers.map((writer) => this.ofSubtopology(writer)));
+    const count = Math.max(...writers.map((writer) => this.ofSubtopology(writer)));
+    const hasGrown = count > this.ofTopic(topic);
+    this.#counts.set(topic, count);
+    return hasGrown;
   }
+}
+
+function countOf(topic: string, partitionsOf: PartitionCount): number {
+  const count = partitionsOf(topic);
+  if (count > 0) return count;
+  throw new StreamsError("MISSING_TOPIC", `topic ${topic}, which the topology reads, does not exist: create it first`);
 }
