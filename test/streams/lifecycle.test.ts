@@ -224,6 +224,22 @@ describe("an application", () => {
     rmSync(stateDir, { recursive: true });
   });
 
+  it("keeps its place in the group while its functions take their time", async () => {
+    const names = newNames();
+    for (const topic of Object.values(names)) await createTopic(cluster.client, topic, 1);
+    const builder = new StreamsBuilder();
+    const work = (): void => {
+      for (const end = performance.now() + 25; performance.now() < end; );
+    };
+    builder.stream(names.votes).peek(work).to(names.results);
+    const app = make(names, { topology: builder.build() });
+    await app.start();
+    await app.caughtUp();
+    await vote(names, "tea", 100);
+    await app.caughtUp();
+    expect(app.metrics()).toMatchObject({ recordsProcessed: 100, aborts: 0 });
+  });
+
   it("merges a stream with what it has made of it", async () => {
     const names = newNames();
     for (const topic of Object.values(names)) await createTopic(cluster.client, topic, 2);

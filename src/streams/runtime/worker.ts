@@ -10,13 +10,12 @@ import type { WorkerShare } from "./assignor.ts";
 import { commitTasks, type Guarantee } from "./commit.ts";
 import { isRecoverable, isReplaced } from "./faults.ts";
 import type { Output } from "./output.ts";
+import { MAX_WORK_MS, Pace } from "./pace.ts";
 import type { StreamsConsumer } from "./ports.ts";
 import type { RepartitionPurger } from "./repartition-purger.ts";
 import { Rollbacks } from "./rollbacks.ts";
 import type { TaskManager } from "./task-manager.ts";
 
-/** A task's records between two looks at the clock and at the producer's buffer. */
-const SLICE_RECORDS = 100;
 /** Uncommitted changes of all stores that bring the next commit forward. */
 const MAX_UNCOMMITTED_BYTES = 32 * 1024 * 1024;
 const IDLE_POLL_MS = 100;
@@ -56,6 +55,8 @@ export class Worker {
   #group: ConsumerGroupMetadata | undefined;
   #lastCommitAt: number;
   readonly #rollbacks = new Rollbacks();
+  readonly #pace = new Pace();
+  #lastYieldAt: number;
   #isStopping = false;
   /** Part of what it does may be visible already, and part not: of a commit, the stores come last. */
   isCommitting: boolean = false;
@@ -67,6 +68,7 @@ export class Worker {
     this.#output = options.output;
     this.#clock = options.clock;
     this.#lastCommitAt = options.clock.monotonic();
+    this.#lastYieldAt = this.#lastCommitAt;
   }
 
   /** Runs until `stop`, or until an error that no rollback helps against, which it throws. */
@@ -110,8 +112,13 @@ export class Worker {
     await this.#process(records);
     if (this.#commitIsDue()) await this.#commit();
     await this.#prepareTasks();
-    // Answers from the network and timers get their turn, however much is there to be polled.
+    await this.#yieldTurn();
+  }
+
+  /** Answers from the network and timers get their turn, however much is there to be polled. */
+  async #yieldTurn(): Promise<void> {
     await new Promise<void>((resolve) => this.#clock.setImmediate(resolve));
+    this.#lastYieldAt = this.#clock.monotonic();
   }
 
   async #process(records: readonly ConsumerRecord[]): Promise<void> {
@@ -121,13 +128,17 @@ export class Worker {
         this.#processSlice(task);
         await this.#output.ready();
         if (this.#commitIsDue()) await this.#commit();
+        if (this.#clock.monotonic() - this.#lastYieldAt > MAX_WORK_MS) await this.#yieldTurn();
       }
     }
   }
 
   #processSlice(task: Task): void {
     const droppedBefore = task.recordsDropped;
-    this.counters.recordsProcessed += task.process(SLICE_RECORDS);
+    const startedAt = this.#clock.monotonic();
+    const records = task.process(this.#pace.sliceRecords);
+    this.#pace.note(records, this.#clock.monotonic() - startedAt);
+    this.counters.recordsProcessed += records;
     this.counters.recordsDropped += task.recordsDropped - droppedBefore;
   }
 
