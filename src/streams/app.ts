@@ -110,13 +110,15 @@ export class StreamsApp implements AsyncDisposable {
   async caughtUp({ timeoutMs = 60_000 }: { readonly timeoutMs?: number } = {}): Promise<void> {
     const { clock } = this.#config.platform;
     const deadline = clock.monotonic() + timeoutMs;
-    const { client, inputs, worker } = this.#running();
+    const { client, inputs, tasks, worker } = this.#running();
     const admin = client.admin();
     try {
       // The group may have done it all before this worker has joined, and restored its stores.
       while (
         !(await admin.isCaughtUp(this.#config.applicationId, inputs)) ||
+        // `state` is the last turn's word: tasks may have been rolled back or revoked since.
         this.#state !== "running" ||
+        !tasks.allRun ||
         worker.isCommitting
       ) {
         this.#running();

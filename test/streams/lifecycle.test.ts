@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { Broker } from "../../src/broker/index.ts";
-import { Client, serdes } from "../../src/client/index.ts";
+import { Client, serdes, TimeoutError } from "../../src/client/index.ts";
 import { nodeDisk } from "../../src/platform/node/disk.ts";
 import {
   type StoreEngines,
@@ -15,7 +15,7 @@ import {
   type Topology,
 } from "../../src/streams/index.ts";
 import { createTopic, readAll, startCluster, type TestCluster, until } from "../support/cluster.ts";
-import { standIn } from "./tapped-client.ts";
+import { standIn, tappedClient } from "./tapped-client.ts";
 
 let cluster: TestCluster;
 const apps: StreamsApp[] = [];
@@ -114,6 +114,34 @@ describe("an application", () => {
       ["coffee", 50],
       ["tea", 100],
     ]);
+  });
+
+  it("has not caught up while it goes back to the last commit, though all is committed", async () => {
+    const names = newNames();
+    for (const topic of Object.values(names)) await createTopic(cluster.client, topic, 1);
+    let failures = 0;
+    const rolledBack = Promise.withResolvers<void>();
+    const connect = tappedClient({
+      async commitStep(step, real) {
+        if (step !== "commit" || failures === 0) return real();
+        // The last one is done, and its answer is lost; by then there is a long wait before the next try.
+        if (--failures === 0) {
+          await real();
+          rolledBack.resolve();
+        }
+        throw new TimeoutError("no answer to the commit");
+      },
+    });
+    const builder = new StreamsBuilder();
+    builder.stream(names.votes, { key: serdes.string, value: serdes.string }).groupByKey().count({ store: "tally" });
+    const app = make(names, { topology: builder.build(), connect });
+    await app.start();
+    await app.caughtUp();
+    failures = 5;
+    await vote(names, "tea", 1);
+    await rolledBack.promise;
+    await app.caughtUp();
+    expect([...app.store<string, number>("tally").all()]).toEqual([["0", 1]]);
   });
 
   it("does not catch up while a transaction is open in its input, nor once it is closed", async () => {
