@@ -31,14 +31,14 @@ export interface InternalTopicsOptions {
 export interface Topics {
   /** Descriptions of the application's own topics, by topic. */
   readonly internal: ReadonlyMap<string, TopicDescription>;
-  /** How many partitions each topic has that the topology reads. */
+  /** How many partitions each topic has that the topology reads, in the order in which the data goes through them. */
   readonly inputs: Inputs;
 }
 
 /** Makes the internal topics that do not exist and checks those that do. Any number of workers may do this at the same time. */
 export async function ensureInternalTopics(options: InternalTopicsOptions): Promise<Topics> {
   const { topology, applicationId, admin, replicationFactor } = options;
-  const inputs = topology.subtopologies.flatMap(({ sourceTopics }) => sourceTopics);
+  const inputs = topology.inputTopics;
   const found = await describe(
     admin,
     inputs.filter((topic) => !topology.isInternal(topic)),

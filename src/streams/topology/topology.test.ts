@@ -54,6 +54,25 @@ describe("topology", () => {
     ]);
   });
 
+  it("its inputs come in the order in which the data goes through them, whatever was written down first", () => {
+    const builder = new StreamsBuilder();
+    builder.stream("last", text).to("end");
+    const b = builder.stream("b", text);
+    const a = builder.stream("a", text);
+    const twice = a.repartition({ name: "once" }).repartition({ name: "twice" });
+    b.merge(twice).to("last");
+    twice.to("a");
+    expect(builder.build().inputTopics).toEqual(["b", "a", "once-repartition", "twice-repartition", "last"]);
+  });
+
+  it("its inputs come in an order though many ways lead through it", () => {
+    const builder = new StreamsBuilder();
+    let stream = builder.stream("a", text);
+    for (let i = 0; i < 100; i++) stream = stream.filter(() => true).merge(stream);
+    stream.repartition({ name: "once" }).to("end");
+    expect(builder.build().inputTopics).toEqual(["a", "once-repartition"]);
+  });
+
   it.each<[string, (builder: StreamsBuilder) => void, string]>([
     ["nothing is read", () => {}, "reads no topic"],
     ["a topic is read twice", (b) => [b.stream("a"), b.stream("a")], "topic a is read twice"],

@@ -56,6 +56,12 @@ export class Topology {
     return [...new Set(topics)].filter((topic) => !this.isInternal(topic));
   }
 
+  /** What it reads, its own topics among them, in the order in which the data goes through them: what leads to a topic comes before
+   * it, as far as the topics do not go round in a circle. */
+  get inputTopics(): readonly string[] {
+    return inOrderOfFlow(this.nodes);
+  }
+
   /** A text that shows the graph, in the manner of Kafka Streams' description. */
   describe(): string {
     return describeTopology(this);
@@ -91,6 +97,26 @@ function cut({ nodes, stores }: TopologyParts): Subtopology[] {
       sourceTopics: members.filter(isSource).flatMap(({ topics }) => topics),
     };
   });
+}
+
+function inOrderOfFlow(nodes: readonly TopologyNode[]): string[] {
+  /** Of each node: the topics from which its records come. */
+  const origins = new Map<string, readonly string[]>();
+  for (const node of nodes) {
+    const topics = node.kind === "source" ? node.topics : node.parents.flatMap((name) => defined(origins.get(name)));
+    origins.set(node.name, [...new Set(topics)]);
+  }
+  const seen = new Set<string>();
+  const ordered: string[] = [];
+  const add = (topic: string): void => {
+    if (seen.has(topic)) return;
+    seen.add(topic);
+    const writers = nodes.filter((node) => node.kind === "sink" && node.topic === topic);
+    for (const { name } of writers) for (const origin of defined(origins.get(name))) add(origin);
+    ordered.push(topic);
+  };
+  for (const { topics } of nodes.filter(isSource)) for (const topic of topics) add(topic);
+  return ordered;
 }
 
 function isSource(node: TopologyNode): node is SourceNode {
