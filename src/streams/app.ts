@@ -1,4 +1,4 @@
-import { type Serde, TimeoutError } from "../client/index.ts";
+import { type CloseOptions, type Serde, TimeoutError } from "../client/index.ts";
 import { sleep } from "../platform/clock.ts";
 import { silentLogger } from "../platform/logger.ts";
 import { stderrLogger } from "../platform/node/logger.ts";
@@ -11,6 +11,7 @@ import { CommittedView, type ReadonlyKeyValueStore } from "./stores/committed-vi
 import type { Topology } from "./topology/topology.ts";
 
 const CAUGHT_UP_MS = 50;
+const CLOSE_TIMEOUT_MS = 30_000;
 
 /**
  * - "created": not started.
@@ -63,6 +64,8 @@ export class StreamsApp implements AsyncDisposable {
   #finished: Promise<void> = Promise.resolve();
   #error: Error | undefined;
   #leavesGroup = true;
+  /** By the monotonic clock, once it is to be closed. */
+  #closeBy: number | undefined;
   #isClosing = false;
   #isAbandoned = false;
   /** Called after each change of `state`. Must not throw. */
@@ -136,13 +139,15 @@ export class StreamsApp implements AsyncDisposable {
   }
 
   /** Commits, leaves the group and lets go of everything. A `start` that is under way ends. */
-  async close({ timeoutMs = 30_000, leaveGroup = true }: StreamsCloseOptions = {}): Promise<void> {
+  async close({ timeoutMs = CLOSE_TIMEOUT_MS, leaveGroup = true }: StreamsCloseOptions = {}): Promise<void> {
+    const { clock } = this.#config.platform;
     this.#leavesGroup = leaveGroup;
     this.#isClosing = true;
+    this.#closeBy = clock.monotonic() + timeoutMs;
     if (this.#state === "created") this.#setState("closed");
     if (this.#assembly) this.#assembly.worker.stop();
     else void this.#closeClient();
-    const timer = this.#config.platform.clock.setTimer(timeoutMs, () => this.#abandon());
+    const timer = clock.setTimer(timeoutMs, () => this.#abandon());
     await this.#finished;
     timer.cancel();
   }
@@ -206,7 +211,7 @@ export class StreamsApp implements AsyncDisposable {
       failure = asError(error);
     }
     try {
-      await assembly.close({ leaveGroup: this.#leavesGroup });
+      await assembly.close({ leaveGroup: this.#leavesGroup, timeoutMs: this.#timeToCloseMs });
     } catch (error) {
       failure ??= asError(error);
     }
@@ -224,12 +229,17 @@ export class StreamsApp implements AsyncDisposable {
   #abandon(): void {
     this.#config.logger.log("warn", "the application was not closed in time: what is not committed is rolled back");
     this.#isAbandoned = true;
-    void this.#closeClient();
+    void this.#closeClient({ timeoutMs: 0 });
+  }
+
+  get #timeToCloseMs(): number {
+    if (this.#closeBy === undefined) return CLOSE_TIMEOUT_MS;
+    return Math.max(0, this.#closeBy - this.#config.platform.clock.monotonic());
   }
 
   /** Makes whatever is waited for fail: it is the start's or the worker's error that is looked at. */
-  async #closeClient(): Promise<void> {
-    await this.#client?.close().catch(() => {});
+  async #closeClient(options: CloseOptions = {}): Promise<void> {
+    await this.#client?.close(options).catch(() => {});
   }
 
   #onTurn(allRun: boolean): void {

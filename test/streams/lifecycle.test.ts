@@ -6,6 +6,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest
 import { Broker } from "../../src/broker/index.ts";
 import { Client, serdes, TimeoutError } from "../../src/client/index.ts";
 import { nodeDisk } from "../../src/platform/node/disk.ts";
+import { endTxn } from "../../src/protocol/apis/end-txn.ts";
+import { leaveGroup } from "../../src/protocol/apis/leave-group.ts";
 import {
   type StoreEngines,
   StreamsApp,
@@ -15,6 +17,7 @@ import {
   type Topology,
 } from "../../src/streams/index.ts";
 import { createTopic, readAll, startCluster, type TestCluster, until } from "../support/cluster.ts";
+import { FaultyNetwork } from "../support/faulty-network.ts";
 import { standIn, tappedClient } from "./tapped-client.ts";
 
 let cluster: TestCluster;
@@ -216,6 +219,23 @@ describe("an application", () => {
     };
     await expect(app.start()).rejects.toMatchObject({ code: "INVALID_STATE" });
     expect(await stateOnceClosed).toBe("closed");
+  });
+
+  it.each(["cannot be reached", "has fallen silent"])("is closed in time while the cluster %s", async (what) => {
+    const names = newNames();
+    for (const topic of Object.values(names)) await createTopic(cluster.client, topic, 1);
+    const network = new FaultyNetwork();
+    const app = make(names, { platform: network.platform });
+    await app.start();
+    await app.caughtUp();
+    if (what === "has fallen silent") for (const api of [leaveGroup, endTxn]) network.at(api, 1, "silence");
+    await vote(names, "tea", 1);
+    await until(() => app.metrics().recordsProcessed > 0);
+    if (what === "cannot be reached") network.down();
+    const before = performance.now();
+    await app.close({ timeoutMs: 500 });
+    expect(performance.now() - before).toBeLessThan(5_000);
+    expect(app.state).toBe("closed");
   });
 
   it("leaves its group and lets go of its client and its folders, also when a store cannot be closed", async () => {

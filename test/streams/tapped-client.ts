@@ -17,7 +17,7 @@ export function tappedClient(taps: Taps): (options: ClientOptions) => StreamsCli
     return {
       consumer: (consumerOptions) => tappedConsumer(client, consumerOptions, taps),
       admin: () => client.admin(),
-      close: () => client.close(),
+      close: (closeOptions) => client.close(closeOptions),
       producer: (producerOptions) => tappedProducer(client.producer(producerOptions), taps),
     };
   };

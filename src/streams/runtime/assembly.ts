@@ -21,8 +21,8 @@ export interface WorkerAssembly {
   readonly restorer: Restorer;
   /** In the order in which the data goes through them. */
   readonly inputs: readonly string[];
-  /** Lets go of everything. What is not committed by now is aborted. */
-  close(options: { readonly leaveGroup: boolean }): Promise<void>;
+  /** Lets go of everything. What is not committed by now is aborted. Each part is given `timeoutMs` for what needs the cluster. */
+  close(options: { readonly leaveGroup: boolean; readonly timeoutMs: number }): Promise<void>;
 }
 
 /** Makes the application's own topics. Throws when the topology's topics are not to be had. */
@@ -92,13 +92,13 @@ export function assembleWorker(
     tasks,
     restorer,
     inputs: [...topics.inputs.keys()],
-    close: ({ leaveGroup }) =>
+    close: ({ leaveGroup, timeoutMs }) =>
       closeInTurn([
         () => tasks.closeAll(),
-        () => consumer.close({ leaveGroup }),
-        () => output.close(),
+        () => consumer.close({ leaveGroup, timeoutMs }),
+        () => output.close({ timeoutMs }),
         () => restorer.close(),
-        () => client.close(),
+        () => client.close({ timeoutMs }),
         () => place?.release(),
       ]),
   };

@@ -1,5 +1,6 @@
 /** A worker's way out: one producer for all its tasks, and its one open transaction. */
 import {
+  type CloseOptions,
   type ConsumerGroupMetadata,
   OncillaError,
   type TopicPartition,
@@ -108,8 +109,8 @@ export class Output implements TaskOutput {
   }
 
   /** An open transaction is aborted. */
-  async close(): Promise<void> {
-    await this.#producer?.close();
+  async close(options: CloseOptions): Promise<void> {
+    await this.#producer?.close(options);
   }
 
   /** Looked at before the producer sees the record: a record that it refuses costs the transaction. */

@@ -1,5 +1,5 @@
 /** What a worker needs of the cluster: a part of oncilla's client, so that tests can stand in between. */
-import type { Admin, Consumer, ConsumerOptions, Producer, ProducerOptions } from "../../client/index.ts";
+import type { Admin, CloseOptions, Consumer, ConsumerOptions, Producer, ProducerOptions } from "../../client/index.ts";
 
 export type StreamsProducer = Pick<
   Producer,
@@ -43,5 +43,5 @@ export interface StreamsClient {
   producer(options?: ProducerOptions): StreamsProducer;
   consumer(options?: ConsumerOptions): StreamsConsumer;
   admin(): StreamsAdmin;
-  close(): Promise<void>;
+  close(options?: CloseOptions): Promise<void>;
 }
