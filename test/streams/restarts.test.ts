@@ -1,6 +1,6 @@
 /** Workers that come back: under their name (KIP-345), at once, and never two of them. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { TimeoutError } from "../../src/client/index.ts";
+import { serdes, TimeoutError } from "../../src/client/index.ts";
 import { nodeDisk } from "../../src/platform/node/disk.ts";
 import { StreamsBuilder, sqliteEngines, type Topology } from "../../src/streams/index.ts";
 import { createTopic, readAll, startCluster, type TestCluster, text, until } from "../support/cluster.ts";
@@ -100,6 +100,31 @@ describe("a worker that comes back", () => {
     const topic = topicOf(inputs.at(-1) ?? "");
     await cluster.client.producer().send({ topic, partition: partitions - 1, value: "news" });
     await until(async () => (await readAll(cluster.client, job.counts)).some(({ value }) => text(value) === "news"));
+  });
+});
+
+describe("workers that come back with another topology", () => {
+  it("share its tasks out anew when it groups the same topics otherwise", async () => {
+    const [a, b] = [`${job.applicationId}-a`, `${job.applicationId}-b`];
+    for (const topic of [a, b]) await createTopic(cluster.client, topic, 1);
+    const apart = new StreamsBuilder();
+    for (const topic of [a, b]) apart.stream(topic).to(job.counts);
+    const lives = [new Life(), new Life()];
+    const before = await Promise.all(
+      lives.map((life, index) => job.start(`worker-${index}`, { ...patient, topology: apart.build() }, life)),
+    );
+    await until(() => before.every((app) => app.state === "running" && app.metrics().tasks.length === 1));
+    for (const life of lives) life.kill();
+
+    const together = new StreamsBuilder();
+    const text = { key: serdes.string, value: serdes.string };
+    together.stream(a, text).merge(together.stream(b, text)).groupByKey().count({ store: "all" });
+    const topology = together.build();
+    const after = await Promise.all(lives.map((_, index) => job.start(`worker-${index}`, { ...patient, topology })));
+    const producer = cluster.client.producer();
+    for (let i = 0; i < 20; i++) await producer.send({ topic: i % 2 ? a : b, key: "k", value: "" });
+    await Promise.all(after.map((app) => app.caughtUp()));
+    expect(after.flatMap((app) => [...app.store<string, number>("all").all()])).toEqual([["k", 20]]);
   });
 });
 

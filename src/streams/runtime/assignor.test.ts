@@ -79,6 +79,7 @@ describe("streams assignor", () => {
     ["app-counts-repartition", 2],
   ]);
   const shares: WorkerShare[] = [];
+  const nobody = { groupInstanceId: "i", topics: [], ownedPartitions: [], generationId: 1, userData: null };
 
   function assignorOf(activeTasks: TaskId[]): Assignor {
     return streamsAssignor({
@@ -112,21 +113,40 @@ describe("streams assignor", () => {
     expect(show("second")).toEqual(["a-1", "app-counts-repartition-1"]);
   });
 
+  it("does not begin with tasks whose other parts a leader with another topology gives to others", async () => {
+    const apart = new StreamsBuilder();
+    for (const topic of ["a", "b"]) apart.stream(topic).to("c");
+    const inputs = new Map([...partitions].filter(([topic]) => topic === "a" || topic === "b"));
+    const leader = streamsAssignor({
+      topology: apart.build(),
+      applicationId: "app",
+      inputs,
+      ownTasks: () => ({ activeTasks: [], localTasks: [], rejoins: 0 }),
+      onAssignment: () => {},
+    });
+    const given = async (memberIds: readonly string[]): Promise<string[]> => {
+      const members = memberIds.map((memberId) => ({ ...nobody, memberId }));
+      const assignment = await leader.assign({ partitionsOf: (topic) => inputs.get(topic) ?? 0 }, members);
+      return memberIds.map((memberId) => {
+        const ofMember = assignment.get(memberId) ?? { partitions: [] };
+        assignorOf([]).onAssignment?.(ofMember, { generationId: 1, memberId });
+        const share = shares.at(-1);
+        const whole = share?.partitions.map(({ topic, partition }) => `${topic}-${partition}`);
+        return `${whole?.join(" and ")}${share?.isDivided ? ", divided" : ""}${share?.isOutdated ? ", outdated" : ""}`;
+      });
+    };
+    expect(await given(["1", "2", "3"])).toEqual([", divided, outdated", "a-1, outdated", ", divided, outdated"]);
+    expect(await given(["1", "2"])).toEqual(["a-0 and b-0, outdated", "a-1, outdated"]);
+  });
+
   it.each([
     ["the same inputs", new Map(partitions), false],
     ["a topic that has grown", new Map(partitions).set("a", 3), true],
     ["another topic", new Map([["c", 2]]), true],
   ])("tells an inherited share that was made of %s", async (_name, made, isOutdated) => {
-    const member = {
-      memberId: "m",
-      groupInstanceId: "i",
-      topics: [],
-      ownedPartitions: [],
-      generationId: 1,
-      userData: null,
-    };
     const assignor = assignorOf([]);
-    const assignment = await assignor.assign({ partitionsOf: (topic) => made.get(topic) ?? 0 }, [member]);
+    const members = [{ ...nobody, memberId: "m" }];
+    const assignment = await assignor.assign({ partitionsOf: (topic) => made.get(topic) ?? 0 }, members);
     assignor.onAssignment?.(assignment.get("m") ?? { partitions: [] }, { generationId: 1, memberId: "m" });
     expect(shares.at(-1)?.isOutdated).toBe(isOutdated);
   });

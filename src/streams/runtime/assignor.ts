@@ -29,7 +29,7 @@ const shareData = {
   name: "OncillaStreamsShare",
   versions: [0, 0],
   flexible: Number.POSITIVE_INFINITY,
-  fields: { inputs: { array: { topic: "string", partitions: "int32" } } },
+  fields: { inputs: { array: { topic: "string", subtopology: "int32", partitions: "int32" } } },
 } as const satisfies VersionedData;
 
 /** How many partitions each topic has that the topology reads, by its name on the cluster. */
@@ -42,10 +42,12 @@ interface WorkerTasks {
 
 /** What a worker got. */
 export interface WorkerShare {
-  /** Of topics that its topology reads. */
+  /** Of whole tasks: all that there are of the topics that its topology puts together. */
   readonly partitions: readonly TopicPartition[];
-  /** Whether the tasks were made of other inputs than the worker found at its start. */
+  /** Whether the tasks were made of other inputs than the worker found at its start, or put together otherwise. */
   readonly isOutdated: boolean;
+  /** Whether it also got parts of tasks. Another worker has the rest, and were both to go on, their stores would have two owners. */
+  readonly isDivided: boolean;
 }
 
 export interface StreamsAssignorOptions {
@@ -62,7 +64,18 @@ export function streamsAssignor(options: StreamsAssignorOptions): Assignor {
   const { topology, applicationId, ownTasks, onAssignment } = options;
   const topicsOf = (subtopology: Subtopology): string[] =>
     subtopology.sourceTopics.map((topic) => topology.topicName(applicationId, topic));
-  const inputTopics = topology.subtopologies.flatMap(topicsOf);
+  /** By topic: those that its subtopology reads. */
+  const together = new Map(
+    topology.subtopologies.flatMap((each) => topicsOf(each).map((topic) => [topic, topicsOf(each)])),
+  );
+  const encodeShare = (partitionsOf: (topic: string) => number): Uint8Array => {
+    const inputs = topology.subtopologies.flatMap((each) =>
+      topicsOf(each).map((topic) => ({ topic, subtopology: each.id, partitions: partitionsOf(topic) })),
+    );
+    // The same bytes for the same inputs.
+    inputs.sort((a, b) => (a.topic < b.topic ? -1 : 1));
+    return encodeVersioned(shareData, 0, { inputs });
+  };
   return {
     name: "oncilla-streams",
     protocols: ["eager"],
@@ -75,15 +88,25 @@ export function streamsAssignor(options: StreamsAssignorOptions): Assignor {
         topicsOf(defined(topology.subtopologies[subtopology]))
           .filter((topic) => partition < partitionsOf(topic))
           .map((topic) => ({ topic, partition }));
-      const userData = encodeInputs(inputTopics.map((topic) => [topic, partitionsOf(topic)]));
+      const userData = encodeShare(partitionsOf);
       return new Map(
         [...shares].map(([memberId, tasks]) => [memberId, { partitions: tasks.flatMap(partitionsOfTask), userData }]),
       );
     },
     onAssignment({ partitions, userData = null }): void {
+      const given = new Set(partitions.map(({ topic, partition }) => `${topic}-${partition}`));
+      const shared = new Map(userData ? inputsIn(userData) : []);
+      const isWhole = ({ topic, partition }: TopicPartition): boolean =>
+        defined(together.get(topic)).every(
+          (other) => partition >= (shared.get(other) ?? 0) || given.has(`${other}-${partition}`),
+        );
+      const known = partitions.filter(({ topic }) => together.has(topic));
+      const whole = known.filter(isWhole);
+      const expected = encodeShare((topic) => options.inputs.get(topic) ?? 0);
       onAssignment({
-        partitions: partitions.filter(({ topic }) => inputTopics.includes(topic)),
-        isOutdated: userData !== null && !Buffer.from(encodeInputs(options.inputs)).equals(userData),
+        partitions: whole,
+        isOutdated: userData !== null && !Buffer.from(expected).equals(userData),
+        isDivided: whole.length < known.length,
       });
     },
   };
@@ -93,10 +116,8 @@ function tasksIn(userData: Uint8Array | null): WorkerTasks {
   return userData === null ? { activeTasks: [], localTasks: [] } : decodeVersioned(workerData, userData);
 }
 
-/** The same bytes for the same inputs. */
-function encodeInputs(inputs: Iterable<readonly [topic: string, partitions: number]>): Uint8Array {
-  const sorted = [...inputs].sort(([a], [b]) => (a < b ? -1 : 1));
-  return encodeVersioned(shareData, 0, { inputs: sorted.map(([topic, partitions]) => ({ topic, partitions })) });
+function inputsIn(userData: Uint8Array): [topic: string, partitions: number][] {
+  return decodeVersioned(shareData, userData).inputs.map(({ topic, partitions }) => [topic, partitions]);
 }
 
 export interface Worker extends WorkerTasks {

@@ -8,6 +8,7 @@ import type { Task } from "../tasks/task.ts";
 import { type TaskId, taskName } from "../tasks/task-id.ts";
 import type { OffsetReset } from "../topology/node.ts";
 import { AssignedTask, type TaskEnvironment } from "./assigned-task.ts";
+import type { WorkerShare } from "./assignor.ts";
 import type { StreamsAdmin, StreamsConsumer } from "./ports.ts";
 import { type ChangelogBounds, planRestore } from "./restore-plan.ts";
 import type { Restorer } from "./restorer.ts";
@@ -36,6 +37,8 @@ export class TaskManager {
   /** By topic and partition. */
   readonly #running = new Map<string, Map<number, Task>>();
   #isAssigned = false;
+  /** Of some tasks it has parts only, which it leaves alone. */
+  #isDivided = false;
   #nextFolderTryAt = 0;
 
   constructor({ environment, consumer, restorer, admin, clock }: TaskManagerOptions) {
@@ -67,7 +70,7 @@ export class TaskManager {
 
   /** Whether the group has given this worker its tasks, and all of them run. */
   get allRun(): boolean {
-    return this.#isAssigned && this.tasks.every(({ phase }) => phase === "running");
+    return this.#isAssigned && !this.#isDivided && this.tasks.every(({ phase }) => phase === "running");
   }
 
   /** Whether there is a task on its way to running. During a rebalance there is none: its partitions are not ours to touch. */
@@ -83,7 +86,7 @@ export class TaskManager {
   }
 
   /** The group's word: these are the worker's partitions now. Tasks that it keeps keep their stores; others are closed. */
-  assign(partitions: readonly TopicPartition[]): void {
+  assign({ partitions, isDivided }: Pick<WorkerShare, "partitions" | "isDivided">): void {
     const assigned = Map.groupBy(partitions, (each) => taskName(this.#taskOf(each)));
     for (const task of this.tasks) {
       // A topic that grew gives a task that is there already one more input.
@@ -96,6 +99,7 @@ export class TaskManager {
       this.#tasks.set(name, new AssignedTask(id, ofTask, this.#environment));
     }
     this.#isAssigned = true;
+    this.#isDivided = isDivided;
   }
 
   /** The group is about to share the tasks out anew. What runs must be committed by now, or is dropped. */

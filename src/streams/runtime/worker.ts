@@ -87,9 +87,9 @@ export class Worker {
   }
 
   /** The group's word: what this worker has to do from now on. */
-  onShare({ partitions, isOutdated }: WorkerShare): void {
-    this.#tasks.assign(partitions);
-    this.#isShareOutdated = isOutdated;
+  onShare(share: WorkerShare): void {
+    this.#tasks.assign(share);
+    this.#isShareOutdated = share.isOutdated;
   }
 
   /** `run` returns soon, and commits before. */
@@ -205,7 +205,10 @@ export class Worker {
    * or the topics. What a rebalance then gives is the group's answer. */
   #refuseInheritedShare(): void {
     if (this.#rejoins > 0) {
-      this.#options.logger.log("warn", "the group's leader knows other inputs: all workers must run the same topology");
+      this.#options.logger.log(
+        "warn",
+        "the group's leader knows other inputs: all workers must run the same topology. Tasks that this one gets parts of wait for that",
+      );
       return;
     }
     this.#rejoins++;
