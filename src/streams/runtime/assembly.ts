@@ -4,6 +4,7 @@ import { closeInTurn } from "../../platform/closing.ts";
 import { StreamsError } from "../errors.ts";
 import type { StreamsConfig } from "../options.ts";
 import type { Topology } from "../topology/topology.ts";
+import type { TaskEnvironment } from "./assigned-task.ts";
 import { streamsAssignor } from "./assignor.ts";
 import { ensureInternalTopics, type Topics } from "./internal-topics.ts";
 import { MAX_RECORD_BYTES, Output } from "./output.ts";
@@ -13,6 +14,9 @@ import { Restorer } from "./restorer.ts";
 import { newWorkerId, StateDirectory } from "./state-directory.ts";
 import { TaskManager } from "./task-manager.ts";
 import { Worker } from "./worker.ts";
+
+/** What all stores of a worker may keep of what they have read and written, beside what is not committed. */
+const READ_CACHE_BYTES = 64 * 1024 * 1024;
 
 export interface WorkerAssembly {
   readonly client: StreamsClient;
@@ -72,8 +76,18 @@ export function assembleWorker(
   const consumer = createConsumer(client, config, assignor, groupInstanceId);
   const restorer = new Restorer(client.consumer({ isolationLevel: "read_committed", autoOffsetReset: "none" }), clock);
   const internalTopics = topics.internal;
-  const environment = { topology, applicationId, internalTopics, engines, stateDirectory, output, handlers, logger };
-  const tasks = new TaskManager({ environment, consumer, restorer, admin: client.admin(), clock });
+  const environment: TaskEnvironment = {
+    topology,
+    applicationId,
+    internalTopics,
+    engines,
+    stateDirectory,
+    readCacheBytes: () => READ_CACHE_BYTES / Math.max(1, tasks.storeCount),
+    output,
+    handlers,
+    logger,
+  };
+  const tasks: TaskManager = new TaskManager({ environment, consumer, restorer, admin: client.admin(), clock });
   const purger = new RepartitionPurger(client.admin(), clock, logger, (topic) => internalTopics.has(topic));
   const worker: Worker = new Worker({
     guarantee,

@@ -50,6 +50,7 @@ function newTask(engines: StoreEngines): AssignedTask {
     internalTopics: new Map([[topic, { topic, topicId: "id", isInternal: false, partitions: [changelog] }]]),
     engines,
     stateDirectory: directory(),
+    readCacheBytes: () => 0,
     output: { send: () => {}, sendChangelog: () => {} },
     handlers: {},
     logger: silentLogger,

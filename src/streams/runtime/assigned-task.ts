@@ -21,6 +21,8 @@ export interface TaskEnvironment {
   readonly engines: StoreEngines;
   /** Undefined when the engines keep nothing on disk. */
   readonly stateDirectory: StateDirectory | undefined;
+  /** What entries of one store may take that stay cached from commit to commit. */
+  readonly readCacheBytes: () => number;
   readonly output: TaskOutput;
   readonly handlers: ErrorHandlers;
   readonly logger: Logger;
@@ -106,12 +108,14 @@ export class AssignedTask {
 
   run(): void {
     assert(this.#phase === "restoring");
-    const { topology, applicationId, output, handlers, logger } = this.#environment;
+    const { topology, applicationId, readCacheBytes, output, handlers, logger } = this.#environment;
     this.#task = new Task({
       id: this.id,
       subtopology: this.#subtopology,
       topicName: (topic) => topology.topicName(applicationId, topic),
-      stores: this.#stores.map(({ definition, engine, changelog }) => new TaskStore(definition, engine, changelog)),
+      stores: this.#stores.map(
+        ({ definition, engine, changelog }) => new TaskStore(definition, engine, changelog, readCacheBytes),
+      ),
       output,
       handlers,
       logger,

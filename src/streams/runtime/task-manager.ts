@@ -64,6 +64,10 @@ export class TaskManager {
     return [...this.#tasks.values()];
   }
 
+  get storeCount(): number {
+    return this.tasks.reduce((sum, { stores }) => sum + stores.length, 0);
+  }
+
   get running(): readonly Task[] {
     return this.tasks.map(({ running }) => running).filter((task) => task !== undefined);
   }

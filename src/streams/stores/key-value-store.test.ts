@@ -1,5 +1,5 @@
 import * as fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { serdes } from "../../client/index.ts";
 import { CommittedView } from "./committed-view.ts";
 import type { StoreEngine } from "./engine.ts";
@@ -89,6 +89,43 @@ describe("key-value store", () => {
     store.put("a", list, 1);
     list.push(2);
     expect(store.get("a")).toEqual([1]);
+  });
+
+  it("keeps no more of what is committed than it may", () => {
+    const engine = memoryEngines.open("", "values");
+    const get = vi.spyOn(engine, "get");
+    let mayKeepBytes = 1_000_000;
+    const store = new KeyValueStore("values", engine, serdes.string, serdes.string, () => mayKeepBytes);
+    /** How many values it had to ask the engine for. */
+    const write = (from: number, to: number, sizeBytes: number): number => {
+      get.mockClear();
+      for (let i = from; i < to; i++) store.put(`${i}`, "x".repeat(sizeBytes), 1);
+      store.flush(() => {});
+      store.commit(at(1));
+      return get.mock.calls.length;
+    };
+    write(0, 100, 1_000);
+    expect(write(0, 100, 1_000)).toBe(0);
+    // What has grown counts too, and goes once others take its place.
+    expect(write(0, 100, 9_000)).toBe(0);
+    write(100, 200, 9_000);
+    expect(write(0, 100, 10)).toBe(100);
+    mayKeepBytes = 0;
+    write(0, 100, 10);
+    expect(write(0, 100, 10)).toBe(100);
+  });
+
+  it("says how much memory the uncommitted changes take: more than their bytes, and all of what values grow to", () => {
+    const store = new KeyValueStore("values", memoryEngines.open("", "values"), serdes.string, serdes.string);
+    for (let i = 0; i < 100; i++) store.put(`${i}`, "", 1);
+    expect(store.uncommittedBytes).toBeGreaterThan(100 * 300);
+    store.put("grows", "", 1);
+    const before = store.uncommittedBytes;
+    store.put("grows", "x".repeat(5_000), 1);
+    expect(store.uncommittedBytes - before).toBe(5_000);
+    store.flush(() => {});
+    store.commit(at(1));
+    expect(store.uncommittedBytes).toBe(0);
   });
 
   it("property: ranges show uncommitted changes over committed ones, as a sorted map would", () => {

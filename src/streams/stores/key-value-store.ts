@@ -16,8 +16,8 @@ export type ChangelogWriter = (key: Uint8Array, value: Uint8Array | null, timest
 
 export type ChangeListener<K, V> = (key: K, change: Change<V>, timestamp: number) => void;
 
-/** Clean entries that stay cached from commit to commit; about twice as many at most. */
-const READ_CACHE_ENTRIES = 20_000;
+/** About what an entry takes beside its value: objects, and its key twice. */
+const ENTRY_BYTES = 400;
 
 interface CacheEntry {
   readonly id: string;
@@ -35,8 +35,10 @@ export class KeyValueStore<K, V> implements ReadonlyKeyValueStore<K, V> {
   readonly #keySerde: Serde<K>;
   readonly #valueSerde: Serde<V>;
   #cache = new Map<string, CacheEntry>();
+  #cacheBytes = 0;
   /** What `#cache` held when it was last full: entries still in use move over, the others go when it is full again. */
   #olderCache = new Map<string, CacheEntry>();
+  readonly #readCacheBytes: () => number;
   /** Written since the last flush; a subset of `#cache`, as `#flushed` is. */
   readonly #dirty = new Map<string, CacheEntry>();
   /** Handed out by `flush`, and not in the engine yet. */
@@ -45,11 +47,19 @@ export class KeyValueStore<K, V> implements ReadonlyKeyValueStore<K, V> {
   /** Told of each key's change in `flush`. */
   onChange: ChangeListener<K, V> | undefined;
 
-  constructor(name: string, engine: StoreEngine, keySerde: Serde<K>, valueSerde: Serde<V>) {
+  /** `readCacheBytes`: what entries may take, asked at each commit, that stay cached behind it. */
+  constructor(
+    name: string,
+    engine: StoreEngine,
+    keySerde: Serde<K>,
+    valueSerde: Serde<V>,
+    readCacheBytes: () => number = () => 0,
+  ) {
     this.name = name;
     this.#engine = engine;
     this.#keySerde = keySerde;
     this.#valueSerde = valueSerde;
+    this.#readCacheBytes = readCacheBytes;
   }
 
   /** About how much memory the uncommitted changes take. */
@@ -110,9 +120,12 @@ export class KeyValueStore<K, V> implements ReadonlyKeyValueStore<K, V> {
     for (const entry of this.#flushed.values()) entry.committed = entry.current;
     this.#flushed.clear();
     this.#uncommittedBytes = 0;
-    if (this.#cache.size <= READ_CACHE_ENTRIES) return;
-    this.#olderCache = this.#cache;
+    const mayTakeBytes = this.#readCacheBytes();
+    // Half, for the older ones take as much.
+    if (this.#cacheBytes <= mayTakeBytes / 2) return;
+    this.#olderCache = this.#cacheBytes <= mayTakeBytes ? this.#cache : new Map();
     this.#cache = new Map();
+    this.#cacheBytes = 0;
   }
 
   #entry(key: K): CacheEntry {
@@ -122,6 +135,7 @@ export class KeyValueStore<K, V> implements ReadonlyKeyValueStore<K, V> {
     if (cached) return cached;
     const entry = this.#olderCache.get(id) ?? this.#load(id, bytes);
     this.#cache.set(id, entry);
+    this.#cacheBytes += sizeOf(entry);
     return entry;
   }
 
@@ -133,11 +147,15 @@ export class KeyValueStore<K, V> implements ReadonlyKeyValueStore<K, V> {
   }
 
   #change(entry: CacheEntry, stored: Uint8Array | null, timestamp: number): void {
+    const sizeBefore = sizeOf(entry);
     entry.current = stored;
     entry.changedAt = timestamp;
-    if (!this.#dirty.has(entry.id)) {
+    const size = sizeOf(entry);
+    this.#cacheBytes += size - sizeBefore;
+    if (this.#dirty.has(entry.id)) this.#uncommittedBytes += size - sizeBefore;
+    else {
       this.#dirty.set(entry.id, entry);
-      this.#uncommittedBytes += entry.key.length + (stored?.length ?? 0);
+      this.#uncommittedBytes += size;
     }
   }
 
@@ -162,6 +180,10 @@ export class KeyValueStore<K, V> implements ReadonlyKeyValueStore<K, V> {
       .sort((a, b) => (a.id < b.id ? -1 : 1))
       .map(({ id, key, current }) => ({ id, key, value: current }));
   }
+}
+
+function sizeOf({ key, current }: CacheEntry): number {
+  return ENTRY_BYTES + 2 * key.length + (current?.length ?? 0);
 }
 
 function* changesOf(entries: Iterable<CacheEntry>): Generator<StoreChange> {

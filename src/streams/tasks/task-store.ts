@@ -28,11 +28,12 @@ export class TaskStore {
   #reached = 0;
   #hasFlushed = false;
 
-  constructor(definition: StoreDefinition, engine: StoreEngine, changelog: Changelog) {
+  /** `readCacheBytes`: see KeyValueStore. */
+  constructor(definition: StoreDefinition, engine: StoreEngine, changelog: Changelog, readCacheBytes?: () => number) {
     this.name = definition.name;
     this.changelog = changelog;
     this.engine = engine;
-    this.store = new KeyValueStore(definition.name, engine, definition.key, definition.value);
+    this.store = new KeyValueStore(definition.name, engine, definition.key, definition.value, readCacheBytes);
     this.#onAcknowledged = (offset) => {
       if (offset >= this.#reached) this.#reached = offset + 1;
     };
