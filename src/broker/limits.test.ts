@@ -129,7 +129,8 @@ describe("connections", () => {
 describe("requests", () => {
   /** Of so many bytes, and a few. */
   function metadataRequest(sizeBytes: number): Buffer {
-    const topics = sizeBytes > 0 ? [{ name: "a".repeat(sizeBytes), topicId: ZERO_UUID }] : [];
+    const names = "a".repeat(sizeBytes).match(/.{1,30000}/g) ?? [];
+    const topics = names.map((name) => ({ name, topicId: ZERO_UUID }));
     return Buffer.concat(encodeRequest(metadata, 12, { correlationId: 1, clientId: "a" }, { topics }));
   }
 
