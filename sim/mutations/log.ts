@@ -130,6 +130,19 @@ export const logMutations: readonly Mutation[] = [
     replace: "this.#options.checkpoints.saveSnapshot(snapshot, this.#options.segments.baseOffsets);",
   },
   {
+    name: "save a recovery point before what it vouches for is durable",
+    file: "log/log-sync.ts",
+    find: "this.#snapshots.push(takeSnapshot(producers, active.nextOffset));",
+    replace:
+      "this.#options.checkpoints.saveSnapshot(takeSnapshot(producers, active.nextOffset), this.#options.segments.baseOffsets);",
+  },
+  {
+    name: "do not look at what came behind a recovery point",
+    file: "log/segment.ts",
+    find: "const end = this.#endAt(offset);",
+    replace: "const end = this.#endAt(offset) && this.log.size();",
+  },
+  {
     name: "take any leader epoch after a crash",
     file: "log/recovery.ts",
     find: "if (batch.leaderEpoch < lastEpoch || batch.leaderEpoch > leaderEpoch) {",

@@ -28,6 +28,7 @@ export function addBroker(world: World): Machine {
     groupConsumerHeartbeatIntervalMs: 300,
     transactionMaxTimeoutMs: 60_000,
     cleanerDedupeBufferBytes: cleaner.pick([1_024, 128 * 1_024 * 1_024]),
+    recoveryPointIntervalBytes: world.dice("recovery points").pick([500, 5_000, 64 * 1_024 * 1_024]),
     cleanerIoBytesPerSecond: cleaner.pick([20_000, Number.MAX_SAFE_INTEGER]),
     topicDefaults: {
       "segment.ms": dice.pick([1_000, 5_000, 3_600_000]),

@@ -59,6 +59,7 @@ const numbers: readonly (readonly [flag: string, description: string])[] = [
   ["--cleaner-dedupe-buffer-bytes <n>", "the most memory for the keys of a log (default: 128 MiB)"],
   ["--cleaner-io-bytes-per-second <n>", "what it reads and writes a second (default: no limit)"],
   ["--retention-check-interval-ms <ms>", "how often is looked for what is past its retention (default: 30 s)"],
+  ["--recovery-point-interval-bytes <n>", "how much of a log a start after a crash checks (default: 64 MiB)"],
   ["--max-request-bytes <n>", "larger requests end the connection (default: 100 MiB)"],
   ["--max-connections <n>", "connections at a time; more are refused (default: any number)"],
   ["--max-connections-per-address <n>", "those from one address (default: any number)"],

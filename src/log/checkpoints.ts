@@ -47,8 +47,8 @@ export class Checkpoints {
   /**
    * Writes a snapshot. The caller vouches that everything below its offset is durable: the file's presence says so to
    * the next start, so that compaction may leave gaps there. Therefore it has its name only once its bytes are durable, and an
-   * older one of that offset stays until then. Snapshots in the middle of a segment, which clean stops leave, go once a newer
-   * one is there. On a full disk there will be none: the next start scans more.
+   * older one of that offset stays until then. Snapshots in the middle of a segment go once a newer one is there. On a full
+   * disk there will be none: the next start scans more.
    */
   saveSnapshot(snapshot: PendingSnapshot, segmentBaseOffsets: ReadonlySet<number>): void {
     this.queue(async () => {

@@ -10,7 +10,7 @@ export interface Checksum {
   readonly crc: number;
 }
 
-interface SavedIndexes {
+export interface SavedIndexes {
   /** They know all batches below. */
   readonly offset: number;
   readonly checksums: readonly Checksum[];

@@ -23,6 +23,8 @@ export interface LogConfig {
   readonly minCleanableDirtyRatio: number;
   /** producer.id.expiration.ms, a setting of the broker. */
   readonly producerIdExpirationMs: number;
+  /** Behind so many bytes a start after a crash can go on without checking them, once they are synced: a setting of the broker. */
+  readonly recoveryPointIntervalBytes: number;
 }
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -46,4 +48,5 @@ export const defaultLogConfig: LogConfig = {
   maxCompactionLagMs: Number.POSITIVE_INFINITY,
   minCleanableDirtyRatio: 0.5,
   producerIdExpirationMs: DAY_MS,
+  recoveryPointIntervalBytes: 64 * 1024 ** 2,
 };

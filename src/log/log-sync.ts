@@ -1,10 +1,15 @@
 import type { Clock } from "../platform/clock.ts";
-import { DiskError } from "../platform/disk.ts";
+import { DiskError, type DiskFile } from "../platform/disk.ts";
+import type { Logger } from "../platform/logger.ts";
 import type { Checkpoints } from "./checkpoints.ts";
 import type { FolderSync } from "./folder-sync.ts";
-import type { PendingSnapshot } from "./producer-snapshot.ts";
+import type { LogConfig } from "./log-config.ts";
+import { type PendingSnapshot, takeSnapshot } from "./producer-snapshot.ts";
+import type { ProducerState } from "./producer-state.ts";
+import type { RecoveredLog } from "./recovery.ts";
+import type { Segment } from "./segment.ts";
 import type { SegmentList } from "./segment-list.ts";
-import { lacksDescriptors } from "./write-file.ts";
+import { lacksDescriptors, shortageOf } from "./write-file.ts";
 
 /** With durability "os", so many bytes are written before a sync is started behind the appends' back: the kernel's own
  * write-back stalls writers when it has let more pile up. */
@@ -12,8 +17,11 @@ const WRITE_BACK_BYTES = 64 * 1024 * 1024;
 
 interface LogSyncOptions {
   readonly clock: Clock;
+  readonly logger: Logger;
   readonly folderSync: FolderSync;
   readonly segments: SegmentList;
+  readonly producers: ProducerState;
+  readonly config: () => LogConfig;
   readonly checkpoints: Checkpoints;
   /** A sync of the files has ended, after so long. */
   readonly onSynced: (elapsedMs: number) => void;
@@ -28,15 +36,18 @@ export class LogSync {
   #snapshots: PendingSnapshot[];
   #isFolderDirty = true;
   #unsyncedBytes = 0;
+  /** A start would check so many. */
+  #bytesSinceSnapshot: number;
 
-  /** `snapshots`: of what recovery found sealed. */
-  constructor(options: LogSyncOptions, snapshots: readonly PendingSnapshot[]) {
+  constructor(options: LogSyncOptions, { snapshots, scannedBytes }: Pick<RecoveredLog, "snapshots" | "scannedBytes">) {
     this.#options = options;
     this.#snapshots = [...snapshots];
+    this.#bytesSinceSnapshot = scannedBytes;
   }
 
   written(sizeBytes: number): void {
     this.#unsyncedBytes += sizeBytes;
+    this.#bytesSinceSnapshot += sizeBytes;
   }
 
   /** Whether so much was written that a sync should begin even though nobody waits for one. */
@@ -53,6 +64,7 @@ export class LogSync {
   /** A new segment was begun. `snapshot`: of the producers there. */
   rolled(snapshot: PendingSnapshot): void {
     this.#snapshots.push(snapshot);
+    this.#bytesSinceSnapshot = 0;
     this.#isFolderDirty = true;
   }
 
@@ -61,11 +73,11 @@ export class LogSync {
   async run(): Promise<void> {
     const { clock, folderSync, segments, checkpoints, onSynced, onFailed } = this.#options;
     const startedMs = clock.monotonic();
+    const { unsynced: sealed, active } = segments;
+    const files = [...sealed.flatMap((segment) => segment.files), ...this.#filesOf(active)];
     const snapshots = this.#snapshots;
     this.#snapshots = [];
     this.#unsyncedBytes = 0;
-    const { unsynced: sealed, active } = segments;
-    const files = [...sealed.flatMap((segment) => segment.files), active.log];
     const failed = (error: unknown): never => {
       onFailed();
       throw error;
@@ -83,8 +95,26 @@ export class LogSync {
     await folderSynced;
     onSynced(clock.monotonic() - startedMs);
     segments.synced(sealed);
+    active.closeIndexFiles();
     const { baseOffsets } = segments;
     for (const snapshot of snapshots) checkpoints.saveSnapshot(snapshot, baseOffsets);
+  }
+
+  /** Of the active segment, what is to be synced: its indexes, too, when the log's end is to be where the next start begins. */
+  #filesOf(active: Segment): DiskFile[] {
+    const { config, producers, logger } = this.#options;
+    if (this.#bytesSinceSnapshot < config().recoveryPointIntervalBytes) return [active.log];
+    this.#bytesSinceSnapshot = 0;
+    try {
+      const files = active.saveIndexes();
+      this.#snapshots.push(takeSnapshot(producers, active.nextOffset));
+      return files;
+    } catch (error) {
+      const shortage = shortageOf(error);
+      if (shortage === undefined) throw error;
+      logger.log("warn", `indexes not saved, a start will check more: ${shortage}`, { path: active.path("log") });
+      return [active.log];
+    }
   }
 }
 

@@ -429,12 +429,15 @@ async function settle(turns: number): Promise<void> {
 }
 
 const SMALL: Partial<LogConfig> = { segmentBytes: 600, indexIntervalBytes: 150 };
+const RECOVERY_POINTS: Partial<LogConfig> = { indexIntervalBytes: 100, recoveryPointIntervalBytes: 250 };
 
 describe("whatever is done to it, the log is what the model says", () => {
   it.each<[string, Partial<LogConfig>]>([
     ["durability fsync: what was acknowledged or read survives", SMALL],
     ["durability os: what was flushed survives", { ...SMALL, durability: "os" }],
     ["one segment", { indexIntervalBytes: 0 }],
+    ["recovery points within segments", { ...RECOVERY_POINTS, segmentBytes: 2_000 }],
+    ["recovery points, durability os", { ...RECOVERY_POINTS, durability: "os" }],
   ])("%s", async (_what, config) => {
     await fc.assert(
       fc.asyncProperty(steps, (all) => new Run(config).run(all)),

@@ -154,7 +154,11 @@ export class PartitionLog {
     this.#checkpoints = checkpoints;
     const failedSync = new FailedSync(options);
     const onFailed = (): void => failedSync.mark();
-    const sync = new LogSync({ clock, folderSync, segments, checkpoints, onSynced, onFailed }, recovered.snapshots);
+    const config = (): LogConfig => this.#config;
+    const sync = new LogSync(
+      { clock, logger, folderSync, segments, producers, config, checkpoints, onSynced, onFailed },
+      recovered,
+    );
     this.#commit = new GroupCommit(
       clock,
       { endOffset: () => this.logEndOffset, sync: () => sync.run() },

@@ -266,6 +266,11 @@ export class Segment {
     return [this.log, ...this.#indexes().map((index) => index.save()), this.#crcs.save(this.nextOffset)];
   }
 
+  /** What `saveIndexes` opened, unless it was sealed meanwhile: look-ups are in memory as long as it is active. */
+  closeIndexFiles(): void {
+    if (!this.#isSealed) this.#closeIndexes();
+  }
+
   /** Ends writing to it: the indexes leave memory. Returns all files, which are to be synced. */
   seal(decidedOffset: number): DiskFile[] {
     const files = this.saveIndexes();

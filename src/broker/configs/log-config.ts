@@ -43,6 +43,7 @@ export function logConfigOf(own: ReadonlyMap<string, string>, broker: BrokerConf
     maxCompactionLagMs: number("max.compaction.lag.ms"),
     minCleanableDirtyRatio: number("min.cleanable.dirty.ratio"),
     producerIdExpirationMs: broker.producerIdExpirationMs,
+    recoveryPointIntervalBytes: broker.recoveryPointIntervalBytes,
   };
 }
 

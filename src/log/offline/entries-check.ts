@@ -1,6 +1,6 @@
 import { entriesOf, type FileEntry } from "./entry-stream.ts";
 import { type Finding, missingIndex } from "./finding.ts";
-import type { ReadDisk } from "./start-view.ts";
+import { type ReadDisk, sizeOf } from "./start-view.ts";
 
 /** Checks an index against its segment's batches as these go by: every entry must say what is true of one of them, in their
  * order. Not every batch needs an entry. */
@@ -41,9 +41,7 @@ export class EntriesCheck<E> {
       this.#problems.push(missingIndex(this.#path));
       return;
     }
-    const file = disk.open(this.#path, { readOnly: true });
-    const sizeBytes = file.size();
-    file.close();
+    const sizeBytes = sizeOf(disk, this.#path);
     const left = sizeBytes % entryBytes;
     if (left > 0) this.#complain(`${left} bytes are no whole entry`, sizeBytes - left);
   }

@@ -1,7 +1,7 @@
 import type { RecordBatch } from "../../protocol/records/batch.ts";
 import { ABORTED_ENTRY_BYTES, type AbortedEntry, hasKnownVersion, readAbortedEntry } from "../aborted-index.ts";
 import { BatchWindow } from "../batch-window.ts";
-import { type Checksum, crcOfFile, decodeIndexCrcs } from "../index-crcs.ts";
+import { type Checksum, crcOfFile, decodeIndexCrcs, type SavedIndexes } from "../index-crcs.ts";
 import { OFFSET_ENTRY_BYTES, type OffsetEntry, readOffsetEntry } from "../offset-index.ts";
 import type { CompletedTransaction, ProducerState } from "../producer-state.ts";
 import { type SegmentFileKind, segmentFileName } from "../segment-files.ts";
@@ -9,7 +9,7 @@ import { readTimeEntry, TIME_ENTRY_BYTES, type TimeEntry } from "../time-index.t
 import { EntriesCheck } from "./entries-check.ts";
 import { entriesOf } from "./entry-stream.ts";
 import { type Finding, missingIndex } from "./finding.ts";
-import type { ReadDisk } from "./start-view.ts";
+import { type ReadDisk, sizeOf } from "./start-view.ts";
 
 const WINDOW_BYTES = 1024 * 1024;
 const INDEX_KINDS: readonly SegmentFileKind[] = ["index", "timeindex", "txnindex"];
@@ -68,9 +68,13 @@ export class SegmentCheck {
       const problems = [...this.#offsets.finish(), ...this.#times.finish()];
       // Otherwise the next start makes them anew, from batches that hold.
       if (this.#areIndexesDue() && this.#isSound) {
-        for (const problem of problems) this.#options.onFinding(problem);
-        this.#checkAborted();
-        this.#checkCrcs();
+        const saved = this.#savedIndexes();
+        const isDue = saved === undefined || this.#isFinished(saved);
+        const onFinding = (finding: Finding): void =>
+          this.#options.onFinding(isDue ? finding : { ...finding, isDamage: false });
+        for (const problem of problems) onFinding(problem);
+        this.#checkAborted(onFinding);
+        if (saved) this.#checkCrcs(saved, onFinding);
       }
       return { endOffset: this.#expected, batches: this.#batches, bytes };
     } finally {
@@ -159,8 +163,28 @@ export class SegmentCheck {
       : this.#options.nextBaseOffset <= this.#options.recoveryPoint;
   }
 
-  #checkAborted(): void {
-    const { disk, onFinding } = this.#options;
+  /** What the file with the indexes' CRCs says; undefined without one, "damaged" when it says nothing. */
+  #savedIndexes(): SavedIndexes | "damaged" | undefined {
+    const { disk } = this.#options;
+    const path = this.#path("indexcrc");
+    if (!disk.exists(path)) return undefined;
+    return decodeIndexCrcs(Buffer.from(disk.readFile(path)).toString()) ?? "damaged";
+  }
+
+  /** Those of the last segment may have been on their way to the disk once more when the power went: the next start sees that, and
+   * builds them anew. */
+  #isFinished(saved: SavedIndexes | "damaged"): boolean {
+    const { disk, nextBaseOffset, recoveryPoint } = this.#options;
+    if (nextBaseOffset !== undefined) return true;
+    if (saved === "damaged" || saved.offset !== recoveryPoint) return false;
+    return INDEX_KINDS.every((kind, i) => {
+      const path = this.#path(kind);
+      return !disk.exists(path) || sizeOf(disk, path) <= (saved.checksums[i]?.sizeBytes ?? 0);
+    });
+  }
+
+  #checkAborted(onFinding: (finding: Finding) => void): void {
+    const { disk } = this.#options;
     const path = this.#path("txnindex");
     if (!disk.exists(path)) {
       onFinding(missingIndex(path));
@@ -190,19 +214,17 @@ export class SegmentCheck {
     }
   }
 
-  /** The indexes themselves were compared with the batches. Those of the last segment may be written once more when a power loss
-   * comes. */
-  #checkCrcs(): void {
-    const { disk, nextBaseOffset, onFinding } = this.#options;
-    const path = this.#path("indexcrc");
-    if (!disk.exists(path)) return;
+  /** The indexes themselves were compared with the batches. */
+  #checkCrcs(saved: SavedIndexes | "damaged", onFinding: (finding: Finding) => void): void {
+    const { disk, nextBaseOffset } = this.#options;
     const files = INDEX_KINDS.map((kind) => this.#path(kind)).filter((each) => disk.exists(each));
     if (files.length < INDEX_KINDS.length) return;
-    const saved = decodeIndexCrcs(Buffer.from(disk.readFile(path)).toString())?.checksums;
-    const isTrue = saved?.length === files.length && files.every((each, i) => isAs(disk, each, saved[i] as Checksum));
+    const checksums = saved === "damaged" ? [] : saved.checksums;
+    const isTrue =
+      checksums.length === files.length && files.every((each, i) => isAs(disk, each, checksums[i] as Checksum));
     if (isTrue) return;
     const problem = "not the CRCs of the indexes: these are built anew when needed";
-    onFinding({ path, problem, isDamage: nextBaseOffset !== undefined });
+    onFinding({ path: this.#path("indexcrc"), problem, isDamage: nextBaseOffset !== undefined });
   }
 
   /** What compaction took cannot be compared: a transaction's first batches, or all of another that was open meanwhile. */

@@ -6,6 +6,13 @@ import type { Finding } from "./finding.ts";
 /** As much of a disk as a look at it takes. */
 export type ReadDisk = Pick<Disk, "open" | "exists" | "readFile" | "list">;
 
+export function sizeOf(disk: ReadDisk, path: string): number {
+  const file = disk.open(path, { readOnly: true });
+  const sizeBytes = file.size();
+  file.close();
+  return sizeBytes;
+}
+
 /** A log's folder as the next start will have it once it has ended what a crash interrupted. Nothing is changed. */
 export class StartView implements ReadDisk {
   readonly #disk: ReadDisk;

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import type { MemoryDisk } from "../../platform/memory-disk.ts";
+import { MemoryDisk } from "../../platform/memory-disk.ts";
 import { seededRandom } from "../../platform/seeded-random.ts";
 import { append, appendTransactional, durable, LogFixture, mark } from "../log.testing.ts";
 import type { PartitionLog } from "../partition-log.ts";
@@ -153,6 +153,28 @@ describe("a log that was not stopped", () => {
       await again.close();
       expect(verify(), `seed ${seed}`).toEqual([]);
       await log.close();
+    }
+  });
+
+  it("has no damage when the power went while a recovery point was being saved", async () => {
+    for (let seed = 1; seed <= 200; seed++) {
+      let isHeld = false;
+      const whileSyncing = (): Promise<void> => (isHeld ? new Promise<void>(() => {}) : Promise.resolve());
+      const disk = new MemoryDisk({ canCrash: true, whileSyncing });
+      fixture = new LogFixture({ indexIntervalBytes: 100, recoveryPointIntervalBytes: 300 }, disk);
+      const log = await fixture.open();
+      for (let i = 0; i < 20 + (seed % 7); i++) {
+        append(log, { values: [`durable ${i}`], timestamp: 1_000 + i });
+        await log.flush();
+      }
+      isHeld = true;
+      for (let i = 0; i < 5; i++) append(log, { values: [`not durable ${i}`], timestamp: 2_000 + i });
+      await new Promise((resolve) => setImmediate(resolve));
+      fixture = new LogFixture(fixture.config, disk.afterCrash(seededRandom(seed)));
+      isHeld = false;
+      expect(damage(), `seed ${seed}`).toEqual([]);
+      await (await fixture.open()).close();
+      expect(verify(), `seed ${seed}`).toEqual([]);
     }
   });
 
