@@ -204,6 +204,32 @@ describe("StreamsGroupHeartbeat", () => {
     expect((await ann.beat()).status[0]).toContain(`Internal topics are missing: ${group}-counts; Creation failed: `);
   });
 
+  it("says it of as many topics as a string has room for, whatever their number", async () => {
+    const group = await newGroup();
+    const source = await session.createTopic(`source-${names++}`);
+    const topology = wordCount(source.name, group);
+    const [reader, counter] = topology.subtopologies;
+    if (!reader || !counter) throw new Error("no subtopologies");
+    const missing = Array.from({ length: 300 }, (_, i) => `${"\u00e9".repeat(70)}-${i}`);
+    const ann = new Member(session, group, "ann");
+    const noSources = [{ ...reader, sourceTopics: missing }, counter];
+    expect((await ann.join({ ...topology, subtopologies: noSources })).status[0]).toMatch(
+      /^1: Source topics \u00e9.*\u2026$/,
+    );
+    await ann.leave();
+    const stateChangelogTopics = missing.map((name) => ({
+      name,
+      partitions: 0,
+      replicationFactor: 0,
+      topicConfigs: [],
+    }));
+    const noChangelogs = [reader, { ...counter, stateChangelogTopics }];
+    const bob = new Member(session, group, "bob");
+    expect((await bob.join({ ...topology, subtopologies: noChangelogs })).status[0]).toMatch(
+      /^3: Internal topics are missing: .*\u2026$/,
+    );
+  });
+
   it("moves tasks from one member to the next, and offsets only from who may have them", async () => {
     const group = await newGroup();
     const source = await session.createTopic(`source-${names++}`, 2);

@@ -1,8 +1,8 @@
 /** Frames: a length, a header and a body. Pure. */
 import { readResponse, writeRequest, writeResponse } from "./codec.ts";
-import { readString } from "./primitive-codec.ts";
 import type { Reader } from "./reader.ts";
 import { type Api, type Decoded, type Encodable, isFlexible } from "./schema.ts";
+import { readString } from "./strings.ts";
 import { Writer } from "./writer.ts";
 
 const API_VERSIONS_KEY = 18;

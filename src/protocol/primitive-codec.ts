@@ -2,16 +2,11 @@
 import { ProtocolError } from "./protocol-error.ts";
 import type { Reader } from "./reader.ts";
 import type { Primitive } from "./schema.ts";
+import { readString } from "./strings.ts";
 import type { Writer } from "./writer.ts";
 
 /** The UUID that stands for none. */
 export const ZERO_UUID = "AAAAAAAAAAAAAAAAAAAAAA";
-
-/** Of a string: what the old encoding can say. Apache Kafka's readers hold the compact one to it too, since what comes in one has
- * to fit into records and answers in the other. */
-const MAX_STRING_BYTES = 0x7fff;
-/** A byte that is no UTF-8 is read as a character of three bytes. */
-const MAX_GROWTH = 3;
 
 const EMPTY_BYTES = new Uint8Array(0);
 
@@ -54,20 +49,6 @@ const fixedCodecs: { readonly [P in Exclude<Primitive, "string" | "bytes" | "rec
   float64: { read: (reader) => reader.float64(), write: (writer, value) => writer.float64(value as number) },
   uuid: { read: (reader) => reader.uuid(), write: (writer, value) => writer.uuid(value as string) },
 };
-
-/** A string of `length` bytes, which may be said to be longer than any is. */
-export function readString(reader: Reader, length: number): string {
-  if (length > MAX_STRING_BYTES) throw tooLong(length);
-  const text = reader.utf8(length);
-  if (length * MAX_GROWTH <= MAX_STRING_BYTES) return text;
-  const lengthAsRead = Buffer.byteLength(text);
-  if (lengthAsRead > MAX_STRING_BYTES) throw tooLong(lengthAsRead);
-  return text;
-}
-
-function tooLong(length: number): ProtocolError {
-  return new ProtocolError(`a string of ${length} bytes; at most ${MAX_STRING_BYTES} are allowed`);
-}
 
 function stringCodec(nullable: boolean, flexible: boolean): ValueCodec {
   return {

@@ -6,6 +6,7 @@ import type { StreamsHeartbeatResult } from "../../coordinator/group/streams-gro
 import { streamsGroupDescribe } from "../../protocol/apis/streams-group-describe.ts";
 import { streamsGroupHeartbeat } from "../../protocol/apis/streams-group-heartbeat.ts";
 import { type ErrorName, errorCodes } from "../../protocol/errors.ts";
+import { clipped } from "../../protocol/strings.ts";
 import type { BrokerServices } from "../broker-services.ts";
 import { hasStreamsProtocol } from "../metadata/features.ts";
 import type { Topics } from "../metadata/topics.ts";
@@ -77,7 +78,7 @@ function withProblems(
 ): StreamsGroupHeartbeatResponse {
   const status = response.status?.map(({ statusCode, statusDetail }) => {
     if (statusCode !== statusCodes.missingInternalTopics) return { statusCode, statusDetail };
-    return { statusCode, statusDetail: `${statusDetail}; Creation failed: ${problems.join(", ")}.` };
+    return { statusCode, statusDetail: clipped(`${statusDetail}; Creation failed: ${problems.join(", ")}.`) };
   });
   return { ...response, status: status ?? null };
 }

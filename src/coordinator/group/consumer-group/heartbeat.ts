@@ -1,5 +1,6 @@
 /** ConsumerGroupHeartbeat: a member joins, says what it reads and what it has, learns what it should have, and leaves. */
 import { type ErrorName, errorCodes } from "../../../protocol/errors.ts";
+import { clipped } from "../../../protocol/strings.ts";
 import { compileRegex } from "../../regex.ts";
 import type { GroupCore } from "../core.ts";
 import { stopTimer } from "../member-timers.ts";
@@ -52,7 +53,7 @@ export function consumerGroupHeartbeat(
 
 function refused({ error, message }: Refusal): ConsumerGroupHeartbeatResponse {
   const nothing = { throttleTimeMs: 0, memberId: null, memberEpoch: 0, heartbeatIntervalMs: 0, assignment: null };
-  return { ...nothing, errorCode: errorCodes[error], errorMessage: message };
+  return { ...nothing, errorCode: errorCodes[error], errorMessage: clipped(message) };
 }
 
 function refuse(error: ErrorName, message: string): Refusal {

@@ -1,6 +1,7 @@
 /** StreamsGroupHeartbeat (KIP-1071): a member joins with its topology, says what it has, learns what it should have and how the
  * group is, and leaves. */
 import { type ErrorName, errorCodes } from "../../../protocol/errors.ts";
+import { clipped } from "../../../protocol/strings.ts";
 import type { GroupCore } from "../core.ts";
 import { startTimer } from "../member-timers.ts";
 import type { GroupRequestContext, StreamsGroupHeartbeatRequest, StreamsGroupHeartbeatResponse } from "../messages.ts";
@@ -58,7 +59,7 @@ const NOTHING: Omit<StreamsGroupHeartbeatResponse, "errorCode"> = {
 };
 
 function refused({ error, message }: Refusal): StreamsGroupHeartbeatResponse {
-  return { ...NOTHING, errorCode: errorCodes[error], errorMessage: message };
+  return { ...NOTHING, errorCode: errorCodes[error], errorMessage: clipped(message) };
 }
 
 function refuse(error: ErrorName, message: string): Refusal {
@@ -285,7 +286,9 @@ function answer(
     memberId: member.memberId,
     memberEpoch: member.memberEpoch,
     heartbeatIntervalMs: core.settingsOf(group.groupId).streamsHeartbeatIntervalMs,
-    status: [...staleness(member, topology), ...statuses, ...shutdown(group)],
+    status: [...staleness(member, topology), ...statuses, ...shutdown(group)].map(({ statusCode, statusDetail }) => {
+      return { statusCode, statusDetail: clipped(statusDetail) };
+    }),
     activeTasks: tells ? toTaskIds(assigned.active) : null,
     standbyTasks: tells ? toTaskIds(assigned.standby) : null,
     warmupTasks: tells ? toTaskIds(assigned.warmup) : null,
