@@ -2,6 +2,7 @@
 import { type ErrorName, errorCodes } from "../../../protocol/errors.ts";
 import { clipped } from "../../../protocol/strings.ts";
 import { compileRegex } from "../../regex.ts";
+import type { ClassicGroup } from "../classic-group.ts";
 import type { GroupCore } from "../core.ts";
 import { stopTimer } from "../member-timers.ts";
 import type {
@@ -154,8 +155,25 @@ function groupFor(core: GroupCore, turn: Turn, request: ConsumerGroupHeartbeatRe
   const group = core.groups.get(groupId);
   if (group?.kind === "consumer") return group;
   if (memberEpoch !== JOIN_EPOCH) return refuse("GROUP_ID_NOT_FOUND", `Consumer group ${groupId} not found.`);
+  if (group?.kind === "classic" && isFullFor(core, group, request)) return refuseForSize(core);
   const upgraded = group?.kind === "streams" ? undefined : upgradeToConsumerGroup(core, turn, groupId, group);
   return upgraded ?? refuse("GROUP_ID_NOT_FOUND", `Group ${groupId} is not a consumer group.`);
+}
+
+/** Asked before the group goes over, or it would do so for a member that is turned away then. One that is too large as it is does
+ * not go over. */
+function isFullFor(
+  { config }: GroupCore,
+  group: ClassicGroup,
+  { memberId, instanceId }: ConsumerGroupHeartbeatRequest,
+): boolean {
+  const hasPlace = instanceId === null ? group.members.has(memberId) : group.memberIdOf(instanceId) !== undefined;
+  return group.members.size > 0 && group.members.size === config.consumerMaxGroupSize && !hasPlace;
+}
+
+function refuseForSize({ config }: GroupCore): Refusal {
+  const message = `The consumer group has reached its maximum capacity of ${config.consumerMaxGroupSize} members.`;
+  return refuse("GROUP_MAX_SIZE_REACHED", message);
 }
 
 /** The member as the group knows it, and whose place it takes. */
@@ -173,10 +191,7 @@ function findMember(
   const memberId = request.memberId === "" ? core.newMemberId(clientId) : request.memberId;
   const holder = instanceId === null ? group.members.get(memberId) : group.staticMember(instanceId);
   if (holder?.memberId === memberId) return findKnown(group, request);
-  if (!holder && group.members.size >= core.config.consumerMaxGroupSize) {
-    const message = `The consumer group has reached its maximum capacity of ${core.config.consumerMaxGroupSize} members.`;
-    return refuse("GROUP_MAX_SIZE_REACHED", message);
-  }
+  if (!holder && group.members.size >= core.config.consumerMaxGroupSize) return refuseForSize(core);
   if (!holder) return { before: { ...NOTHING_SAID, ...NOTHING_ASSIGNED, memberId }, replaced: undefined };
   // A classic member takes the place of its last life at any time, and so may one that no longer is.
   if (holder.memberEpoch !== AWAY_EPOCH && !holder.classic) {

@@ -256,4 +256,48 @@ enter cem
       { consumerMaxGroupSize: 1, initialRebalanceDelayMs: 0 },
     );
   });
+
+  it("a classic group stays one when the member for whose sake it would go over finds no room", () => {
+    tell(
+      `
+topic t 2
+rejoin ann static=A
+  ann: A#1 in generation 1, range, leads A#1
+rejoin bob static=B
+rejoin ann
+  ann: A#1 in generation 2, range, leads A#1 B#1
+  bob: B#1 in generation 2, range, follows A#1
+resync ann A#1=t0 B#1=t1
+  log: generation 2: A#1=t0 B#1=t1
+  ann: gets t 0
+enter cem
+  cem: GROUP_MAX_SIZE_REACHED
+describe
+  Stable consumer range A#1=t0 B#1=t1
+# for one that takes its last life's place there is room
+enter ben static=B
+  log: the group is deleted
+  log: A#1 reads t as A, classic range
+  log: B#1 reads t as B, classic range
+  log: epoch 2
+  log: target of A#1: t 0
+  log: target of B#1: t 1
+  log: targets are of epoch 2
+  log: A#1 at 2 has t 0
+  log: B#1 at 2 has t 1
+  log: B#1 has nothing
+  log: target of B#1: deleted
+  log: B#1 is gone
+  log: ben reads t as B, classic range
+  log: target of ben: t 1
+  log: ben at 0 has t 1
+  log: ben reads t as B
+  log: epoch 3
+  log: targets are of epoch 3
+  log: ben at 3 has t 1
+  ben: epoch 3, has t 1
+`,
+      { consumerMaxGroupSize: 2, initialRebalanceDelayMs: 0 },
+    );
+  });
 });
