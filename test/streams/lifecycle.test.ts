@@ -288,6 +288,30 @@ describe("an application", () => {
     expect(app.metrics()).toMatchObject({ recordsProcessed: 100, aborts: 0 });
   });
 
+  it("asks its handler about every record that the cluster would refuse for its size", async () => {
+    const names = newNames();
+    for (const topic of Object.values(names)) await createTopic(cluster.client, topic, 1);
+    const builder = new StreamsBuilder();
+    builder
+      .stream(names.votes, { value: serdes.string })
+      .mapValues((length) => "x".repeat(Number(length)), { value: serdes.string })
+      .to(names.results);
+    let refused = 0;
+    const onProductionError = (): "continue" => {
+      refused++;
+      return "continue";
+    };
+    const app = make(names, { topology: builder.build(), onProductionError });
+    await app.start();
+    const lengths = Array.from({ length: 20 }, (_, step) => 2 ** 20 - 120 + 6 * step);
+    await cluster.client.producer().sendAll(lengths.map((length) => ({ topic: names.votes, value: `${length}` })));
+    await app.caughtUp();
+    const results = await readAll(cluster.client, names.results);
+    expect(refused).toBeGreaterThan(0);
+    expect(results.length).toBeGreaterThan(0);
+    expect(results.length + refused).toBe(lengths.length);
+  });
+
   it("merges a stream with what it has made of it", async () => {
     const names = newNames();
     for (const topic of Object.values(names)) await createTopic(cluster.client, topic, 2);

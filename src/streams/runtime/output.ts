@@ -7,6 +7,7 @@ import {
   type TopicPartitionOffset,
 } from "../../client/index.ts";
 import { assert } from "../../platform/assert.ts";
+import { BATCH_HEADER_BYTES } from "../../protocol/records/batch.ts";
 import { estimateRecordSize } from "../../protocol/records/builder.ts";
 import { type ErrorHandlers, productionFailure, type RefusedRecord } from "../tasks/error-handlers.ts";
 import type { RawRecord } from "../tasks/subtopology-instance.ts";
@@ -66,7 +67,7 @@ export class Output implements TaskOutput {
   }
 
   readonly send = (topic: string, { key, value, timestamp, headers }: RawRecord): void => {
-    const sizeBytes = estimateRecordSize(key, value, headers);
+    const sizeBytes = BATCH_HEADER_BYTES + estimateRecordSize(key, value, headers);
     if (sizeBytes > MAX_RECORD_BYTES) {
       this.#refuse({ topic, key, value }, sizeBytes);
       return;
