@@ -325,6 +325,31 @@ describe("an application", () => {
     expect(await readAll(cluster.client, names.results)).toHaveLength(20);
   });
 
+  it("keeps its own topics' records, and their time, whatever the broker does with others'", async () => {
+    const topicDefaults = {
+      "message.timestamp.type": "LogAppendTime",
+      "retention.bytes": 1_000,
+      "retention.ms": 1_000,
+    };
+    await using broker = await Broker.start({ topicDefaults, groupMinSessionTimeoutMs: 100 });
+    await using client = new Client({ brokers: broker.address });
+    const names = newNames();
+    const configs = { "message.timestamp.type": "CreateTime", "retention.bytes": "-1", "retention.ms": "-1" };
+    await client.admin().createTopics(Object.values(names).map((topic) => ({ topic, partitions: 1, configs })));
+    const app = make(names, { brokers: broker.address });
+    await app.start();
+    await client.producer().send({ topic: names.votes, key: "1", value: "tea", timestamp: 1_000 });
+    await app.caughtUp();
+    const results = await readAll(client, names.results);
+    expect(results.map(({ timestamp }) => timestamp)).toEqual([1_000]);
+    const changelog = await readAll(client, `count-${names.votes}-tally-changelog`);
+    expect(changelog.map(({ timestamp }) => timestamp)).toEqual([1_000]);
+    const name = `count-${names.votes}-tally-repartition`;
+    const ofRepartition = await client.admin().describeConfigs({ type: "topic", name });
+    expect(ofRepartition).toContainEqual(expect.objectContaining({ name: "retention.bytes", value: "-1" }));
+    await app.close();
+  });
+
   it.each(["votes", "results"] as const)("does not start without the topic of its %s", async (missing) => {
     // Brokers may create topics that are written to, and not these.
     const broker = await Broker.start({ autoCreateTopics: false });

@@ -10,10 +10,21 @@ import { type InternalTopic, internalTopics } from "./topic-plan.ts";
 /** How long a changelog keeps tombstones: a store that has been away for longer may miss deletions. */
 export const CHANGELOG_DELETE_RETENTION_MS = 86_400_000;
 
+/** What is left out is the broker's to say. */
 const CONFIGS: Readonly<Record<InternalTopic["kind"], Readonly<Record<string, string>>>> = {
   // Kept until the application itself removes what it has committed.
-  repartition: { "cleanup.policy": "delete", "retention.ms": "-1" },
-  changelog: { "cleanup.policy": "compact", "delete.retention.ms": String(CHANGELOG_DELETE_RETENTION_MS) },
+  repartition: {
+    "cleanup.policy": "delete",
+    "retention.ms": "-1",
+    "retention.bytes": "-1",
+    "message.timestamp.type": "CreateTime",
+  },
+  // Records and rows keep the time that they have in the application.
+  changelog: {
+    "cleanup.policy": "compact",
+    "delete.retention.ms": String(CHANGELOG_DELETE_RETENTION_MS),
+    "message.timestamp.type": "CreateTime",
+  },
 };
 
 const WAIT_MS = 50;
