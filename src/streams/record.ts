@@ -14,5 +14,15 @@ export const NO_HEADERS: readonly RecordHeader[] = [];
 /** A table's row before and after a change. Null: no such row. */
 export interface Change<V> {
   readonly newValue: V | null;
+  /** Made anew each time: hardly anybody needs it, and a function that fails on the row of then has been told of already. */
   readonly oldValue: V | null;
+}
+
+export function changed<V>(newValue: V | null, oldValue: () => V | null): Change<V> {
+  return {
+    newValue,
+    get oldValue() {
+      return oldValue();
+    },
+  };
 }

@@ -295,6 +295,27 @@ describe("errors", () => {
     ).toEqual([14]);
   });
 
+  it("a change of a table is not lost because the row before it could not be handled", () => {
+    const builder = new StreamsBuilder();
+    const refuse = (count: number): number => {
+      if (count === 2) throw new Error("two");
+      return count;
+    };
+    const table = builder.stream("in", text).groupByKey().count({ store: "counts" });
+    table.mapValues(refuse, { value: serdes.int64 }).toStream().to("mapped");
+    const dropped: string[] = [];
+    const driver = new TopologyTestDriver(builder.build(), {
+      onProcessingError(error) {
+        dropped.push(error.message);
+        return "continue";
+      },
+    });
+    for (let i = 0; i < 3; i++) driver.input("in", text).pipe({ key: "k", value: "" });
+    const mapped = driver.output("mapped", counts).readAll();
+    expect(mapped.map(({ value }) => value)).toEqual([1, 3]);
+    expect(dropped).toEqual(["two"]);
+  });
+
   it("what fails behind a store names the store", () => {
     const builder = new StreamsBuilder();
     builder

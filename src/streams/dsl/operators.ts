@@ -1,6 +1,6 @@
 /** What the DSL's nodes do to a record. Each function here makes a node's factory. */
 import { StreamsError } from "../errors.ts";
-import { type Change, NO_HEADERS } from "../record.ts";
+import { type Change, changed, NO_HEADERS } from "../record.ts";
 import type { Process, ProcessorContext, ProcessorFactory } from "../topology/node.ts";
 
 export function map<K, V, K2, V2>(mapper: (value: V, key: K) => readonly [K2, V2]): ProcessorFactory<K, V> {
@@ -87,14 +87,12 @@ export function aggregate<K, V, A>(
   };
 }
 
-/** Maps both sides of a table's change. */
+/** Maps both sides of a table's change, the old one when it is asked for. */
 export function mapRows<K, V, V2>(mapper: (value: V, key: K) => V2): ProcessorFactory<K, Change<V>> {
   return (context) =>
-    ({ key, value: { newValue, oldValue }, timestamp, headers }) => {
-      const value: Change<V2> = {
-        newValue: newValue === null ? null : mapper(newValue, key),
-        oldValue: oldValue === null ? null : mapper(oldValue, key),
-      };
+    ({ key, value: change, timestamp, headers }) => {
+      const mapped = (row: V | null): V2 | null => (row === null ? null : mapper(row, key));
+      const value = changed(mapped(change.newValue), () => mapped(change.oldValue));
       context.forward({ key, value, timestamp, headers });
     };
 }
@@ -102,11 +100,9 @@ export function mapRows<K, V, V2>(mapper: (value: V, key: K) => V2): ProcessorFa
 /** A row that does not match is no row; nothing is forwarded for one that has not matched before either. */
 export function filterRows<K, V>(predicate: (value: V, key: K) => boolean): ProcessorFactory<K, Change<V>> {
   return (context) =>
-    ({ key, value: { newValue, oldValue }, timestamp, headers }) => {
-      const value: Change<V> = {
-        newValue: newValue !== null && predicate(newValue, key) ? newValue : null,
-        oldValue: oldValue !== null && predicate(oldValue, key) ? oldValue : null,
-      };
+    ({ key, value: change, timestamp, headers }) => {
+      const matching = (row: V | null): V | null => (row !== null && predicate(row, key) ? row : null);
+      const value = changed(matching(change.newValue), () => matching(change.oldValue));
       if (value.newValue === null && value.oldValue === null) return;
       context.forward({ key, value, timestamp, headers });
     };

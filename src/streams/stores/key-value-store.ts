@@ -4,7 +4,7 @@
  */
 import type { Serde } from "../../client/index.ts";
 import { assert } from "../../platform/assert.ts";
-import type { Change } from "../record.ts";
+import { type Change, changed } from "../record.ts";
 import type { ReadonlyKeyValueStore } from "./committed-view.ts";
 import type { ChangelogPosition, StoreChange, StoreEngine } from "./engine.ts";
 import { keyId } from "./key-id.ts";
@@ -160,10 +160,7 @@ export class KeyValueStore<K, V> implements ReadonlyKeyValueStore<K, V> {
   }
 
   #changeOf({ current, committed }: CacheEntry): Change<V> {
-    return {
-      newValue: decodeStored(this.#valueSerde, current),
-      oldValue: decodeStored(this.#valueSerde, committed),
-    };
+    return changed(decodeStored(this.#valueSerde, current), () => decodeStored(this.#valueSerde, committed));
   }
 
   *#entries(from?: Uint8Array, to?: Uint8Array): Generator<readonly [K, V]> {
