@@ -295,6 +295,13 @@ describe("errors", () => {
     ).toEqual([14]);
   });
 
+  it("a record without a time is one that cannot be read: none could be made of it", () => {
+    const driver = new TopologyTestDriver(failing().build());
+    expect(() => driver.input("in", counts).pipe({ key: "k", value: 1, timestamp: -1 })).toThrow(
+      "in-0, offset 0: the record cannot be read: it has no time",
+    );
+  });
+
   it("a change of a table is not lost because the row before it could not be handled", () => {
     const builder = new StreamsBuilder();
     const refuse = (count: number): number => {

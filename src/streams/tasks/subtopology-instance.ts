@@ -72,12 +72,16 @@ function toAll(children: readonly AnyProcess[]): AnyProcess {
 
 function sourceInput({ key, value }: SourceNode, process: AnyProcess): SourceInput {
   return {
-    deserialize: (raw) => ({
-      key: readNullable(key, raw.key),
-      value: readNullable(value, raw.value),
-      timestamp: raw.timestamp,
-      headers: raw.headers,
-    }),
+    deserialize(raw) {
+      // Old producers leave it out, and no broker would take what is made of such a record.
+      if (raw.timestamp < 0) throw new RangeError(`it has no time, but ${raw.timestamp}`);
+      return {
+        key: readNullable(key, raw.key),
+        value: readNullable(value, raw.value),
+        timestamp: raw.timestamp,
+        headers: raw.headers,
+      };
+    },
     process,
   };
 }
