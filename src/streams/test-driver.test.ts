@@ -89,6 +89,12 @@ describe("stateless operations", () => {
     expect([read("short"), read("even"), read("rest")]).toEqual([["aa"], ["aaaa"], ["aaa"]]);
   });
 
+  it("merge gives the records of both, of the same stream too", () => {
+    expect(run((stream) => stream.merge(stream), [["k", "v"]])).toEqual(["k:v", "k:v"]);
+    const twice = run((stream) => stream.filter(() => true).merge(stream.mapValues((v) => v, text)), [["k", "v"]]);
+    expect(twice).toEqual(["k:v", "k:v"]);
+  });
+
   it("peek and forEach see every record; headers and timestamps travel along", () => {
     const seen: string[] = [];
     const builder = new StreamsBuilder();

@@ -43,7 +43,7 @@ export function instantiate(subtopology: Subtopology, surroundings: Surroundings
       const input = sourceInput(node, toAll(children.map(([, process]) => process)));
       for (const topic of node.topics) inputs.set(topic, input);
     } else {
-      processes.set(node.name, processOf(node, new Map(children), surroundings));
+      processes.set(node.name, processOf(node, children, surroundings));
     }
   }
   return inputs;
@@ -51,13 +51,14 @@ export function instantiate(subtopology: Subtopology, surroundings: Surroundings
 
 function processOf(
   node: Exclude<TopologyNode, SourceNode>,
-  children: ReadonlyMap<string, AnyProcess>,
+  children: readonly (readonly [name: string, process: AnyProcess])[],
   surroundings: Surroundings,
 ): AnyProcess {
   if (node.kind === "sink") return sinkProcess(node, surroundings);
+  const byName = new Map(children);
   return node.create({
-    forward: toAll([...children.values()]),
-    forwardTo: (child, record) => defined(children.get(child))(record),
+    forward: toAll(children.map(([, process]) => process)),
+    forwardTo: (child, record) => defined(byName.get(child))(record),
     store: <K, V>(name: string) => surroundings.store(name) as KeyValueStore<K, V>,
   });
 }

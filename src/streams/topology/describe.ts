@@ -30,6 +30,10 @@ function arrow(direction: "-->" | "<--", names: readonly string[]): string {
   return `      ${direction} ${names.length === 0 ? "none" : names.join(", ")}`;
 }
 
+/** A stream that is merged with itself is its child's parent twice. */
 export function childrenOf(node: TopologyNode, nodes: readonly TopologyNode[]): string[] {
-  return nodes.filter((other) => other.kind !== "source" && other.parents.includes(node.name)).map(({ name }) => name);
+  return nodes.flatMap((other) => {
+    const parents = other.kind === "source" ? [] : other.parents;
+    return parents.filter((parent) => parent === node.name).map(() => other.name);
+  });
 }
