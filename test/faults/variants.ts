@@ -76,6 +76,16 @@ export const faults: readonly Fault[] = [
         },
       },
       {
+        breaks: "a classic Produce is verified by what is not durable yet",
+        file: "coordinator/transaction/transaction-coordinator.ts",
+        find: 'errors[i] === "NONE" ? verify(each) : defined(errors[i])',
+        replace: "void errors[i], verify(each)",
+        test: {
+          file: "src/coordinator/transaction/requests.test.ts",
+          name: "a verification does not know what is added behind it, which is not durable when it is answered",
+        },
+      },
+      {
         breaks: "a late duplicate's sequence counts as the lowest that the next transaction may begin with",
         file: "log/producer-state.ts",
         find: "if (verification && !entry?.batches.length) {",
