@@ -52,7 +52,7 @@ export class LogSync {
 
   /** Whether so much was written that a sync should begin even though nobody waits for one. */
   get isDue(): boolean {
-    return this.#unsyncedBytes >= WRITE_BACK_BYTES;
+    return this.#unsyncedBytes >= Math.min(WRITE_BACK_BYTES, this.#options.config().recoveryPointIntervalBytes);
   }
 
   /** A segment that was begun is gone again: should its empty file come back with a power loss, it would stand for the end of the one

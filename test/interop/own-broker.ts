@@ -16,7 +16,9 @@ export async function startOwnBroker(scratch: string, port = "0"): Promise<OwnBr
   const main = join(import.meta.dirname, "..", "..", "src", "cli", "main.ts");
   // As short as clients may choose their own in the classic protocol.
   const timeouts = ["--group-streams-session-timeout-ms", "6000", "--group-streams-heartbeat-interval-ms", "500"];
-  const args = [main, "broker", "--data-dir", dataDir, "--port", port, ...timeouts];
+  // So that Apache Kafka's log dumper reads segments with recovery points in them.
+  const recovery = ["--recovery-point-interval-bytes", "20000"];
+  const args = [main, "broker", "--data-dir", dataDir, "--port", port, ...timeouts, ...recovery];
   const log = openSync(join(scratch, "broker.log"), "a");
   const child = start(process.execPath, args, { stdio: ["ignore", "pipe", log] });
   closeSync(log);
