@@ -67,6 +67,19 @@ it("a start that had much to check leaves it to none after it", async () => {
   expect((await fixture.open()).scannedBytes).toBe(0);
 });
 
+it("come less often where many producers make them large", async () => {
+  const fixture = new LogFixture(config);
+  const log = await fixture.open();
+  for (let producerId = 1; producerId <= 9_000; producerId++) append(log, { producerId });
+  await durable(log);
+  const written = log.sizeBytes;
+  for (let producerId = 1; log.sizeBytes < written + 2 * INTERVAL_BYTES; producerId++) {
+    append(log, { producerId, sequence: 1 });
+    await durable(log);
+  }
+  expect((await fixture.open()).scannedBytes).toBeGreaterThanOrEqual(2 * INTERVAL_BYTES);
+});
+
 it("transactions that are open, committed and aborted around them are known after a crash", async () => {
   const fixture = new LogFixture(config);
   const log = await fixture.open();
