@@ -18,6 +18,9 @@ import { Worker } from "./worker.ts";
 /** What all stores of a worker may keep of what they have read and written, beside what is not committed. */
 const READ_CACHE_BYTES = 64 * 1024 * 1024;
 
+/** Changelog records that are replayed in one go, which takes some 30 ms. Between two the input is polled, and has 10 ms for it. */
+const RESTORED_AT_A_TIME = 5_000;
+
 export interface WorkerAssembly {
   readonly client: StreamsClient;
   readonly worker: Worker;
@@ -74,7 +77,12 @@ export function assembleWorker(
     onAssignment: (share) => worker.onShare(share),
   });
   const consumer = createConsumer(client, config, assignor, groupInstanceId);
-  const restorer = new Restorer(client.consumer({ isolationLevel: "read_committed", autoOffsetReset: "none" }), clock);
+  const changelogs = client.consumer({
+    isolationLevel: "read_committed",
+    autoOffsetReset: "none",
+    maxPollRecords: RESTORED_AT_A_TIME,
+  });
+  const restorer = new Restorer(changelogs, clock);
   const internalTopics = topics.internal;
   const environment: TaskEnvironment = {
     topology,
