@@ -8,6 +8,7 @@ import { assembleWorker, prepareTopics, type WorkerAssembly } from "./runtime/as
 import type { TaskPhase } from "./runtime/assigned-task.ts";
 import type { StreamsClient } from "./runtime/ports.ts";
 import { CommittedView, type ReadonlyKeyValueStore } from "./stores/committed-view.ts";
+import type { StoreEngine } from "./stores/engine.ts";
 import type { Topology } from "./topology/topology.ts";
 
 const CAUGHT_UP_MS = 50;
@@ -160,10 +161,10 @@ export class StreamsApp implements AsyncDisposable {
   /** A store, as far as its keys are with this worker, and as of the last commit: nothing that may yet be rolled back. The types
    * are the caller's word for what the topology keeps in it. Throws a StreamsError with code INVALID_ARGUMENT. */
   store<K, V>(name: string): ReadonlyKeyValueStore<K, V> {
-    if (!this.#topology.stores.some((store) => store.name === name)) {
-      throw new StreamsError("INVALID_ARGUMENT", `the topology has no store ${name}`);
-    }
-    return new LocalStore<K, V>(() => this.#localParts(name));
+    const definition = this.#topology.stores.find((store) => store.name === name);
+    if (!definition) throw new StreamsError("INVALID_ARGUMENT", `the topology has no store ${name}`);
+    const { key, value } = definition;
+    return new CommittedView(() => this.#localEngines(name), key as Serde<K>, value as Serde<V>);
   }
 
   metrics(): StreamsMetrics {
@@ -260,37 +261,9 @@ export class StreamsApp implements AsyncDisposable {
     this.onStateChange?.(state, previous);
   }
 
-  #localParts<K, V>(name: string): ReadonlyKeyValueStore<K, V>[] {
+  #localEngines(name: string): StoreEngine[] {
     const running = (this.#assembly?.tasks.tasks ?? []).filter(({ phase }) => phase === "running");
     const stores = running.flatMap((task) => task.stores.filter(({ definition }) => definition.name === name));
-    return stores.map(
-      ({ engine, definition }) => new CommittedView(engine, definition.key as Serde<K>, definition.value as Serde<V>),
-    );
-  }
-}
-
-/** The parts of a store that are here, as one. */
-class LocalStore<K, V> implements ReadonlyKeyValueStore<K, V> {
-  readonly #parts: () => ReadonlyKeyValueStore<K, V>[];
-
-  constructor(parts: () => ReadonlyKeyValueStore<K, V>[]) {
-    this.#parts = parts;
-  }
-
-  get(key: K): V | undefined {
-    // A key is in one partition, and so in one part.
-    for (const part of this.#parts()) {
-      const value = part.get(key);
-      if (value !== undefined) return value;
-    }
-    return undefined;
-  }
-
-  *range(from: K, to: K): Generator<readonly [K, V]> {
-    for (const part of this.#parts()) yield* part.range(from, to);
-  }
-
-  *all(): Generator<readonly [K, V]> {
-    for (const part of this.#parts()) yield* part.all();
+    return stores.map(({ engine }) => engine);
   }
 }

@@ -72,7 +72,7 @@ describe("key-value store", () => {
 
   it("reaches the engine at commit, all at once", () => {
     const { store, engine } = open();
-    const view = new CommittedView(engine, serdes.string, serdes.int64);
+    const view = new CommittedView(() => [engine], serdes.string, serdes.int64);
     store.put("a", 1, 1);
     flushed(store);
     expect(view.get("a")).toBeUndefined();
