@@ -56,8 +56,8 @@ async function prose(): Promise<Text> {
 /** From the first words that are counted to the last. */
 async function measure(job: StreamsJob, text: Text, workerCount: number): Promise<number> {
   const producer = job.client.producer();
-  for (const line of text.lines) {
-    producer.enqueue({ topic: job.lines, value: line });
+  for (const [number, line] of text.lines.entries()) {
+    producer.enqueue({ topic: job.lines, key: `${number}`, value: line });
     await producer.ready();
   }
   await producer.close();
