@@ -59,7 +59,16 @@ export class AbortedIndex {
 
   /** Opens the sealed segment's file. False when it cannot be right. */
   open(nextOffset: number): boolean {
-    if (!this.entries.openFile()) return false;
+    return this.entries.openFile() && this.#fits(nextOffset);
+  }
+
+  /** Goes on behind the entries below `offset`; the file must be open. False when they cannot be right. */
+  resume(offset: number): boolean {
+    const key = (buffer: Buffer, at: number): number => readInt64(buffer, at + LAST_OFFSET_AT);
+    return this.entries.resume((buffer, at) => key(buffer, at) < offset, key) && this.#fits(offset);
+  }
+
+  #fits(nextOffset: number): boolean {
     this.firstOffset ??= this.#lowest();
     let previous = this.#baseOffset - 1;
     for (let index = 0; index < this.entries.count; index++) {
@@ -68,12 +77,6 @@ export class AbortedIndex {
       previous = lastOffset;
     }
     return true;
-  }
-
-  /** Goes on behind the entries below `offset`; the file must be open. False when they cannot be right. */
-  resume(offset: number): boolean {
-    const key = (buffer: Buffer, at: number): number => readInt64(buffer, at + LAST_OFFSET_AT);
-    return this.entries.resume((buffer, at) => key(buffer, at) < offset, key);
   }
 
   save(): DiskFile {

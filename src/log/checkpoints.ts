@@ -25,6 +25,7 @@ export class Checkpoints {
   readonly #options: CheckpointOptions;
   #snapshotOffsets: number[];
   #soundSnapshotOffset: number | undefined;
+  #snapshotsToSave = 0;
   #savedLogStartOffset = 0;
   #work: Promise<void> = Promise.resolve();
 
@@ -39,6 +40,11 @@ export class Checkpoints {
     return this.#soundSnapshotOffset;
   }
 
+  /** One was handed over that is not saved yet, or has failed. */
+  get isSavingSnapshot(): boolean {
+    return this.#snapshotsToSave > 0;
+  }
+
   /** Resolves when everything handed over so far is done, or has failed. */
   settled(): Promise<void> {
     return this.#work;
@@ -51,15 +57,21 @@ export class Checkpoints {
    * disk there will be none: the next start scans more.
    */
   saveSnapshot(snapshot: PendingSnapshot, segmentBaseOffsets: ReadonlySet<number>): void {
+    this.#snapshotsToSave++;
     this.queue(async () => {
-      const { offset } = snapshot;
-      if (!(await this.#writeSnapshot(snapshot))) return;
-      await this.#options.folderSync.run();
-      this.#removeSnapshots((each) => each < offset && !segmentBaseOffsets.has(each));
-      const others = this.#snapshotOffsets.filter((each) => each !== offset);
-      this.#snapshotOffsets = [...others, offset].sort((a, b) => a - b);
-      this.#soundSnapshotOffset = offset;
+      await this.#saveSnapshot(snapshot, segmentBaseOffsets);
+      this.#snapshotsToSave--;
     });
+  }
+
+  async #saveSnapshot(snapshot: PendingSnapshot, segmentBaseOffsets: ReadonlySet<number>): Promise<void> {
+    const { offset } = snapshot;
+    if (!(await this.#writeSnapshot(snapshot))) return;
+    await this.#options.folderSync.run();
+    this.#removeSnapshots((each) => each < offset && !segmentBaseOffsets.has(each));
+    const others = this.#snapshotOffsets.filter((each) => each !== offset);
+    this.#snapshotOffsets = [...others, offset].sort((a, b) => a - b);
+    this.#soundSnapshotOffset = offset;
   }
 
   async #writeSnapshot({ offset, bytes }: PendingSnapshot): Promise<boolean> {
@@ -114,14 +126,11 @@ export class Checkpoints {
     this.queue(() => this.#removeSnapshots((each) => each < offset && each !== this.#soundSnapshotOffset));
   }
 
-  /** The same for snapshots of a log that was another, which no start may go on from; resolves when that is durable. */
+  /** The same for snapshots of a log that was another, which no start may go on from; resolves when that is durable, and the
+   * removal of those that a newer one superseded. */
   async forgetSnapshotsBelow(offset: number): Promise<void> {
-    const isStale = (each: number): boolean => each < offset && each !== this.#soundSnapshotOffset;
-    if (!this.#snapshotOffsets.some(isStale)) return;
-    this.queue(async () => {
-      this.#removeSnapshots(isStale);
-      await this.#options.folderSync.run();
-    });
+    this.removeSnapshotsBelow(offset);
+    this.queue(() => this.#options.folderSync.run());
     await this.settled();
   }
 

@@ -52,10 +52,15 @@ export class IndexCrcs {
     return this.#file;
   }
 
+  /** Whether there is anything that vouches for them. */
+  exist(): boolean {
+    return this.#disk.exists(this.#path);
+  }
+
   /** Whether the indexes, all open, are as they were saved. `resumeOffset`: they are wanted up to there only, and what a crash
    * left may stand behind what was saved. */
   agree(resumeOffset?: number): boolean {
-    if (!this.#disk.exists(this.#path)) return true;
+    if (!this.exist()) return true;
     const saved = decodeIndexCrcs(Buffer.from(this.#disk.readFile(this.#path)).toString());
     if (saved?.checksums.length !== this.#indexes.length) return false;
     if (resumeOffset !== undefined && saved.offset < resumeOffset) return false;

@@ -17,6 +17,7 @@ export class IndexEntries {
   /** So many are in the file, at its start. They are never written again: a crash in a write cannot harm them. */
   #savedCount = 0;
   #file: DiskFile | undefined;
+  #hasRemains = false;
   readonly #scratch: Buffer;
 
   constructor(disk: Disk, path: string, entryBytes: number) {
@@ -29,21 +30,27 @@ export class IndexEntries {
   get count(): number {
     return this.#count;
   }
+  /** More is in the file than counts: a crash left it behind the entries that were resumed. */
+  get hasRemains(): boolean {
+    return this.#hasRemains;
+  }
 
   /** Starts over, without entries, in memory. */
   reset(): void {
     this.#memory = Buffer.alloc(0);
     this.#count = 0;
     this.#savedCount = 0;
+    this.#hasRemains = false;
   }
 
-  /** Opens the file to look entries up in it. False when it is missing or no whole number of entries. */
-  openFile(): boolean {
+  /** Opens the file to look entries up in it. False when it is missing or, unless it `mayBeLonger`, no whole number of
+   * entries. */
+  openFile({ mayBeLonger = false }: { readonly mayBeLonger?: boolean } = {}): boolean {
     if (this.#file) return true;
     if (!this.#disk.exists(this.#path)) return false;
     this.#file = this.#disk.open(this.#path);
     this.#count = Math.floor(this.#file.size() / this.#entryBytes);
-    return this.#count * this.#entryBytes === this.#file.size();
+    return mayBeLonger || this.#count * this.#entryBytes === this.#file.size();
   }
 
   /** Takes the first entries of the file, for which `isWanted` holds, into memory, to go on from there. False when they
@@ -62,7 +69,7 @@ export class IndexEntries {
     this.#memory = memory;
     this.#count = count;
     this.#savedCount = count;
-    this.closeFile();
+    this.#hasRemains = file.size() > count * this.#entryBytes;
     return true;
   }
 
@@ -112,6 +119,7 @@ export class IndexEntries {
     this.#file.truncate(savedBytes);
     if (bytes.length > 0) this.#file.write([bytes], savedBytes);
     this.#savedCount = this.#count;
+    this.#hasRemains = false;
     return this.#file;
   }
 

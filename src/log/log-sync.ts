@@ -105,9 +105,10 @@ export class LogSync {
 
   /** Of the active segment, what is to be synced: its indexes, too, when the log's end is to be where the next start begins. */
   #filesOf(active: Segment): DiskFile[] {
-    const { config, producers, logger } = this.#options;
+    const { config, producers, logger, checkpoints } = this.#options;
     const intervalBytes = config().recoveryPointIntervalBytes * Math.max(1, producers.size / PRODUCERS_AT_EASE);
-    if (this.#bytesSinceSnapshot < intervalBytes) return [active.log];
+    // One at a time, or they would pile up where files cannot be synced as fast, or not at all for want of descriptors.
+    if (this.#bytesSinceSnapshot < intervalBytes || checkpoints.isSavingSnapshot) return [active.log];
     this.#bytesSinceSnapshot = 0;
     try {
       const files = active.saveIndexes();

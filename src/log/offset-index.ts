@@ -62,7 +62,17 @@ export class OffsetIndex {
 
   /** Opens the sealed segment's file. False when it cannot be right. */
   open(logBytes: number, nextOffset: number): boolean {
-    if (!this.entries.openFile()) return false;
+    return this.entries.openFile() && this.#fits(logBytes, nextOffset);
+  }
+
+  /** Goes on behind the entries below `offset`; the file must be open. False when they cannot be right. */
+  resume(logBytes: number, offset: number): boolean {
+    const key = (buffer: Buffer, at: number): number => buffer.readInt32BE(at);
+    const isWanted = (buffer: Buffer, at: number): boolean => key(buffer, at) < offset - this.#baseOffset;
+    return this.entries.resume(isWanted, key) && this.#fits(logBytes, offset);
+  }
+
+  #fits(logBytes: number, nextOffset: number): boolean {
     if (this.entries.count === 0) return true;
     const last = this.entries.entry(this.entries.count - 1);
     const lastOffset = this.#baseOffset + last.buffer.readInt32BE(last.at);
@@ -70,12 +80,6 @@ export class OffsetIndex {
     if (lastOffset >= nextOffset || lastPosition < 0 || lastPosition >= logBytes) return false;
     const first = this.entries.entry(0);
     return first.buffer.readInt32BE(first.at) >= 0 && first.buffer.readInt32BE(first.at + 4) <= lastPosition;
-  }
-
-  /** Goes on behind the entries below `offset`; the file must be open. False when they cannot be right. */
-  resume(offset: number): boolean {
-    const key = (buffer: Buffer, at: number): number => buffer.readInt32BE(at);
-    return this.entries.resume((buffer, at) => key(buffer, at) < offset - this.#baseOffset, key);
   }
 
   save(): DiskFile {

@@ -493,7 +493,8 @@ export class PartitionLog {
     const { active, oldest, baseOffsets } = this.#segments;
     const { soundSnapshotOffset } = this.#checkpoints;
     const isEmpty = this.logEndOffset === oldest.baseOffset && this.#producers.size === 0;
-    if (isEmpty || this.logEndOffset === soundSnapshotOffset) return;
+    const isLeft = this.logEndOffset === soundSnapshotOffset && !active.hasIndexRemains;
+    if (isEmpty || isLeft) return;
     await allEnded(active.saveIndexes().map((file) => file.sync()));
     this.#checkpoints.saveSnapshot(takeSnapshot(this.#producers, this.logEndOffset), baseOffsets);
   }

@@ -1,6 +1,7 @@
 // What a long segment leaves for the start after a crash, so that it need not be checked whole.
 
 import { expect, it } from "vitest";
+import { MemoryDisk } from "../platform/memory-disk.ts";
 import { seededRandom } from "../platform/seeded-random.ts";
 import { FaultyDisk } from "./faulty-disk.testing.ts";
 import {
@@ -154,3 +155,81 @@ it.each(["index", "timeindex", "txnindex", "indexcrc", "snapshot.tmp"])(
     expect(valuesOf(consume(again, "read_committed"))).toEqual(names(100));
   },
 );
+
+it("know the highest timestamp, also where the indexes were built anew since", async () => {
+  const fixture = new LogFixture(config, new FaultyDisk({ canCrash: true }));
+  const disk = fixture.disk as FaultyDisk;
+  fixture.config = { ...fixture.config, indexIntervalBytes: 100_000, recoveryPointIntervalBytes: 1_000_000 };
+  const log = await fixture.open();
+  append(log, { timestamp: START_MS, values: ["first"] });
+  append(log, { timestamp: START_MS + 100, values: ["highest"] });
+  await log.close();
+  disk.remove(fixture.path(fixture.files("timeindex")[0] as string));
+  const rebuilt = await fixture.open();
+  rebuilt.updateConfig({ ...fixture.config, recoveryPointIntervalBytes: 1 });
+  disk.code = "ENOSPC";
+  disk.fails = (operation, path) => operation === "write" && path.endsWith(".snapshot.tmp");
+  append(rebuilt, { timestamp: START_MS + 50, values: ["lower"] });
+  append(rebuilt, { timestamp: START_MS + 200, values: ["last"] });
+  await rebuilt.flush();
+  disk.fails = () => false;
+  const killed = await new LogFixture({ ...fixture.config, indexIntervalBytes: 0 }, disk).open();
+  expect(killed.scannedBytes).toBeLessThan(killed.sizeBytes);
+  expect(foundBy(killed.offsetForTimestamp(START_MS + 75, "read_uncommitted"))?.offset).toBe(1);
+});
+
+it("wait for the one before them, however long the disk takes for that", async () => {
+  const disk = new FaultyDisk({ canCrash: true });
+  const fixture = new LogFixture(config, disk);
+  const log = await fixture.open();
+  await fill(log, 0, 20);
+  let letGo = (): void => {};
+  const held = new Promise<void>((resolve) => {
+    letGo = resolve;
+  });
+  disk.syncFolder = async (path) => {
+    await held;
+    await MemoryDisk.prototype.syncFolder.call(disk, path);
+  };
+  let saved = 0;
+  disk.fails = (operation, path) => {
+    if (operation === "sync" && path.endsWith(".timeindex")) saved++;
+    return false;
+  };
+  await fill(log, 20, 200);
+  expect(saved).toBe(1);
+  letGo();
+  await log.flush();
+  await fill(log, 200, 220);
+  expect((await fixture.open()).scannedBytes).toBeLessThan(INTERVAL_BYTES + BATCH_BYTES);
+});
+
+it("hold where a power loss left part of what the next one writes", async () => {
+  for (const kind of ["index", "timeindex", "txnindex"]) {
+    const fixture = new LogFixture(config);
+    const log = await fixture.open();
+    await fill(log, 0, 100);
+    const [name] = fixture.files(kind) as [string];
+    for (const tail of [[0], [...Buffer.alloc(100)], [...Buffer.alloc(34 * 12 * 8, 0x7f)]]) {
+      const bytes = fixture.bytesOf(name);
+      fixture.save(name, Buffer.concat([bytes, Buffer.from(tail)]));
+      const reopened = await new LogFixture(fixture.config, fixture.disk).open();
+      expect(reopened.scannedBytes, `${kind} ${tail.length}`).toBeLessThan(INTERVAL_BYTES + BATCH_BYTES);
+      fixture.save(name, bytes);
+    }
+  }
+});
+
+it.each(["index", "timeindex", "txnindex"])("a start goes without an .%s that cannot be read", async (kind) => {
+  const disk = new FaultyDisk({ canCrash: true });
+  const fixture = new LogFixture(config, disk);
+  await fill(await fixture.open(), 0, 100);
+  disk.fails = (operation, path) => operation === "read" && path.endsWith(`.${kind}`);
+  const log = await fixture.open();
+  expect(valuesOf(consume(log, "read_committed"))).toEqual(names(100));
+  await fill(log, 100, 140);
+  disk.fails = () => false;
+  const reopened = await fixture.open();
+  expect(reopened.scannedBytes).toBeLessThan(INTERVAL_BYTES + BATCH_BYTES);
+  expect(valuesOf(consume(reopened, "read_committed"))).toEqual(names(140));
+});

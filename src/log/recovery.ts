@@ -19,6 +19,7 @@ import { decodeProducerSnapshot, type PendingSnapshot, takeSnapshot } from "./pr
 import { type ProducerEntry, ProducerState } from "./producer-state.ts";
 import { closeAll, Segment } from "./segment.ts";
 import { EPOCHS_FILE, parseSegmentFileName, segmentFileName } from "./segment-files.ts";
+import { lacksDescriptors } from "./write-file.ts";
 
 const SCAN_WINDOW_BYTES = 1024 * 1024;
 
@@ -171,17 +172,27 @@ class Recovery {
       const entries = segment && readSnapshot(this.#context, offset);
       if (!entries) continue;
       if (segment.baseOffset === offset) segment.resetIndexes();
-      else if (!segment.resume(offset)) {
-        const message = "indexes missing, unfinished or damaged: built anew from the batches";
-        this.#context.logger.log("warn", message, { path: segment.path("log"), offset });
-        continue;
-      }
+      else if (!this.#resumes(segment, offset)) continue;
       this.#producers.load(entries);
       this.#soundSnapshotOffset = offset;
       return index;
     }
     item(this.#segments, 0).resetIndexes();
     return 0;
+  }
+
+  /** Also indexes that the disk cannot read are no reason not to start. Without descriptors nobody knows how they are. */
+  #resumes(segment: Segment, offset: number): boolean {
+    let error: string | undefined;
+    try {
+      if (segment.resume(offset)) return true;
+    } catch (thrown) {
+      if (!(thrown instanceof DiskError) || lacksDescriptors(thrown)) throw thrown;
+      error = thrown.message;
+    }
+    const message = "indexes missing, unfinished or damaged: built anew from the batches";
+    this.#context.logger.log("warn", message, { path: segment.path("log"), offset, error });
+    return false;
   }
 
   /** Checks everything from a segment on; returns the log's end. */

@@ -121,9 +121,9 @@ export class Segment {
     if (this.nextOffset <= limitOffset) return this.latest;
     let latest = this.#timeIndex.lastBelow(limitOffset) ?? NO_TIME;
     // The index knows all up to its last entry.
-    this.#walk(this.#offsetIndex.lookup(limitOffset - 1), ({ maxTimestamp, lastOffset, recordCount }) => {
-      if (lastOffset >= limitOffset) return true;
-      if (maxTimestamp > latest.timestamp && recordCount > 0) latest = { timestamp: maxTimestamp, offset: lastOffset };
+    this.#walk(this.#offsetIndex.lookup(limitOffset - 1), (batch) => {
+      if (batch.lastOffset >= limitOffset) return true;
+      latest = laterOf(latest, batch);
       return false;
     });
     return latest;
@@ -168,10 +168,9 @@ export class Segment {
   /** Takes in a batch that stands in the file behind those known so far. Where index entries go is Apache Kafka's rule:
    * its dump tool compares. */
   admit(batch: RecordBatch, indexIntervalBytes: number): void {
-    const { sizeBytes, lastOffset, maxTimestamp } = batch;
+    const { sizeBytes, lastOffset } = batch;
     assert(lastOffset >= this.nextOffset || this.#sizeBytes === 0);
-    if (maxTimestamp > this.latest.timestamp && batch.recordCount > 0)
-      this.#latest = { timestamp: maxTimestamp, offset: lastOffset };
+    this.#latest = laterOf(this.latest, batch);
     if (this.#bytesSinceIndexEntry > indexIntervalBytes) {
       this.#offsetIndex.append(lastOffset, this.#sizeBytes);
       this.#timeIndex.append(this.latest);
@@ -266,6 +265,11 @@ export class Segment {
     return [this.log, ...this.#indexes().map((index) => index.save()), this.#crcs.save(this.nextOffset)];
   }
 
+  /** More is in the files of its indexes than counts. */
+  get hasIndexRemains(): boolean {
+    return this.#indexes().some(({ entries }) => entries.hasRemains);
+  }
+
   /** What `saveIndexes` opened, unless it was sealed meanwhile: look-ups are in memory as long as it is active. */
   closeIndexFiles(): void {
     if (!this.#isSealed) this.#closeIndexes();
@@ -283,17 +287,12 @@ export class Segment {
 
   /** Makes a sealed segment ready for look-ups. False when an index is missing or cannot be right: rebuild them. */
   openIndexes(): boolean {
-    return this.#openIndexes();
-  }
-
-  /** `resumeOffset`: up to where they are wanted; a crash may have left entries behind those that were saved in full. */
-  #openIndexes(resumeOffset?: number): boolean {
     if (!this.#isSealed || this.#hasOpenIndexes) return true;
     this.#hasOpenIndexes =
       this.#offsetIndex.open(this.#sizeBytes, this.nextOffset) &&
       this.#timeIndex.open(this.nextOffset) &&
       this.abortedIndex.open(this.nextOffset) &&
-      (this.#areIndexesChecked || this.#crcs.agree(resumeOffset));
+      (this.#areIndexesChecked || this.#crcs.agree());
     if (this.#hasOpenIndexes) this.#areIndexesChecked = true;
     else this.#closeIndexes();
     return this.#hasOpenIndexes;
@@ -312,37 +311,53 @@ export class Segment {
     this.#latest = NO_TIME;
   }
 
-  /** Makes it active again at `offset`, where it was stopped cleanly: what lies behind is to be admitted anew. False when
-   * no batch ends there, or an index cannot be right. */
+  /** Makes it active again at `offset`, a recovery point: what lies behind is to be admitted anew. False when no batch ends
+   * there, or an index cannot be right. */
   resume(offset: number): boolean {
-    if (!this.#openIndexes(offset)) return false;
-    const end = this.#endAt(offset);
-    if (end === undefined) return false;
-    const lastEntry = this.#offsetIndex.lookup(offset - 1)?.position ?? 0;
-    const areSound = this.#indexes().map((index) => index.resume(offset));
-    if (areSound.includes(false)) return false;
+    const end = this.#resumeIndexes(offset) ? this.#endAt(offset) : undefined;
+    this.#closeIndexes();
+    if (!end) return false;
     this.#isSealed = false;
-    this.#hasOpenIndexes = false;
-    this.#sizeBytes = end;
-    this.#bytesSinceIndexEntry = end - lastEntry;
-    this.checked.appendFrom(end);
+    this.#sizeBytes = end.position;
+    this.#bytesSinceIndexEntry = end.bytesSinceIndexEntry;
+    this.checked.appendFrom(end.position);
     this.nextOffset = offset;
-    this.#latest = this.#timeIndex.last() ?? NO_TIME;
+    this.#latest = end.latest;
     return true;
   }
 
-  /** Behind the batch that ends at `offset`, unless the next one begins below: no CRC covers where a batch lies. */
-  #endAt(offset: number): number | undefined {
+  /** Takes the entries below `offset` into memory. What a crash left behind those that were saved in full does not matter. */
+  #resumeIndexes(offset: number): boolean {
+    const mayBeLonger = this.#crcs.exist();
+    return (
+      this.#indexes().every(({ entries }) => entries.openFile({ mayBeLonger })) &&
+      this.#crcs.agree(offset) &&
+      this.#offsetIndex.resume(this.#sizeBytes, offset) &&
+      this.#timeIndex.resume(offset) &&
+      this.abortedIndex.resume(offset)
+    );
+  }
+
+  /** Of the batch that ends at `offset`; undefined where none does, or the next one begins below: no CRC covers where a batch
+   * lies. */
+  #endAt(
+    offset: number,
+  ): { readonly position: number; readonly bytesSinceIndexEntry: number; readonly latest: TimeEntry } | undefined {
     const window = new BatchWindow(this.log, this.#sizeBytes);
-    let position = this.#offsetIndex.lookup(offset - 1)?.position ?? 0;
+    const start = this.#offsetIndex.lookup(offset - 1)?.position ?? 0;
+    let position = start;
+    // Indexes that were built anew since have no entry that says so.
+    let latest = this.#timeIndex.last() ?? NO_TIME;
     while (position < this.#sizeBytes) {
       const batch = window.headerAt(position);
       if (!batch || batch.baseOffset >= offset) return undefined;
       const { nextOffset } = batch;
+      latest = laterOf(latest, batch);
       position += batch.sizeBytes;
       if (nextOffset < offset) continue;
       const next = window.headerAt(position);
-      return nextOffset > offset || (next && next.baseOffset < offset) ? undefined : position;
+      const isEnd = nextOffset === offset && !(next && next.baseOffset < offset);
+      return isEnd ? { position, bytesSinceIndexEntry: position - start, latest } : undefined;
     }
     return undefined;
   }
@@ -380,6 +395,11 @@ export class Segment {
     this.#hasOpenIndexes = false;
     closeEach([...this.#indexes().map(({ entries }) => entries), this.#crcs].map((each) => () => each.closeFile()));
   }
+}
+
+/** A segment's highest timestamp with one more batch. */
+function laterOf(latest: TimeEntry, { maxTimestamp, lastOffset, recordCount }: RecordBatch): TimeEntry {
+  return maxTimestamp > latest.timestamp && recordCount > 0 ? { timestamp: maxTimestamp, offset: lastOffset } : latest;
 }
 
 /** Closes the files of each. */

@@ -55,18 +55,22 @@ export class TimeIndex {
 
   /** Opens the sealed segment's file. False when it cannot be right. */
   open(nextOffset: number): boolean {
-    if (!this.entries.openFile()) return false;
-    const last = this.last();
-    if (!last) return true;
-    const first = this.#read(this.entries.entry(0));
-    const isInside = last.offset < nextOffset && first.offset >= this.#baseOffset;
-    return isInside && first.timestamp <= last.timestamp && first.offset <= last.offset;
+    return this.entries.openFile() && this.#fits(nextOffset);
   }
 
   /** Goes on behind the entries below `offset`; the file must be open. False when they cannot be right. */
   resume(offset: number): boolean {
     const key = (buffer: Buffer, at: number): number => buffer.readInt32BE(at + 8);
-    return this.entries.resume((buffer, at) => key(buffer, at) < offset - this.#baseOffset, key);
+    const isWanted = (buffer: Buffer, at: number): boolean => key(buffer, at) < offset - this.#baseOffset;
+    return this.entries.resume(isWanted, key) && this.#fits(offset);
+  }
+
+  #fits(nextOffset: number): boolean {
+    const last = this.last();
+    if (!last) return true;
+    const first = this.#read(this.entries.entry(0));
+    const isInside = last.offset < nextOffset && first.offset >= this.#baseOffset;
+    return isInside && first.timestamp <= last.timestamp && first.offset <= last.offset;
   }
 
   save(): DiskFile {

@@ -1,11 +1,14 @@
 // The producer snapshot that the next start goes on from: without it, a gap that compaction left looks like a loss.
 
 import { expect, it } from "vitest";
+import type { Disk } from "../../platform/disk.ts";
+import { seededRandom } from "../../platform/seeded-random.ts";
 import { FaultyDisk } from "../faulty-disk.testing.ts";
 import { durable, LogFixture } from "../log.testing.ts";
 import type { LogConfig } from "../log-config.ts";
 import { segmentFileName } from "../segment-files.ts";
 import { appendKeyed, compactionOptions, contents, seal } from "./compaction.testing.ts";
+import { WatchedDisk } from "./watched-disk.testing.ts";
 
 const config: Partial<LogConfig> = { cleanupPolicy: ["compact"] };
 
@@ -31,4 +34,33 @@ it("stays when there is no room for its like (simulator, seed 31003757)", async 
   // A kill.
   log = await fixture.open();
   expect(contents(log)).toEqual(["2:a=2", "3:b=1", "4:c=1"]);
+});
+
+it("of the middle of a segment is gone, durably, before that is compacted", async () => {
+  const disk = new FaultyDisk({ canCrash: true });
+  const left: Disk[] = [];
+  let isWatching = false;
+  const watched = new WatchedDisk(disk, () => {
+    if (!isWatching) return;
+    for (let seed = 0; seed < 10; seed++) left.push(disk.afterCrash(seededRandom(100 * left.length + seed)));
+  });
+  const fixture = new LogFixture({ ...config, recoveryPointIntervalBytes: 1 }, watched);
+  const log = await fixture.open();
+  for (const entry of ["a=0", "a=1"]) {
+    appendKeyed(log, { entries: [entry] });
+    await log.flush();
+  }
+  fixture.config = { ...fixture.config, recoveryPointIntervalBytes: 1_000_000 };
+  appendKeyed(log, { entries: ["a=2"] });
+  await seal(fixture, log);
+  isWatching = true;
+  await log.compaction.run(0, compactionOptions(fixture));
+  isWatching = false;
+  const swapped = left.filter((each) => each.exists(fixture.path(segmentFileName(0, "log").concat(".swap"))));
+  expect(swapped.length).toBeGreaterThan(0);
+  for (const each of swapped) {
+    expect(each.list(fixture.folder).filter((name) => name.endsWith(".snapshot"))).toEqual([
+      segmentFileName(3, "snapshot"),
+    ]);
+  }
 });
