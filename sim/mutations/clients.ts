@@ -69,8 +69,8 @@ export const clientMutations: readonly Mutation[] = [
   {
     name: "restore a store from uncommitted records",
     file: "streams/runtime/assembly.ts",
-    find: 'client.consumer({ isolationLevel: "read_committed", autoOffsetReset: "none" })',
-    replace: 'client.consumer({ isolationLevel: "read_uncommitted", autoOffsetReset: "none" })',
+    find: 'client.consumer({\n    isolationLevel: "read_committed",\n    autoOffsetReset: "none",',
+    replace: 'client.consumer({\n    isolationLevel: "read_uncommitted",\n    autoOffsetReset: "none",',
   },
   {
     name: "run a task before its store is restored",
