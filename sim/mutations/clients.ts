@@ -69,8 +69,8 @@ export const clientMutations: readonly Mutation[] = [
   {
     name: "restore a store from uncommitted records",
     file: "streams/runtime/assembly.ts",
-    find: 'client.consumer({\n    isolationLevel: "read_committed",\n    autoOffsetReset: "none",',
-    replace: 'client.consumer({\n    isolationLevel: "read_uncommitted",\n    autoOffsetReset: "none",',
+    find: 'isolationLevel: "read_committed",\n    autoOffsetReset: "none",\n    maxPollRecords',
+    replace: 'isolationLevel: "read_uncommitted",\n    autoOffsetReset: "none",\n    maxPollRecords',
   },
   {
     name: "run a task before its store is restored",
