@@ -69,8 +69,8 @@ export const clientMutations: readonly Mutation[] = [
   {
     name: "restore a store from uncommitted records",
     file: "streams/runtime/assembly.ts",
-    find: 'isolationLevel: "read_committed",\n    autoOffsetReset: "none",\n    maxPollRecords',
-    replace: 'isolationLevel: "read_uncommitted",\n    autoOffsetReset: "none",\n    maxPollRecords',
+    find: 'client.consumer({\n    isolationLevel: "read_committed",\n    autoOffsetReset: "none",',
+    replace: 'client.consumer({\n    isolationLevel: "read_uncommitted",\n    autoOffsetReset: "none",',
   },
   {
     name: "run a task before its store is restored",

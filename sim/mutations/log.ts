@@ -139,8 +139,9 @@ export const logMutations: readonly Mutation[] = [
   {
     name: "do not look at what came behind a recovery point",
     file: "log/segment.ts",
-    find: "const end = this.#endAt(offset);",
-    replace: "const end = this.#endAt(offset) && this.log.size();",
+    find: "const end = this.#resumeIndexes(offset) ? this.#endAt(offset) : undefined;",
+    replace:
+      "const found = this.#resumeIndexes(offset) ? this.#endAt(offset) : undefined; const end = found && { ...found, position: this.log.size() };",
   },
   {
     name: "take any leader epoch after a crash",
