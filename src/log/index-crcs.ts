@@ -3,6 +3,8 @@ import type { Disk, DiskFile } from "../platform/disk.ts";
 import { crcOf } from "./checked-text.ts";
 
 const CHUNK_BYTES = 64 * 1024;
+/** The file begins anew when it is larger. */
+const MAX_BYTES = 4 * 1024;
 
 /** So many bytes at a file's start, and their CRC-32C. */
 export interface Checksum {
@@ -14,6 +16,8 @@ export interface SavedIndexes {
   /** They know all batches below. */
   readonly offset: number;
   readonly checksums: readonly Checksum[];
+  /** Of what says so in the file. */
+  readonly endPosition: number;
 }
 
 /** As much of an index as can be vouched for. */
@@ -26,8 +30,9 @@ interface CheckedEntries {
 
 /**
  * The file that holds the CRCs of a segment's indexes, whose format is Apache Kafka's and has none: a line with the offset
- * up to which they go, and one with size and CRC-32C for each. It is written behind them, and whatever a crash leaves of the four
- * does not agree, so that the indexes are built anew. Folders of Apache Kafka, and of versions before, have no such file; and
+ * up to which they go, and one with size and CRC-32C for each; and the same again each time they were saved, behind what is there,
+ * so that a crash in a write leaves those of the time before. It is written behind the indexes. Where a crash leaves four files that
+ * do not agree, the indexes are built anew. Folders of Apache Kafka, and of versions before, have no such file; and
  * where one of those ran on a folder, it is older than the indexes.
  */
 export class IndexCrcs {
@@ -35,6 +40,9 @@ export class IndexCrcs {
   #path: string;
   readonly #indexes: readonly CheckedEntries[];
   #file: DiskFile | undefined;
+  /** Of what is to stay in the file. */
+  #sizeBytes = 0;
+  #hasRemains = false;
 
   constructor(disk: Disk, path: string, indexes: readonly CheckedEntries[]) {
     this.#disk = disk;
@@ -42,13 +50,27 @@ export class IndexCrcs {
     this.#indexes = indexes;
   }
 
+  /** A crash left more in the file than counts. */
+  get hasRemains(): boolean {
+    return this.#hasRemains;
+  }
+
+  /** Nothing that was saved counts any more. */
+  reset(): void {
+    this.#sizeBytes = 0;
+    this.#hasRemains = false;
+  }
+
   /** Of indexes that know all batches below `offset`. Says which file a sync must cover. */
   save(offset: number): DiskFile {
     const checksums = this.#indexes.map((index) => index.checksum());
     const bytes = Buffer.from(encodeIndexCrcs({ offset, checksums }));
+    const position = this.#sizeBytes > MAX_BYTES ? 0 : this.#sizeBytes;
     this.#file ??= this.#disk.open(this.#path, { create: true });
-    this.#file.write([bytes], 0);
-    this.#file.truncate(bytes.length);
+    this.#file.write([bytes], position);
+    this.#sizeBytes = position + bytes.length;
+    this.#file.truncate(this.#sizeBytes);
+    this.#hasRemains = false;
     return this.#file;
   }
 
@@ -61,11 +83,21 @@ export class IndexCrcs {
    * left may stand behind what was saved. */
   agree(resumeOffset?: number): boolean {
     if (!this.exist()) return true;
-    const saved = decodeIndexCrcs(Buffer.from(this.#disk.readFile(this.#path)).toString());
-    if (saved?.checksums.length !== this.#indexes.length) return false;
-    if (resumeOffset !== undefined && saved.offset < resumeOffset) return false;
-    const { checksums } = saved;
-    return this.#indexes.every((index, i) => index.isAs(checksums[i] as Checksum, resumeOffset !== undefined));
+    const text = Buffer.from(this.#disk.readFile(this.#path)).toString("latin1");
+    const all = decodeIndexCrcs(text);
+    if (resumeOffset === undefined) {
+      const last = all.at(-1);
+      return last?.endPosition === text.length && this.#areAs(last, false);
+    }
+    const found = all.findLast((saved) => saved.offset >= resumeOffset && this.#areAs(saved, true));
+    this.#sizeBytes = found?.endPosition ?? 0;
+    this.#hasRemains = text.length > this.#sizeBytes;
+    return found !== undefined;
+  }
+
+  #areAs({ checksums }: SavedIndexes, mayBeLonger: boolean): boolean {
+    if (checksums.length !== this.#indexes.length) return false;
+    return this.#indexes.every((index, i) => index.isAs(checksums[i] as Checksum, mayBeLonger));
   }
 
   moveTo(path: string): void {
@@ -80,20 +112,27 @@ export class IndexCrcs {
   }
 }
 
-function encodeIndexCrcs({ offset, checksums }: SavedIndexes): string {
+function encodeIndexCrcs({ offset, checksums }: Omit<SavedIndexes, "endPosition">): string {
   const lines = checksums.map(({ sizeBytes, crc }) => `${sizeBytes} ${crc.toString(16).padStart(8, "0")}\n`);
   return `${offset} ${crcOf(`${offset}`)}\n${lines.join("")}`;
 }
 
-/** Undefined when `text` is not what `encodeIndexCrcs` made. */
-export function decodeIndexCrcs(text: string): SavedIndexes | undefined {
-  const [first, ...others] = [...text.matchAll(/^(\d+) ([0-9a-f]{8})$/gm)];
-  const checksums = others.map(([, sizeBytes, crc]) => ({
-    sizeBytes: Number(sizeBytes),
-    crc: Number.parseInt(crc as string, 16),
-  }));
-  const saved = { offset: Number(first?.[1]), checksums };
-  return encodeIndexCrcs(saved) === text ? saved : undefined;
+/** What `encodeIndexCrcs` made, one time after the other, up to where it did not. */
+export function decodeIndexCrcs(text: string): SavedIndexes[] {
+  const found: SavedIndexes[] = [];
+  let endPosition = 0;
+  for (const [block] of text.matchAll(/(?:\d+ [0-9a-f]{8}\n){4}/gy)) {
+    const [first, ...others] = [...block.matchAll(/^(\d+) ([0-9a-f]{8})$/gm)];
+    const checksums = others.map(([, sizeBytes, crc]) => ({
+      sizeBytes: Number(sizeBytes),
+      crc: Number.parseInt(crc as string, 16),
+    }));
+    const offset = Number(first?.[1]);
+    if (encodeIndexCrcs({ offset, checksums }) !== block) break;
+    endPosition += block.length;
+    found.push({ offset, checksums, endPosition });
+  }
+  return found;
 }
 
 export function crcOfMemory(bytes: Uint8Array): number {

@@ -267,7 +267,7 @@ export class Segment {
 
   /** More is in the files of its indexes than counts. */
   get hasIndexRemains(): boolean {
-    return this.#indexes().some(({ entries }) => entries.hasRemains);
+    return this.#crcs.hasRemains || this.#indexes().some(({ entries }) => entries.hasRemains);
   }
 
   /** What `saveIndexes` opened, unless it was sealed meanwhile: look-ups are in memory as long as it is active. */
@@ -302,6 +302,7 @@ export class Segment {
   resetIndexes(): void {
     this.#closeIndexes();
     for (const index of this.#indexes()) index.entries.reset();
+    this.#crcs.reset();
     this.checked.appendFrom(0);
     this.#areIndexesChecked = false;
     this.#isSealed = false;

@@ -168,7 +168,9 @@ export class SegmentCheck {
     const { disk } = this.#options;
     const path = this.#path("indexcrc");
     if (!disk.exists(path)) return undefined;
-    return decodeIndexCrcs(Buffer.from(disk.readFile(path)).toString()) ?? "damaged";
+    const text = Buffer.from(disk.readFile(path)).toString("latin1");
+    const last = decodeIndexCrcs(text).at(-1);
+    return last?.endPosition === text.length ? last : "damaged";
   }
 
   /** Those of the last segment may have been on their way to the disk once more when the power went: the next start sees that, and
