@@ -494,9 +494,9 @@ export const faults: readonly Fault[] = [
       },
       {
         breaks: "an index that is not what was saved is believed",
-        file: "log/segment.ts",
-        find: "this.#crcs.agree(resumeOffset)",
-        replace: "(resumeOffset ?? 0) >= 0",
+        file: "log/index-crcs.ts",
+        find: "if (!this.exist()) return true;",
+        replace: "if (!this.exist() || resumeOffset !== -1) return true;",
         test: {
           file: "src/log/bit-flips.test.ts",
           name: "of any .txnindex: aborted transactions and times are told as they are, and it is reported",
@@ -505,8 +505,8 @@ export const faults: readonly Fault[] = [
       {
         breaks: "CRCs that a version without them outdated count for all of the indexes",
         file: "log/index-crcs.ts",
-        find: "saved.offset < resumeOffset",
-        replace: "resumeOffset < 0",
+        find: "saved.offset >= resumeOffset && this.#areAs(saved, true)",
+        replace: "this.#areAs(saved, true)",
         test: {
           file: "src/log/index-crcs.test.ts",
           name: "a version without CRCs ran on, and saved longer indexes: those of before are not taken for all of them",
