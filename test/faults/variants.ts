@@ -856,8 +856,8 @@ export const faults: readonly Fault[] = [
       {
         breaks: "offsets go with their topic only when another of its name may have some",
         file: "broker/handlers/delete-topics.ts",
-        find: "for (const shard of groups.shards()) shard",
-        replace: "await topics.forget(deleted);\n        for (const shard of groups.shards()) shard",
+        find: "topics.delete(finders, quota).finally(() => {",
+        replace: "topics.delete(finders, quota).finally(async () => {\n        await topics.forget(found);",
         test: { file: "src/broker/deletion.test.ts", name: "keeps what is committed in it in a transaction" },
       },
       {
