@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Assignor, serdes } from "../../client/index.ts";
+import { encodeVersioned } from "../../protocol/codec.ts";
 import { StreamsBuilder } from "../dsl/streams-builder.ts";
 import { type TaskId, taskName } from "../tasks/task-id.ts";
 import { shareTasks, streamsAssignor, type Worker, type WorkerShare } from "./assignor.ts";
@@ -137,6 +138,20 @@ describe("streams assignor", () => {
     };
     expect(await given(["1", "2", "3"])).toEqual([", divided, outdated", "a-1, outdated", ", divided, outdated"]);
     expect(await given(["1", "2"])).toEqual(["a-0 and b-0, outdated", "a-1, outdated"]);
+  });
+
+  it("reads what a leader of the version before gives, which does not say how topics are put together", () => {
+    const data = {
+      name: "OncillaStreamsShare",
+      versions: [0, 0],
+      flexible: Number.POSITIVE_INFINITY,
+      fields: { inputs: { array: { topic: "string", partitions: "int32" } } },
+    } as const;
+    const inputs = [...partitions].map(([topic, count]) => ({ topic, partitions: count }));
+    const userData = encodeVersioned(data, 0, { inputs });
+    const given = [0, 1].map((partition) => ({ topic: "a", partition }));
+    assignorOf([]).onAssignment?.({ partitions: given, userData }, { generationId: 1, memberId: "m" });
+    expect(shares.at(-1)).toEqual({ partitions: given.slice(1), isOutdated: true, isDivided: true });
   });
 
   it.each([

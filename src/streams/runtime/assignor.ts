@@ -27,9 +27,13 @@ const workerData = {
 /** What the leader tells each worker: what the tasks were made of. */
 const shareData = {
   name: "OncillaStreamsShare",
-  versions: [0, 0],
+  versions: [0, 1],
   flexible: Number.POSITIVE_INFINITY,
-  fields: { inputs: { array: { topic: "string", subtopology: "int32", partitions: "int32" } } },
+  fields: {
+    inputs: { array: { topic: "string", partitions: "int32" } },
+    /** Which one reads each of them. Leaders of version 0 do not tell. */
+    subtopologies: { array: "int32", versions: "1+" },
+  },
 } as const satisfies VersionedData;
 
 /** How many partitions each topic has that the topology reads, by its name on the cluster. */
@@ -74,7 +78,8 @@ export function streamsAssignor(options: StreamsAssignorOptions): Assignor {
     );
     // The same bytes for the same inputs.
     inputs.sort((a, b) => (a.topic < b.topic ? -1 : 1));
-    return encodeVersioned(shareData, 0, { inputs });
+    const subtopologies = inputs.map(({ subtopology }) => subtopology);
+    return encodeVersioned(shareData, 1, { inputs, subtopologies });
   };
   return {
     name: "oncilla-streams",
