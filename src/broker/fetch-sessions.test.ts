@@ -246,6 +246,19 @@ describe("fetch sessions", () => {
     expect(served).toEqual(["0", "1", "2", "0", "1", "2"]);
   });
 
+  it("a reply that is nearly full is full, and the next one begins with what it left", async () => {
+    const topic = await newTopic(2);
+    const large = "x".repeat(99_000);
+    await session.produce(topic, [large]);
+    await session.produce(topic, ["small"], { partition: 1 });
+    const all: At[] = [0, 1].map((partition) => [topic, partition, 0]);
+    const first = await ask({ epoch: 0, at: all, maxBytes: 100_000 });
+    expect(first.partitions).toEqual({ [key(topic)]: large, [key(topic, 1)]: "end 1" });
+    const { id } = first;
+    const second = await ask({ id, epoch: 1, at: [[topic, 0, 1]], maxBytes: 100_000 });
+    expect(second.partitions).toEqual({ [key(topic, 1)]: "small" });
+  });
+
   it("a fetch that waits while its session goes on elsewhere is refused", async () => {
     const topic = await newTopic();
     const { id } = await ask({ epoch: 0, at: [[topic, 0, 0]] });

@@ -5,7 +5,7 @@ import { BATCH_HEADER_BYTES, RecordBatch } from "../protocol/records/batch.ts";
 const DEFAULT_WINDOW_BYTES = 16 * 1024;
 
 /** Looks at the batches in a segment's file through a window of memory that moves with the reader. What it returns is
- * valid until the next call. */
+ * valid until the next call of any window with the same memory. */
 export class BatchWindow {
   readonly #file: DiskFile;
   /** Of the bytes that count: a file may be longer than what was written to it in full. */
@@ -14,10 +14,12 @@ export class BatchWindow {
   #start = 0;
   #length = 0;
 
-  constructor(file: DiskFile, endPosition: number, windowBytes: number = DEFAULT_WINDOW_BYTES) {
+  /** `window`: how large, or the memory itself. */
+  constructor(file: DiskFile, endPosition: number, window: number | Buffer = DEFAULT_WINDOW_BYTES) {
     this.#file = file;
     this.#endPosition = endPosition;
-    this.#window = allocate(Math.min(windowBytes, Math.max(endPosition, BATCH_HEADER_BYTES)));
+    this.#window =
+      typeof window === "number" ? allocate(Math.min(window, Math.max(endPosition, BATCH_HEADER_BYTES))) : window;
   }
 
   /** A batch of which only the header may be read. Undefined where none can begin, as at the end: see `problemAt`. */

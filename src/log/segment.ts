@@ -15,8 +15,9 @@ import { type TimeEntry, TimeIndex } from "./time-index.ts";
 
 /** Offsets in a segment's indexes are relative to its base, in 31 bits. */
 const MAX_RELATIVE_OFFSET = 0x7fffffff;
-/** What is read at once where the index ends and headers go on: one interval of the index, by default. */
-const LOOKUP_WINDOW_BYTES = 4 * 1024;
+/** What is read at once where the index ends and headers go on: one interval of the index, by default. Look-ups are synchronous, so one
+ * window does for all. */
+const lookupWindow = Buffer.allocUnsafeSlow(4 * 1024);
 const NO_TIME: TimeEntry = { timestamp: -1, offset: -1 };
 
 /** Where a batch lies. */
@@ -195,7 +196,7 @@ export class Segment {
   /** The first batch from an index entry on (or from the file's start) for which `isWanted` holds. Throws a
    * LogCorruptionError where the entry is wrong or no batch can be. */
   #walk(start: OffsetEntry | undefined, isWanted: (batch: RecordBatch) => boolean): BatchPlace | undefined {
-    const window = new BatchWindow(this.log, this.#sizeBytes, LOOKUP_WINDOW_BYTES);
+    const window = new BatchWindow(this.log, this.#sizeBytes, lookupWindow);
     let position = start?.position ?? 0;
     if (start && (position < 0 || position >= this.#sizeBytes)) {
       throw new LogCorruptionError(this.path("index"), position, "an entry that points beside the segment");
@@ -231,7 +232,7 @@ export class Segment {
   ): { readonly position: number; readonly nextOffset: number } | undefined {
     const entry = this.#offsetIndex.lookupWithin(maxPosition, limitOffset);
     const start = entry && entry.position > place.position ? entry : undefined;
-    const window = new BatchWindow(this.log, this.#sizeBytes, LOOKUP_WINDOW_BYTES);
+    const window = new BatchWindow(this.log, this.#sizeBytes, lookupWindow);
     let position = start?.position ?? place.position;
     let nextOffset = place.baseOffset;
     while (position < maxPosition) {
