@@ -210,6 +210,22 @@ describe("clients beyond their quota", () => {
     await expectMuted(session, waitMs);
   });
 
+  it("who went beyond a tiny quota by months is told the longest time that can be said", async () => {
+    const topic = await admin.createTopic("topic", 1, { "max.message.bytes": "5000000" });
+    await setQuota({ "client-id": "limited" }, "producer_byte_rate", 1);
+    await setQuota({ "client-id": "limited" }, "controller_mutation_rate", 1e-6);
+    const other = await RawSession.open(broker.address, "limited");
+    const longestMs = 2 ** 31 - 1;
+    expect(await send(topic, 3_000_000)).toBe(longestMs);
+    const many = { name: "many", numPartitions: 10, replicationFactor: 1, assignments: [], configs: [] };
+    expect(await other.client.send(createTopics, 5, { topics: [many], validateOnly: false })).toMatchObject({
+      throttleTimeMs: longestMs,
+      topics: [{ errorCode: 0 }],
+    });
+    expect((await admin.produce(topic, ["x"])).error).toBe("NONE");
+    other.close();
+  });
+
   it("other clients, and all after the quota is gone, are not throttled", async () => {
     const topic = await admin.createTopic("topic");
     await setQuota({ "client-id": "limited" }, "producer_byte_rate", 1);

@@ -96,7 +96,14 @@ export function createRouter(
     const work = quotas.startWork(context.clientId);
     const answer: Reply<Api> = (response, sending) => {
       const throttled = response && withThrottleTime(response, work?.end() ?? 0);
-      const pieces = throttled ? encodeResponse(api, header.apiVersion, header.correlationId, throttled) : [];
+      let pieces: readonly Uint8Array[] = [];
+      try {
+        if (throttled) pieces = encodeResponse(api, header.apiVersion, header.correlationId, throttled);
+      } catch (error) {
+        // Whoever answers may be in the middle of something else: the end of a sync, which others wait for.
+        fail(error);
+        return;
+      }
       counts.answered(clock.monotonic() - startedMs, pieces);
       const sendingMs = clock.monotonic();
       reply(pieces, sending);

@@ -17,7 +17,7 @@ import {
   REQUEST_PERCENTAGE,
 } from "./quota-entity.ts";
 import { QuotaTable } from "./quota-table.ts";
-import { QUOTA_SECONDS, RateMeter } from "./rate-meter.ts";
+import { MAX_THROTTLE_MS, QUOTA_SECONDS, RateMeter } from "./rate-meter.ts";
 import { TokenBucket } from "./token-bucket.ts";
 import { UsageByClient } from "./usage-by-client.ts";
 
@@ -117,7 +117,7 @@ export class ClientQuotas implements RequestQuotas {
     const now = this.#clock.monotonic();
     const meter = usage.of(found.sharedBy, now);
     meter.record(amount, now);
-    return meter.excessMs(found.limit, now);
+    return Math.min(MAX_THROTTLE_MS, meter.excessMs(found.limit, now));
   }
 
   /** Undefined where nobody has a quota: what costs nothing then. */

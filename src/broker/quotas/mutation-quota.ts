@@ -1,5 +1,6 @@
 /** The changes to topics that one request may make (KIP-599). */
 import type { Clock } from "../../platform/clock.ts";
+import { MAX_THROTTLE_MS } from "./rate-meter.ts";
 import type { TokenBucket } from "./token-bucket.ts";
 
 export interface MutationQuota {
@@ -32,7 +33,7 @@ export class StrictMutationQuota implements MutationQuota {
   }
 
   get throttleTimeMs(): number {
-    return this.#isRefused ? this.#bucket.debtMs(this.#rate, this.#clock.monotonic()) : 0;
+    return this.#isRefused ? throttleTimeOf(this.#bucket, this.#rate, this.#clock) : 0;
   }
 }
 
@@ -54,6 +55,10 @@ export class PermissiveMutationQuota implements MutationQuota {
   }
 
   get throttleTimeMs(): number {
-    return this.#bucket.debtMs(this.#rate, this.#clock.monotonic());
+    return throttleTimeOf(this.#bucket, this.#rate, this.#clock);
   }
+}
+
+function throttleTimeOf(bucket: TokenBucket, rate: number, clock: Clock): number {
+  return Math.min(MAX_THROTTLE_MS, bucket.debtMs(rate, clock.monotonic()));
 }

@@ -59,6 +59,16 @@ describe("a bucket of tokens", () => {
     expect(bucket.isOpen(1, 4000)).toBe(true);
   });
 
+  it("without a limit to its rate stays open", () => {
+    const bucket = new TokenBucket();
+    const rate = Number.POSITIVE_INFINITY;
+    for (const nowMs of [5, 6]) {
+      expect(bucket.isOpen(rate, nowMs)).toBe(true);
+      bucket.take(10, rate, nowMs);
+      expect(bucket.debtMs(rate, nowMs)).toBe(0);
+    }
+  });
+
   it("holds no more than eleven seconds' tokens", () => {
     const bucket = new TokenBucket();
     bucket.take(0, 2, 1_000_000);

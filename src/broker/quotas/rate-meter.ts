@@ -7,6 +7,9 @@ const WINDOWS = 11;
 /** What a quota allows at once to who had nothing for a while. */
 export const QUOTA_SECONDS: number = ((WINDOWS - 1) * WINDOW_MS) / 1000;
 
+/** All that a response can say: 24 days. A quota may be as small as one likes, and a request far beyond it. */
+export const MAX_THROTTLE_MS: number = 2 ** 31 - 1;
+
 interface Window {
   readonly startMs: number;
   sum: number;

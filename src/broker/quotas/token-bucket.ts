@@ -25,7 +25,10 @@ export class TokenBucket {
   }
 
   #fill(rate: number, nowMs: number): void {
-    this.#tokens = Math.min(rate * BURST_SECONDS, this.#tokens + (rate * (nowMs - this.#filledMs)) / 1000);
+    const elapsedMs = nowMs - this.#filledMs;
+    // An endless rate times no time is no number.
+    const gained = elapsedMs > 0 ? (rate * elapsedMs) / 1000 : 0;
+    this.#tokens = Math.min(rate * BURST_SECONDS, this.#tokens + gained);
     this.#filledMs = nowMs;
   }
 }
