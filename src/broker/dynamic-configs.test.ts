@@ -172,6 +172,24 @@ describe("settings of the broker", () => {
     expect((await look(BROKER, "1", "log.retention.ms"))[0]).toEqual(["2000", OWN]);
   });
 
+  it("a list is not added to until no string could hold it: no start could read it", async () => {
+    await session.createTopic("topic");
+    const name = "leader.replication.throttled.replicas";
+    const append = async (from: number): Promise<string> => {
+      const value = Array.from({ length: 3000 }, (_, i) => `${from + i}:1`).join(",");
+      const resources = [
+        { resourceType: TOPIC, resourceName: "topic", configs: [{ name, configOperation: 2, value }] },
+      ];
+      const { responses } = await session.client.send(incrementalAlterConfigs, 1, { resources, validateOnly: false });
+      return errorName(responses[0]?.errorCode ?? -1);
+    };
+    expect(await append(10_000)).toBe("NONE");
+    expect(await append(20_000).catch((error: Error) => error.message)).toBe("INVALID_CONFIG");
+    await stop();
+    await start();
+    expect((await look(TOPIC, "topic", name))[0]?.[0]?.length).toBe(3000 * "10000:1,".length - 1);
+  });
+
   it("lists are added to from where they are inherited", async () => {
     const append = async (resourceName: string, resourceType: number, name: string) => {
       const configs = [{ name, configOperation: 2, value: "compact" }];

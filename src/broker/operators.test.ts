@@ -4,15 +4,20 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { RawSession, type RawTopic } from "../../test/support/raw-session.ts";
+import { until } from "../../test/support/until.ts";
 import { alterPartitionReassignments } from "../protocol/apis/alter-partition-reassignments.ts";
 import { apiVersions } from "../protocol/apis/api-versions.ts";
 import { consumerGroupDescribe } from "../protocol/apis/consumer-group-describe.ts";
 import { consumerGroupHeartbeat } from "../protocol/apis/consumer-group-heartbeat.ts";
+import { createTopics } from "../protocol/apis/create-topics.ts";
+import { describeConfigs } from "../protocol/apis/describe-configs.ts";
+import { describeGroups } from "../protocol/apis/describe-groups.ts";
 import { describeQuorum } from "../protocol/apis/describe-quorum.ts";
 import { electLeaders } from "../protocol/apis/elect-leaders.ts";
 import { getTelemetrySubscriptions } from "../protocol/apis/get-telemetry-subscriptions.ts";
 import { listPartitionReassignments } from "../protocol/apis/list-partition-reassignments.ts";
 import { pushTelemetry } from "../protocol/apis/push-telemetry.ts";
+import { streamsGroupDescribe } from "../protocol/apis/streams-group-describe.ts";
 import { updateFeatures } from "../protocol/apis/update-features.ts";
 import { ZERO_UUID } from "../protocol/codec.ts";
 import { errorName } from "../protocol/errors.ts";
@@ -197,6 +202,61 @@ describe("replicas that are where they are", () => {
       const refused = await ask(name, index, 0);
       expect(errorName(refused.topics[0]?.partitions[0]?.errorCode ?? 0)).toBe("UNKNOWN_TOPIC_OR_PARTITION");
     }
+  });
+});
+
+describe("a refusal that repeats a name as long as a string may be", () => {
+  const name = "n".repeat(32_767);
+  const startOf = (message: string | null | undefined): string | undefined => message?.slice(0, 25);
+
+  it("of a topic is told, with what there is room for", async () => {
+    for (const version of [1, 2]) {
+      const asked = { topicPartitions: [{ topic: name, partitions: [0] }] };
+      const { replicaElectionResults } = await session.client.send(electLeaders, version, asked);
+      expect(startOf(replicaElectionResults[0]?.partitionResult[0]?.errorMessage)).toBe("No such topic as nnnnnnnn");
+    }
+    const topics = [{ name, partitions: [{ partitionIndex: 0, replicas: [1] }] }];
+    const { responses } = await session.client.send(alterPartitionReassignments, 1, { topics });
+    expect(startOf(responses[0]?.partitions[0]?.errorMessage)).toBe("Unable to find a topic na");
+  });
+
+  it("of a setting or a broker is told, with what there is room for", async () => {
+    for (const version of [4, 5]) {
+      const topics = [
+        {
+          name: "other",
+          numPartitions: 1,
+          replicationFactor: 1,
+          assignments: [],
+          configs: [{ name, value: "1" }],
+        },
+      ];
+      const created = await session.client.send(createTopics, version, { topics, validateOnly: false });
+      expect(startOf(created.topics[0]?.errorMessage)).toBe("Unknown topic config name");
+    }
+    for (const version of [1, 4]) {
+      const resources = [{ resourceType: 4, resourceName: name, configurationKeys: null }];
+      const { results } = await session.client.send(describeConfigs, version, { resources, includeSynonyms: false });
+      expect(startOf(results[0]?.errorMessage)).toBe("Unexpected broker id, exp");
+    }
+  });
+
+  it("of a group is told, with what there is room for", async () => {
+    await session.findCoordinator("group", "any");
+    await until(async () => {
+      const { groups } = await session.client.send(describeGroups, 6, { groups: [name] });
+      return startOf(groups[0]?.errorMessage) === "Group nnnnnnnnnnnnnnnnnnn";
+    });
+    const consumers = await session.client.send(consumerGroupDescribe, 1, {
+      groupIds: [name],
+      includeAuthorizedOperations: false,
+    });
+    expect(startOf(consumers.groups[0]?.errorMessage)).toBe("Group nnnnnnnnnnnnnnnnnnn");
+    const streams = await session.client.send(streamsGroupDescribe, 0, {
+      groupIds: [name],
+      includeAuthorizedOperations: false,
+    });
+    expect(startOf(streams.groups[0]?.errorMessage)).toBe("Group nnnnnnnnnnnnnnnnnnn");
   });
 });
 

@@ -13,6 +13,7 @@ import { describeTransactions } from "../protocol/apis/describe-transactions.ts"
 import { fetch } from "../protocol/apis/fetch.ts";
 import { listTransactions } from "../protocol/apis/list-transactions.ts";
 import { produce } from "../protocol/apis/produce.ts";
+import { txnOffsetCommit } from "../protocol/apis/txn-offset-commit.ts";
 import { writeTxnMarkers } from "../protocol/apis/write-txn-markers.ts";
 import { errorName } from "../protocol/errors.ts";
 import { Broker } from "./broker.ts";
@@ -498,8 +499,15 @@ describe("offsets in transactions", () => {
     const id = newId();
     const producer = await session.newTransactional(id);
     const other = await RawSession.open(broker.address);
-    const tooLong = "g".repeat(32_768);
-    await expect(other.commitOffsetInTransaction(id, producer, tooLong, topic, 1)).rejects.toThrow("connection closed");
+    // Bytes look the same.
+    const { request } = txnOffsetCommit;
+    const api = { ...txnOffsetCommit, request: { ...request, groupId: "bytes" } } as const;
+    const groupId = Buffer.from("g".repeat(32_768));
+    const topics = [
+      { name: topic.name, partitions: [{ partitionIndex: 0, committedOffset: 1, committedMetadata: null }] },
+    ];
+    const commit = other.client.send(api, 5, { transactionalId: id, groupId, ...producer, topics });
+    await expect(commit).rejects.toThrow("connection closed");
     expect((await session.endTransaction(id, producer, "abort")).error).toBe("NONE");
   });
 

@@ -258,9 +258,16 @@ describe("strings", () => {
     for (const version of [0, 1]) {
       expect(decodeVersioned(text, encodeVersioned(text, version, { text: longest })).text).toBe(longest);
     }
-    const longer = encodeVersioned(text, 1, { text: `${longest}x` });
+    const tooLong = `${longest}x`;
+    for (const version of [0, 1]) {
+      expect(() => encodeVersioned(text, version, { text: tooLong })).toThrow(/a string of 32768 bytes/);
+    }
+    expect(() => encodeVersioned(text, 1, { text: "", note: tooLong })).toThrow(RangeError);
+    // Bytes look the same.
+    const fields = { text: "bytes", note: { type: "bytes", tag: 0, tagged: "1+" } } as const;
+    const longer = encodeVersioned({ ...data, fields }, 1, { text: Buffer.from(tooLong) });
     expect(() => decodeVersioned(text, longer)).toThrow(/a string of 32768 bytes/);
-    const tagged = encodeVersioned(text, 1, { text: "", note: `${longest}x` });
+    const tagged = encodeVersioned({ ...data, fields }, 1, { text: Buffer.alloc(0), note: Buffer.from(tooLong) });
     expect(() => decodeVersioned(text, tagged)).toThrow(ProtocolError);
   });
 

@@ -2,7 +2,7 @@
 import { ProtocolError } from "./protocol-error.ts";
 import type { Reader } from "./reader.ts";
 import type { Primitive } from "./schema.ts";
-import { readString } from "./strings.ts";
+import { readString, sizeOfString } from "./strings.ts";
 import type { Writer } from "./writer.ts";
 
 /** The UUID that stands for none. */
@@ -66,7 +66,7 @@ function stringCodec(nullable: boolean, flexible: boolean): ValueCodec {
         else writer.int16(-1);
         return;
       }
-      const length = Buffer.byteLength(text, "utf8");
+      const length = sizeOfString(text);
       if (flexible) writer.unsignedVarint(length + 1);
       else writer.int16(length);
       writer.utf8(text, length);

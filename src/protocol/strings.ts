@@ -18,6 +18,17 @@ export function readString(reader: Reader, length: number): string {
   return text;
 }
 
+/** Of a string that is to be written, in either encoding; throws a RangeError when nobody could read it. */
+export function sizeOfString(text: string): number {
+  const length = Buffer.byteLength(text);
+  if (length > MAX_STRING_BYTES) throw new RangeError(tooLong(length).message);
+  return length;
+}
+
+export function fitsIntoString(text: string): boolean {
+  return Buffer.byteLength(text) <= MAX_STRING_BYTES;
+}
+
 function tooLong(length: number): ProtocolError {
   return new ProtocolError(`a string of ${length} bytes; at most ${MAX_STRING_BYTES} are allowed`);
 }

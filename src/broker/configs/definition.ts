@@ -1,4 +1,5 @@
 /** What a setting is: its type, its default and what may be given for it. Pure. Values travel as strings, as in Kafka. */
+import { fitsIntoString } from "../../protocol/strings.ts";
 
 export type ConfigType = "boolean" | "string" | "int" | "long" | "double" | "list";
 
@@ -62,6 +63,8 @@ export function checkConfigs(
     if (value === null) return invalid(`Null value not supported for ${kind} configs: ${name}`);
     const parsed = parseConfig(definition, value);
     if (!parsed.ok) return invalid(`Invalid value ${value} for configuration ${name}: ${parsed.reason}`);
+    // What was appended to a list is longer than what came.
+    if (!fitsIntoString(parsed.value)) return invalid(`The value for configuration ${name} is too long`);
     configs.set(name, parsed.value);
   }
   return { ok: true, configs };

@@ -2,6 +2,7 @@
 import { electLeaders } from "../../protocol/apis/elect-leaders.ts";
 import { type ErrorName, errorCodes } from "../../protocol/errors.ts";
 import type { RequestOf, ResponseBody } from "../../protocol/schema.ts";
+import { clipped } from "../../protocol/strings.ts";
 import type { BrokerServices } from "../broker-services.ts";
 import type { Handler } from "../router.ts";
 
@@ -22,7 +23,7 @@ export function electLeadersHandler(services: BrokerServices): Handler<typeof el
           const [error, errorMessage] = isKnown
             ? elect(services, topic, partitionId, electionType)
             : (["INVALID_REQUEST", `Unknown election type ${electionType}`] as const);
-          return { partitionId, errorCode: errorCodes[error], errorMessage };
+          return { partitionId, errorCode: errorCodes[error], errorMessage: clipped(errorMessage) };
         }),
       }));
       const errorCode = errorCodes[isKnown ? "NONE" : "INVALID_REQUEST"];

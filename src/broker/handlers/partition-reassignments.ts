@@ -2,6 +2,7 @@
 import { alterPartitionReassignments } from "../../protocol/apis/alter-partition-reassignments.ts";
 import { listPartitionReassignments } from "../../protocol/apis/list-partition-reassignments.ts";
 import { type ErrorName, errorCodes } from "../../protocol/errors.ts";
+import { clipped } from "../../protocol/strings.ts";
 import type { BrokerServices } from "../broker-services.ts";
 import type { Handler } from "../router.ts";
 
@@ -41,7 +42,7 @@ function reassign(
   replicas: readonly number[] | null,
 ): readonly [ErrorName, string | null] | undefined {
   const topic = image.topic(name);
-  if (!topic) return ["UNKNOWN_TOPIC_OR_PARTITION", `Unable to find a topic named ${name}.`];
+  if (!topic) return ["UNKNOWN_TOPIC_OR_PARTITION", clipped(`Unable to find a topic named ${name}.`)];
   if (partition < 0 || partition >= topic.partitionCount) {
     return ["UNKNOWN_TOPIC_OR_PARTITION", `Unable to find partition ${name}:${partition}.`];
   }

@@ -38,7 +38,7 @@ export function decideCreate(
   const partitionCount = newPartitionCount(request, limits);
   if (typeof partitionCount !== "number") return partitionCount;
   const checked = checkTopicConfigs(request.configs.map(({ name: config, value }) => [config, value]));
-  if (!checked.ok) return checked;
+  if (!checked.ok) return refuse(checked.error, checked.message);
   const conflict = topicConfigsConflict((config) => effectiveConfig(config, checked.configs, limits));
   if (conflict !== undefined && !isInternalTopic(name)) return refuse("INVALID_CONFIG", conflict);
   return {

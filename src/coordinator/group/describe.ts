@@ -1,5 +1,6 @@
 /** DescribeGroups and ListGroups: what an administrator sees. */
 import { errorCodes } from "../../protocol/errors.ts";
+import { clipped } from "../../protocol/strings.ts";
 import type { ClassicGroup } from "./classic-group.ts";
 import type { ClassicMember } from "./classic-member.ts";
 import type { GroupCore } from "./core.ts";
@@ -27,7 +28,7 @@ export function describeGroup(core: GroupCore, groupId: string, { apiVersion }: 
 function describeUnknown(groupId: string, apiVersion: number, errorMessage: string): DescribedGroup {
   const nothing = { groupId, groupState: "Dead", protocolType: "", protocolData: "", members: [] };
   if (apiVersion < GROUP_ID_NOT_FOUND_FROM_VERSION) return { ...nothing, errorCode: errorCodes.NONE };
-  return { ...nothing, errorCode: errorCodes.GROUP_ID_NOT_FOUND, errorMessage };
+  return { ...nothing, errorCode: errorCodes.GROUP_ID_NOT_FOUND, errorMessage: clipped(errorMessage) };
 }
 
 function describeMember(group: ClassicGroup, member: ClassicMember): DescribedGroup["members"][number] {

@@ -1,5 +1,6 @@
 /** ConsumerGroupDescribe: what an administrator sees of a group of the new protocol. */
 import { errorCodes } from "../../../protocol/errors.ts";
+import { clipped } from "../../../protocol/strings.ts";
 import type { GroupCore } from "../core.ts";
 import type { DescribedConsumerGroup } from "../messages.ts";
 import { ascending, each, type PartitionSet, partitionSet } from "../partitions.ts";
@@ -26,7 +27,7 @@ export function describeConsumerGroup(core: GroupCore, groupId: string): Describ
 function describeUnknown(groupId: string, errorMessage: string): DescribedConsumerGroup {
   return {
     errorCode: errorCodes.GROUP_ID_NOT_FOUND,
-    errorMessage,
+    errorMessage: clipped(errorMessage),
     groupId,
     groupState: "",
     groupEpoch: 0,

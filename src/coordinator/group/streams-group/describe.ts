@@ -1,5 +1,6 @@
 /** StreamsGroupDescribe: what an administrator sees of a streams group. */
 import { errorCodes } from "../../../protocol/errors.ts";
+import { clipped } from "../../../protocol/strings.ts";
 import type { GroupCore } from "../core.ts";
 import type { DescribedStreamsGroup } from "../messages.ts";
 import type { StreamsGroup } from "./streams-group.ts";
@@ -25,7 +26,7 @@ export function describeStreamsGroup(core: GroupCore, groupId: string): Describe
 function describeUnknown(groupId: string, errorMessage: string): DescribedStreamsGroup {
   return {
     errorCode: errorCodes.GROUP_ID_NOT_FOUND,
-    errorMessage,
+    errorMessage: clipped(errorMessage),
     groupId,
     groupState: "",
     groupEpoch: 0,
