@@ -164,6 +164,7 @@ export class BrokerCore {
     if (row.kind === "topic") return this.#carryOutTopic(row.topic);
     if (row.kind === "configs" && row.resource.kind === "broker") {
       this.#updateConfigs({ name: row.resource.name, configs: row.configs });
+      this.#cleaner.reconfigure();
       for (const topic of this.image.topics()) await this.partitions.updateConfig(topic);
     }
     return [];

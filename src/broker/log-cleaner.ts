@@ -42,7 +42,8 @@ export class LogCleaner {
   #cleanedOffsets = new Map<PartitionLog, number>();
   /** Logs that are damaged: they are left as they are, for someone to look at. */
   readonly #uncleanable = new WeakSet<PartitionLog>();
-  #timer: Timer | undefined;
+  /** While it rests. */
+  #rest: { readonly timer: Timer; readonly backoffMs: number } | undefined;
   #work: Promise<void> = Promise.resolve();
   #saving: Promise<void> = Promise.resolve();
   #isStopped = false;
@@ -69,7 +70,14 @@ export class LogCleaner {
     }
     // A topic of the name of one that is gone must not inherit from it.
     if (saved?.size !== this.#cleanedOffsets.size) await this.#save();
-    if (this.#options.config.cleanerEnabled) this.#rest();
+    if (this.#options.config.cleanerEnabled) this.#beginRest();
+  }
+
+  /** To be called when settings have changed: one who shortens the backoff does not wait until the one before is over. */
+  reconfigure(): void {
+    if (this.#rest === undefined || this.#rest.backoffMs === this.#options.config.cleanerBackoffMs) return;
+    this.#rest.timer.cancel();
+    this.#beginRest();
   }
 
   /** Undefined when it is damaged, or cannot be looked at. */
@@ -95,7 +103,8 @@ export class LogCleaner {
   /** Resolves when nothing is compacted any more. The logs must be closed behind it. */
   async stop(): Promise<void> {
     this.#isStopped = true;
-    this.#timer?.cancel();
+    this.#rest?.timer.cancel();
+    this.#rest = undefined;
     await Promise.all(this.#options.partitions.all().map(({ log }) => log.compaction.stop()));
     await this.#work;
   }
@@ -108,12 +117,15 @@ export class LogCleaner {
     if (known.length > 0) await this.#save();
   }
 
-  #rest(): void {
-    this.#timer = this.#options.clock.setTimer(this.#options.config.cleanerBackoffMs, () => {
+  #beginRest(): void {
+    const backoffMs = this.#options.config.cleanerBackoffMs;
+    const timer = this.#options.clock.setTimer(backoffMs, () => {
+      this.#rest = undefined;
       this.#work = this.#cleanAll().then(() => {
-        if (!this.#isStopped) this.#rest();
+        if (!this.#isStopped) this.#beginRest();
       });
     });
+    this.#rest = { timer, backoffMs };
   }
 
   async #cleanAll(): Promise<void> {

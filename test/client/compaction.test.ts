@@ -35,11 +35,12 @@ const disk: Disk = {
   },
 };
 
-async function start(): Promise<void> {
+async function start(others: BrokerOptions = {}): Promise<void> {
   logged.length = 0;
   folderFault = undefined;
   const logger = { log: (_level: string, message: string, fields = {}) => void logged.push({ message, fields }) };
-  broker = await Broker.start({ ...options, dataDir: folder, logger, platform: { ...nodePlatform, disk } });
+  const platform = { ...nodePlatform, disk };
+  broker = await Broker.start({ ...options, ...others, dataDir: folder, logger, platform });
   client = new Client({ brokers: broker.address, retryBackoffMs: 5 });
 }
 
@@ -109,6 +110,15 @@ describe("a compacted topic", () => {
     await start();
     expect(view(await readAll(client, topic))).toEqual(expected);
     expect(readFileSync(join(folder, "cleaner-offset-checkpoint"), "utf8")).toMatch(/^0\n\d+\n(\S+ \d+ \d+\n)+$/);
+  });
+
+  it("is compacted as soon as a backoff that was shortened allows it, and not when the one before is over", async () => {
+    await stop();
+    await start({ cleanerBackoffMs: 3_600_000 });
+    for (const value of ["1", "2", "3"]) await client.producer().send({ topic, partition, key: "a", value });
+    const change = { name: "log.cleaner.backoff.ms", operation: "set", value: "5" } as const;
+    await client.admin().alterConfigs({ type: "broker", name: "" }, [change]);
+    await compacted(`${topic}-0`, 2);
   });
 
   it("takes no record without a key", async () => {
