@@ -109,7 +109,8 @@ export class ClientConnection implements ConnectionHandler, Peer {
   #isClosed = false;
   #mutedUntilMs = 0;
   #unmute: Timer | undefined;
-  /** Set once no further request is taken. */
+  /** False from the start of its end on: what still comes is thrown away. */
+  #takesRequests = true;
   #onDrained: (() => void) | undefined;
 
   constructor(options: {
@@ -147,9 +148,10 @@ export class ClientConnection implements ConnectionHandler, Peer {
   /** Whether nothing came or went since then, and the client waits for no answer; or does not take the one it has; or has not
    * gone on with a request since `requestTimeMs`: a byte from time to time does not count. */
   isIdleSince(timeMs: number, requestTimeMs: number): boolean {
-    // It is us who do not read.
-    if (this.#isPaused && !this.#isSocketFull) return false;
-    if (this.#frames.isGathering && this.#gatheredMs < requestTimeMs) return true;
+    const isMuted = this.#unmute !== undefined;
+    // It is us who do not read. While it is muted, which may be for weeks, nobody would hear that the client is gone, though.
+    if (this.#isPaused && !this.#isSocketFull && !isMuted) return false;
+    if (!isMuted && this.#frames.isGathering && this.#gatheredMs < requestTimeMs) return true;
     if (this.#lastActiveMs >= timeMs) return false;
     // A reply may be on its way to the socket.
     return this.#isSocketFull || (this.#firstSlot === this.#slots.length && this.#heldBytes === 0);
@@ -161,7 +163,7 @@ export class ClientConnection implements ConnectionHandler, Peer {
   }
 
   onData(chunk: Uint8Array): void {
-    if (this.#isClosed || this.#onDrained) return;
+    if (this.#isClosed || !this.#takesRequests) return;
     this.#lastActiveMs = this.#clock.monotonic();
     this.#frames.push(chunk);
     this.#turn();
@@ -206,6 +208,7 @@ export class ClientConnection implements ConnectionHandler, Peer {
 
   /** Takes no further request; resolves when every one taken has been answered, or the connection is gone. */
   drain(): Promise<void> {
+    this.#takesRequests = false;
     return new Promise((resolve) => {
       this.#onDrained = resolve;
       if (this.#isClosed) resolve();
@@ -213,8 +216,9 @@ export class ClientConnection implements ConnectionHandler, Peer {
     });
   }
 
-  /** Resolves when the connection is gone, which the client has a say in. */
+  /** Takes no further request; resolves when the connection is gone, which the client has a say in. */
   end(): Promise<void> {
+    this.#takesRequests = false;
     return new Promise((resolve) => {
       if (this.#isClosed) {
         resolve();
@@ -223,7 +227,10 @@ export class ClientConnection implements ConnectionHandler, Peer {
       this.onClosed.add(resolve);
       this.#flush();
       this.#connection.end();
+      // A message of which nothing more is taken will not be whole.
+      this.#limits.requestMemory.endOverdraft(this);
       // The client's end is behind what it sent.
+      this.#isPaused = false;
       this.#connection.resume();
     });
   }
@@ -393,7 +400,7 @@ export class ClientConnection implements ConnectionHandler, Peer {
       this.#isSocketFull ||
       this.#isClosed ||
       this.#unmute !== undefined ||
-      this.#onDrained !== undefined ||
+      !this.#takesRequests ||
       this.#heldBytes > this.#limits.maxHeldBytes ||
       this.#slots.length - this.#firstSlot >= this.#limits.maxInFlightRequests
     );
@@ -413,6 +420,7 @@ export class ClientConnection implements ConnectionHandler, Peer {
     if (!isHeldBack && this.#claimRoom()) return;
     // Others would wait for this one. What it has gathered it must be able to finish, though: it keeps that memory from them.
     if (isHeldBack && !this.#frames.isGathering) requestMemory.endOverdraft(this);
+    if (!this.#takesRequests) return;
     if (!this.#isPaused) this.#connection.pause();
     this.#isPaused = true;
     if (!isHeldBack) requestMemory.whenFree(this.#resumeIfPossible);
