@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { GatedDisk } from "../../test/support/gated-disk.ts";
 import { type Fetched, RawSession, type RawTopic } from "../../test/support/raw-session.ts";
 import { until } from "../../test/support/until.ts";
-import { DiskError } from "../platform/disk.ts";
+import { DiskError, type DiskFile } from "../platform/disk.ts";
 import { MemoryDisk } from "../platform/memory-disk.ts";
 import { nodePlatform } from "../platform/node/index.ts";
 import { metadata } from "../protocol/apis/metadata.ts";
@@ -162,6 +162,58 @@ it("a topic whose name takes up all that a folder's name may be is deleted with 
     expect(await session.deleteTopic(topic)).toBe("NONE");
     expect(readdirSync(folder).filter((each) => each.startsWith("nnn"))).toEqual([]);
   }
+});
+
+it("a topic whose files somebody has removed is deleted, and made anew", async () => {
+  const topic = await session.createTopic("topic", 2);
+  rmSync(join(folder, "topic-0"), { recursive: true });
+  expect(await session.deleteTopic(topic)).toBe("NONE");
+  expect((await session.produce(await session.createTopic("topic", 2), ["new"])).error).toBe("NONE");
+});
+
+it("a topic is deleted without the files of another, where the disk does not tell their names apart", async () => {
+  /** As macOS and Windows have them. */
+  class CaseInsensitive extends MemoryDisk {
+    override open(path: string, options?: { readonly create?: boolean }): DiskFile {
+      return super.open(path.toLowerCase(), options);
+    }
+    override exists(path: string): boolean {
+      return super.exists(path.toLowerCase());
+    }
+    override readFile(path: string): Uint8Array {
+      return super.readFile(path.toLowerCase());
+    }
+    override list(path: string): string[] {
+      return super.list(path.toLowerCase());
+    }
+    override makeFolder(path: string): void {
+      super.makeFolder(path.toLowerCase());
+    }
+    override remove(path: string): void {
+      super.remove(path.toLowerCase());
+    }
+    override rename(from: string, to: string): void {
+      super.rename(from.toLowerCase(), to.toLowerCase());
+    }
+    override syncFolder(path: string): Promise<void> {
+      return super.syncFolder(path.toLowerCase());
+    }
+  }
+  const disk = new CaseInsensitive();
+  const restart = async (): Promise<void> => {
+    session.close();
+    await broker.stop();
+    broker = await Broker.start({ dataDir: "data", platform: { ...nodePlatform, disk } });
+    session = await RawSession.open(broker.address);
+  };
+  await restart();
+  const topic = await session.createTopic("Orders");
+  expect((await session.produce(topic, ["a"])).error).toBe("NONE");
+  const other = await session.createTopic("orders");
+  expect((await session.produce(other, ["b"])).error).toBe("KAFKA_STORAGE_ERROR");
+  expect(await session.deleteTopic(other)).toBe("NONE");
+  await restart();
+  expect((await session.fetch(topic)).records).toEqual(["0:a"]);
 });
 
 describe("a deleted topic whose files could not be moved away", () => {

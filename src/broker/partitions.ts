@@ -122,7 +122,7 @@ export class Partitions {
       await turn();
       if (!isOpen(partition)) {
         const path = this.#folderOf(topic, index);
-        if (this.#options.disk.exists(path)) removeFolder(this.#options.disk, path, topic.id);
+        if (!this.#isAnothers(path, topic)) removeFolder(this.#options.disk, path, topic.id);
         return;
       }
       await partition.log.delete();
@@ -151,8 +151,9 @@ export class Partitions {
     const { disk, logger } = this.#options;
     const path = this.#folderOf(topic, index);
     try {
-      // The place may be that of another topic of the same name by now.
-      if (!this.#image.topic(topic.name) || readTopicId(disk, path) === topic.id) disk.remove(path);
+      const topicId = readTopicId(disk, path);
+      // The place may be that of another topic of the same name by now, or of one whose name the disk does not tell apart.
+      if (topicId === topic.id || (topicId === undefined && !this.#image.topic(topic.name))) disk.remove(path);
       return true;
     } catch (error) {
       if (!(error instanceof DiskError)) throw error;
@@ -202,6 +203,16 @@ export class Partitions {
     const config = logConfigOf(topic.configs, this.#options.config);
     const isSynced = isInternalTopic(topic.name) && this.#syncedTopicIds.size > 0;
     return isSynced ? { ...config, durability: "fsync" } : config;
+  }
+
+  /** Whether a folder is, for sure, that of another topic: of the same name in capitals, where the disk makes no difference. */
+  #isAnothers(path: string, topic: Topic): boolean {
+    try {
+      return (readTopicId(this.#options.disk, path) ?? topic.id) !== topic.id;
+    } catch (error) {
+      if (error instanceof DiskError) return false;
+      throw error;
+    }
   }
 
   /** Moves away the folder of a deleted topic, which could not be moved then, from where another of its name is to be. */

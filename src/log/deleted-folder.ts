@@ -5,9 +5,10 @@ const SUFFIX = "-delete";
 /** As file systems have it. A topic's name may take up nearly all of it. */
 const MAX_NAME_LENGTH = 255;
 
-/** Removes a folder, moved aside in one step: nothing is ever found there in parts, and another may have its place. After a crash,
+/** Removes a folder, if there is one, moved aside in one step: nothing is ever found there in parts, and another may have its place. After a crash,
  * what is left of it is one of `leftFolders`. */
 export function removeFolder(disk: Disk, folder: string, topicId: string): void {
+  if (!disk.exists(folder)) return;
   const aside = asideOf(folder, topicId);
   disk.rename(folder, aside);
   disk.remove(aside);
