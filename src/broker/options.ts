@@ -190,7 +190,7 @@ const checks: Checks<Omit<BrokerConfig, "listeners">> = {
   recreateLostLogs: withDefault(false, flag),
   nodeId: withDefault(1, wholeNumber(0, INT_MAX)),
   autoCreateTopics: withDefault(true, flag),
-  defaultPartitions: withDefault(1, wholeNumber(1, 100_000)),
+  defaultPartitions: withDefault(1, wholeNumber(1, 10_000)),
   topicDefaults,
   offsetsTopicPartitions: withDefault(4, wholeNumber(1, 1000)),
   transactionTopicPartitions: withDefault(4, wholeNumber(1, 1000)),

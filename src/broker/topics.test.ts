@@ -185,6 +185,15 @@ describe("creating topics", () => {
     expect((await describeTopic("twice")).error).toBe("UNKNOWN_TOPIC_OR_PARTITION");
   });
 
+  it("very many partitions, of all topics of a request together, are refused", async () => {
+    const names = [newName(), newName()];
+    const { topics } = await session.client.send(createTopics, 7, {
+      topics: names.map((name) => ({ name, numPartitions: 5001, replicationFactor: 1, assignments: [], configs: [] })),
+      validateOnly: true,
+    });
+    expect(topics.map(({ errorCode }) => errorName(errorCode))).toEqual(["POLICY_VIOLATION", "POLICY_VIOLATION"]);
+  });
+
   it("only to validate makes none", async () => {
     const name = newName();
     expect(await create({ name }, true)).toBe("NONE");
@@ -230,6 +239,19 @@ describe("metadata", () => {
       ["", "INVALID_REQUEST"],
       [topic.name, "INVALID_REQUEST"],
     ]);
+  });
+
+  it("tells each topic once, however often it is asked for", async () => {
+    const topic = await newTopic(2);
+    const asked = [{ name: topic.name }, { name: "missing" }, { name: topic.name }, { name: "missing" }];
+    const { topics } = await session.client.send(metadata, 12, { topics: asked, allowAutoTopicCreation: false });
+    expect(topics.map(({ name }) => name)).toEqual([topic.name, "missing"]);
+  });
+
+  it("makes no topic of a name that comes with an id", async () => {
+    const topicId = "4pDa7E0AQS6hJEFRVPTXMQ";
+    expect((await describeTopic("with-an-id", topicId, true)).error).toBe("UNKNOWN_TOPIC_ID");
+    expect((await describeTopic("with-an-id")).error).toBe("UNKNOWN_TOPIC_OR_PARTITION");
   });
 
   it("tells where to connect to", async () => {
@@ -311,6 +333,16 @@ describe("more partitions", () => {
     });
     return errorName(results[0]?.errorCode ?? -1);
   }
+
+  it("are no more than so many, of all topics of a request together", async () => {
+    const topics = await Promise.all([newTopic(1), newTopic(1)]);
+    const { results } = await session.client.send(createPartitions, 3, {
+      topics: topics.map(({ name }) => ({ name, count: 5002, assignments: null })),
+      timeoutMs: 1000,
+      validateOnly: true,
+    });
+    expect(results.map(({ errorCode }) => errorName(errorCode))).toEqual(["NONE", "POLICY_VIOLATION"]);
+  });
 
   it("can be had, never fewer", async () => {
     const topic = await newTopic(2);

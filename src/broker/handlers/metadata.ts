@@ -21,7 +21,8 @@ const TOPIC_ID_VERSION = 12;
 export function metadataHandler(services: BrokerServices): Handler<typeof metadata> {
   return {
     api: metadata,
-    handle(request, context, reply) {
+    handle(asked, context, reply) {
+      const request = { ...asked, topics: asked.topics && eachOnce(asked.topics) };
       const missing = missingTopics(services, request);
       if (missing.length === 0) {
         reply(response(services, request, context));
@@ -36,12 +37,18 @@ export function metadataHandler(services: BrokerServices): Handler<typeof metada
   };
 }
 
+/** As in Kafka: one topic may have thousands of partitions to tell of. */
+function eachOnce<T extends { readonly name: string | null; readonly topicId: string }>(topics: readonly T[]): T[] {
+  return [...new Map(topics.map((topic) => [`${topic.topicId}/${topic.name}`, topic])).values()];
+}
+
 /** The topics to create. */
 function missingTopics({ config, image }: BrokerServices, request: MetadataRequest): string[] {
   if (!request.allowAutoTopicCreation || !config.autoCreateTopics) return [];
-  return (request.topics ?? []).flatMap(({ name }) =>
-    name === null || image.topic(name) || topicNameProblem(name) !== undefined ? [] : [name],
-  );
+  return (request.topics ?? []).flatMap(({ name, topicId }) => {
+    const isThere = topicId !== ZERO_UUID || name === null || image.topic(name);
+    return isThere || topicNameProblem(name) !== undefined ? [] : [name];
+  });
 }
 
 function response(

@@ -17,8 +17,19 @@ type TopicLimits = Pick<BrokerConfig, "nodeId" | "defaultPartitions" | "topicDef
 type CreatableTopic = RequestOf<typeof createTopics>["topics"][number];
 type CreatablePartitions = RequestOf<typeof createPartitions>["topics"][number];
 
-/** As in Kafka; more are more likely a mistake than a wish. */
-const MAX_NEW_PARTITIONS = 10_000;
+/** Of one request, as in Kafka; more are more likely a mistake than a wish. */
+export const MAX_NEW_PARTITIONS = 10_000;
+
+/** How many partitions a request asks for, whatever becomes of it. */
+export function partitionsAskedFor(
+  requests: readonly CreatableTopic[],
+  { defaultPartitions }: Pick<TopicLimits, "defaultPartitions">,
+): number {
+  return requests.reduce((sum, { numPartitions, assignments }) => {
+    if (assignments.length > 0) return sum + assignments.length;
+    return sum + (numPartitions === -1 ? defaultPartitions : Math.max(0, numPartitions));
+  }, 0);
+}
 
 export function decideCreate(
   image: MetadataImage,
@@ -73,7 +84,6 @@ function newPartitionCount(request: CreatableTopic, limits: TopicLimits): number
   if (numPartitions < -1 || numPartitions === 0) {
     return refuse("INVALID_PARTITIONS", "Number of partitions was set to an invalid non-positive value.");
   }
-  if (numPartitions > MAX_NEW_PARTITIONS) return tooMany();
   return numPartitions === -1 ? limits.defaultPartitions : numPartitions;
 }
 
@@ -83,7 +93,6 @@ function assignedPartitionCount(request: CreatableTopic, limits: TopicLimits): n
     const field = replicationFactor !== -1 ? "replication factor" : "numPartitions";
     return refuse("INVALID_REQUEST", `A manual partition assignment was specified, but ${field} was not set to -1.`);
   }
-  if (assignments.length > MAX_NEW_PARTITIONS) return tooMany();
   const indexes = new Set(assignments.map(({ partitionIndex }) => partitionIndex));
   if (indexes.size !== assignments.length) {
     return refuse("INVALID_REPLICA_ASSIGNMENT", "Found multiple manual partition assignments for one partition.");
@@ -113,7 +122,6 @@ export function decideNewPartitions(
       `The topic ${name} currently has ${partitionCount} partition(s); ${count} would not be an increase.`,
     );
   }
-  if (count - partitionCount > MAX_NEW_PARTITIONS) return tooMany();
   if (assignments) {
     if (assignments.length !== count - partitionCount) {
       return refuse(
@@ -136,6 +144,6 @@ function checkReplicas(
   return refuse("INVALID_REPLICA_ASSIGNMENT", `Each partition must be assigned to the one broker there is, ${nodeId}.`);
 }
 
-function tooMany(): Refusal {
+export function tooManyPartitions(): Refusal {
   return refuse("POLICY_VIOLATION", `At most ${MAX_NEW_PARTITIONS} partitions can be created at once.`);
 }

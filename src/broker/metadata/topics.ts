@@ -10,7 +10,14 @@ import type { MetadataImage, Topic } from "./image.ts";
 import type { MetadataLog } from "./metadata-log.ts";
 import { topicGoneRecord, topicRecord } from "./records.ts";
 import { type Refusal, refuse } from "./refusal.ts";
-import { decideCreate, decideNewPartitions, type TopicOutcome } from "./topic-decisions.ts";
+import {
+  decideCreate,
+  decideNewPartitions,
+  MAX_NEW_PARTITIONS,
+  partitionsAskedFor,
+  type TopicOutcome,
+  tooManyPartitions,
+} from "./topic-decisions.ts";
 import { isInternalTopic, OFFSETS_TOPIC } from "./topic-name.ts";
 
 type CreatableTopic = RequestOf<typeof createTopics>["topics"][number];
@@ -34,7 +41,9 @@ export class Topics {
     quota: MutationQuota = unlimitedMutations,
   ): Promise<TopicOutcome[]> {
     const newId = (): string => Buffer.from(randomUuid(this.#random)).toString("base64url");
+    const isTooMuch = partitionsAskedFor(requests, this.#config) > MAX_NEW_PARTITIONS;
     return this.#change(requests, validateOnly, (image, request) => {
+      if (isTooMuch) return tooManyPartitions();
       const outcome = decideCreate(image, request, this.#config, newId);
       return outcome.ok && !quota.take(outcome.topic.partitionCount) ? throttled() : outcome;
     });
@@ -45,11 +54,14 @@ export class Topics {
     validateOnly: boolean,
     quota: MutationQuota = unlimitedMutations,
   ): Promise<TopicOutcome[]> {
+    let left = MAX_NEW_PARTITIONS;
     return this.#change(requests, validateOnly, (image, request) => {
       const outcome = decideNewPartitions(image, request, this.#config);
       if (!outcome.ok) return outcome;
-      const present = image.topic(request.name)?.partitionCount ?? 0;
-      return quota.take(outcome.topic.partitionCount - present) ? outcome : throttled();
+      const added = outcome.topic.partitionCount - (image.topic(request.name)?.partitionCount ?? 0);
+      if (added > left) return tooManyPartitions();
+      left -= added;
+      return quota.take(added) ? outcome : throttled();
     });
   }
 
