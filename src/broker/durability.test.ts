@@ -336,6 +336,16 @@ describe("a partition whose disk fails", () => {
       reader.close();
     }));
 
+  it("is told to a fetch of the first versions as one that they know, so that the client looks for another leader", () =>
+    inWorld(async ({ session, disk }) => {
+      const topic = await session.createTopic("topic");
+      disk.fail("topic");
+      expect((await session.produce(topic, ["a"])).error).toBe("KAFKA_STORAGE_ERROR");
+      const errorOf = async (version: number) => (await session.fetch(topic, { version })).error;
+      expect(await Promise.all([4, 5].map(errorOf))).toEqual(["NOT_LEADER_OR_FOLLOWER", "NOT_LEADER_OR_FOLLOWER"]);
+      expect(await Promise.all([6, 16].map(errorOf))).toEqual(["KAFKA_STORAGE_ERROR", "KAFKA_STORAGE_ERROR"]);
+    }));
+
   it("of a coordinator of groups: members that wait for each other are told", () =>
     inWorld(
       async ({ disk, session, broker }) => {

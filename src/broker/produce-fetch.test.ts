@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { batchOf, RawSession, type RawTopic } from "../../test/support/raw-session.ts";
 import { fetch } from "../protocol/apis/fetch.ts";
+import { listOffsets } from "../protocol/apis/list-offsets.ts";
 import { produce } from "../protocol/apis/produce.ts";
 import { errorName } from "../protocol/errors.ts";
 import { compressionCodes } from "../protocol/records/compression.ts";
@@ -310,6 +311,21 @@ describe("offsets", () => {
     expect((await session.listOffset(topic, -3)).offset).toBe(2);
     await session.endTransaction(id, producer, "commit");
     await expect.poll(latest).not.toBe(-1);
+  });
+
+  it("of a partition that is asked for twice are refused, as in Apache Kafka", async () => {
+    const topic = await newTopic(2);
+    const partitions = [0, 1, 0].map((partitionIndex) => ({ partitionIndex, timestamp: -1 }));
+    const { topics } = await session.client.send(listOffsets, 7, {
+      replicaId: -1,
+      isolationLevel: 0,
+      topics: [{ name: topic.name, partitions }],
+    });
+    expect(topics[0]?.partitions.map(({ errorCode }) => errorName(errorCode))).toEqual([
+      "INVALID_REQUEST",
+      "NONE",
+      "INVALID_REQUEST",
+    ]);
   });
 
   it("what a version does not know is refused", async () => {

@@ -347,6 +347,20 @@ describe("classic transactions", () => {
     expect((await session.produce(topic, ["a"], classic(producer, id))).error).toBe("TRANSACTION_ABORTABLE");
   });
 
+  it("no topic of the broker's own is added, as in Apache Kafka", async () => {
+    const topic = await newTopic();
+    const id = newId();
+    const producer = await session.newTransactional(id);
+    const asked = [
+      { name: "__transaction_state", partitions: [0] },
+      { name: topic.name, partitions: [0] },
+    ];
+    expect(await session.addPartitions(id, producer, asked)).toEqual([
+      "TOPIC_AUTHORIZATION_FAILED",
+      "OPERATION_NOT_ATTEMPTED",
+    ]);
+  });
+
   it("a batch of version 4 and later adds and verifies for several transactional ids", async () => {
     const topic = await newTopic();
     const [idA, idB] = [newId(), newId()];

@@ -20,6 +20,8 @@ export interface FetchResult {
 
 /** Topics by id, not by name. */
 const TOPIC_ID_VERSION = 13;
+/** The first version whose clients know KAFKA_STORAGE_ERROR. */
+const STORAGE_ERROR_VERSION = 6;
 const READ_COMMITTED = 1;
 const NO_RECORDS = new Uint8Array(0);
 /** A reply with less room than this part of it is full: of most partitions no batch would fit, and finding that out costs a look at
@@ -33,6 +35,7 @@ export class FetchReader {
   readonly #maxBytes: number;
   readonly #peer: RequestContext["peer"];
   readonly #isById: boolean;
+  readonly #knowsStorageError: boolean;
   readonly #isolation: "read_committed" | "read_uncommitted";
   /** Of the read that is going on. */
   #hasRoom = true;
@@ -54,6 +57,7 @@ export class FetchReader {
     this.#maxBytes = Math.min(request.maxBytes, config.maxFetchBytes, quotas.fetchLimitBytes(clientId));
     this.#peer = peer;
     this.#isById = apiVersion >= TOPIC_ID_VERSION;
+    this.#knowsStorageError = apiVersion >= STORAGE_ERROR_VERSION;
     this.#isolation = request.isolationLevel === READ_COMMITTED ? "read_committed" : "read_uncommitted";
   }
 
@@ -154,9 +158,10 @@ export class FetchReader {
 
   #failed(partitionIndex: number, error: ErrorName): PartitionResponse {
     this.#isUrgent = true;
+    const isUnknown = error === "KAFKA_STORAGE_ERROR" && !this.#knowsStorageError;
     return {
       partitionIndex,
-      errorCode: errorCodes[error],
+      errorCode: errorCodes[isUnknown ? "NOT_LEADER_OR_FOLLOWER" : error],
       highWatermark: -1,
       abortedTransactions: null,
       records: NO_RECORDS,

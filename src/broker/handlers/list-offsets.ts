@@ -8,6 +8,7 @@ import type { BrokerServices } from "../broker-services.ts";
 import { leaderEpochProblem } from "../leader-epoch.ts";
 import type { Partition } from "../partition.ts";
 import type { Handler } from "../router.ts";
+import { duplicatesOf } from "./duplicates.ts";
 
 type Asked = RequestOf<typeof listOffsets>["topics"][number]["partitions"][number];
 type Answer = ResponseBody<typeof listOffsets>["topics"][number]["partitions"][number];
@@ -34,13 +35,17 @@ export function listOffsetsHandler({ partitions }: BrokerServices): Handler<type
     api: listOffsets,
     handle(request, { apiVersion }, reply) {
       const isolation = request.isolationLevel === READ_COMMITTED ? "read_committed" : "read_uncommitted";
+      const keyOf = (name: string, { partitionIndex }: Asked): string => `${name}/${partitionIndex}`;
+      const duplicates = duplicatesOf(
+        request.topics.flatMap(({ name, partitions: asked }) => asked.map((each) => keyOf(name, each))),
+      );
+      const find = (name: string, asked: Asked): Partition | ErrorName =>
+        duplicates.has(keyOf(name, asked)) ? "INVALID_REQUEST" : partitions.find(name, asked.partitionIndex);
       reply({
         throttleTimeMs: 0,
         topics: request.topics.map(({ name, partitions: asked }) => ({
           name,
-          partitions: asked.map((each) =>
-            answer(partitions.find(name, each.partitionIndex), each, isolation, apiVersion),
-          ),
+          partitions: asked.map((each) => answer(find(name, each), each, isolation, apiVersion)),
         })),
       });
     },

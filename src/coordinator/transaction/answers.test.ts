@@ -138,6 +138,16 @@ describe("what each version knows", () => {
     ]);
   });
 
+  it("a coordinator that is loading: the first clients of TxnOffsetCommit fail on that, and ask another one", () => {
+    for (const error of ["COORDINATOR_LOAD_IN_PROGRESS", "CONCURRENT_TRANSACTIONS"] as const) {
+      expect([0, 1, 2].map((version) => txnOffsetCommitError(error, version))).toEqual([
+        "COORDINATOR_NOT_AVAILABLE",
+        "COORDINATOR_NOT_AVAILABLE",
+        "COORDINATOR_LOAD_IN_PROGRESS",
+      ]);
+    }
+  });
+
   it("a fenced producer: to Produce and TxnOffsetCommit it is an old epoch", () => {
     expect(produceError("PRODUCER_FENCED", 13)).toBe("INVALID_PRODUCER_EPOCH");
     expect(txnOffsetCommitError("PRODUCER_FENCED", 5)).toBe("INVALID_PRODUCER_EPOCH");

@@ -127,7 +127,7 @@ export function produceError(error: ErrorName, version: number): ErrorName {
   }
 }
 
-/** The same for TxnOffsetCommit, whose clients know a coordinator that is loading. */
+/** The same for TxnOffsetCommit, whose clients know a coordinator that is loading, but for the first ones. */
 export function txnOffsetCommitError(error: ErrorName, version: number): ErrorName {
   switch (error) {
     case "PRODUCER_FENCED":
@@ -135,7 +135,10 @@ export function txnOffsetCommitError(error: ErrorName, version: number): ErrorNa
     case "TRANSACTION_ABORTABLE":
       return version >= 4 ? error : "INVALID_TXN_STATE";
     case "CONCURRENT_TRANSACTIONS":
-      return version >= 5 ? error : "COORDINATOR_LOAD_IN_PROGRESS";
+      return version >= 5 ? error : txnOffsetCommitError("COORDINATOR_LOAD_IN_PROGRESS", version);
+    case "COORDINATOR_LOAD_IN_PROGRESS":
+      // Producers up to Kafka 1.1 fail on it (KAFKA-7296).
+      return version >= 2 ? error : "COORDINATOR_NOT_AVAILABLE";
     default:
       return error;
   }
