@@ -14,6 +14,7 @@ import {
   RECORD_COUNT_AT,
   RecordBatch,
 } from "../protocol/records/batch.ts";
+import { RecordBatchBuilder } from "../protocol/records/builder.ts";
 import { compress, compressionCodes } from "../protocol/records/compression.ts";
 import { buildMarker } from "../protocol/records/control.ts";
 import { validateBatches } from "./batch-validation.ts";
@@ -182,6 +183,47 @@ describe("timestamps", () => {
     expect(validate(bytesOf({ values: ["a", "b"], timestamp: START_MS - 1001, compression: 2 }), config)).toBe(
       "INVALID_TIMESTAMP",
     );
+  });
+});
+
+describe("of a batch that is refused for some of its records", () => {
+  function refusalOf(records: readonly { readonly key: string | null; readonly aheadMs?: number }[]): unknown {
+    const builder = new RecordBatchBuilder();
+    for (const { key, aheadMs = 0 } of records)
+      builder.append(START_MS + aheadMs, key === null ? null : Buffer.from(key), null);
+    const bytes = Buffer.from(builder.build({ isTransactional: false }));
+    const config = { cleanupPolicy: ["compact"], messageTimestampAfterMaxMs: 1000 } as const;
+    const outcome = validateBatches(bytes, { ...defaultLogConfig, ...config }, START_MS);
+    return outcome.ok
+      ? "ok"
+      : [outcome.error, outcome.recordErrors?.map(({ batchIndex }) => batchIndex), outcome.message];
+  }
+
+  it("each is told", () => {
+    expect(refusalOf([{ key: "a" }, { key: null }, { key: "b" }, { key: null }])).toEqual([
+      "INVALID_RECORD",
+      [1, 3],
+      "record 1: a compacted topic takes no record without key, and 1 more of the batch's records",
+    ]);
+  });
+
+  it("a wrong time counts for more than a missing key, as in Apache Kafka", () => {
+    expect(refusalOf([{ key: null }, { key: "a", aheadMs: 2000 }])).toEqual([
+      "INVALID_TIMESTAMP",
+      [0, 1],
+      expect.any(String),
+    ]);
+  });
+
+  it("no more than a thousand are told", () => {
+    const [error, told, message] = refusalOf(Array<{ key: null }>(5000).fill({ key: null })) as [
+      string,
+      number[],
+      string,
+    ];
+    expect(error).toBe("INVALID_RECORD");
+    expect(told).toEqual(Array.from({ length: 1000 }, (_, index) => index));
+    expect(message).toContain("4999 more");
   });
 });
 

@@ -3,6 +3,7 @@
  * nothing is decompressed unless a setting of the topic cannot be checked otherwise, or the header contradicts itself.
  */
 
+import type { ErrorName } from "../protocol/errors.ts";
 import { ProtocolError } from "../protocol/protocol-error.ts";
 import {
   BATCH_HEADER_BYTES,
@@ -16,7 +17,7 @@ import { compressionCodes } from "../protocol/records/compression.ts";
 import { MIN_RECORD_BYTES, recordsOf } from "../protocol/records/record.ts";
 import type { LogConfig } from "./log-config.ts";
 import { refuse } from "./refuse.ts";
-import type { LogRefusal } from "./types.ts";
+import type { LogRefusal, RecordError } from "./types.ts";
 
 export type ValidationOutcome = { readonly ok: true; readonly batches: readonly RecordBatch[] } | LogRefusal;
 
@@ -41,7 +42,6 @@ export function validateBatches(records: Uint8Array, config: LogConfig, now: num
     // Before all that it covers: a client sends again what was damaged on the way, and not what is refused for good.
     (batch.hasValidCrc() ? undefined : refuse("CORRUPT_MESSAGE", "the batch's CRC does not match its bytes")) ??
     checkHeader(batch) ??
-    checkTimestamps(batch, config, now) ??
     checkRecords(batch, config, now) ?? { ok: true, batches: [batch] }
   );
 }
@@ -99,36 +99,61 @@ function checkProducer(batch: RecordBatch): LogRefusal | undefined {
   return undefined;
 }
 
-/** The header's maximum speaks for all records. */
-function checkTimestamps(batch: RecordBatch, config: LogConfig, now: number): LogRefusal | undefined {
-  if (batch.hasLogAppendTime) return refuse("INVALID_TIMESTAMP", "producers must not set the log append time");
-  if (config.messageTimestampType === "LogAppendTime") return undefined;
-  if (batch.maxTimestamp - now <= config.messageTimestampAfterMaxMs) return undefined;
-  return refuse("INVALID_TIMESTAMP", `timestamp ${batch.maxTimestamp} is too far ahead of ${now}`);
-}
-
-/** Checks record by record what only some topics ask for: keys where the log is compacted, a lower bound of timestamps. */
+/** Checks record by record what only some topics ask for: keys where the log is compacted, bounds of timestamps. As long as the
+ * header's maximum is within the upper bound it speaks for all. */
 function checkRecords(batch: RecordBatch, config: LogConfig, now: number): LogRefusal | undefined {
+  if (batch.hasLogAppendTime) return refuse("INVALID_TIMESTAMP", "producers must not set the log append time");
   const needsKeys = config.cleanupPolicy.includes("compact");
   const isCreateTime = config.messageTimestampType === "CreateTime";
-  const oldestTimestamp = isCreateTime ? now - config.messageTimestampBeforeMaxMs : Number.NEGATIVE_INFINITY;
-  if (!needsKeys && oldestTimestamp <= 0 && !(isCreateTime && hasStrangeMaximum(batch))) return undefined;
+  const oldest = isCreateTime ? now - config.messageTimestampBeforeMaxMs : Number.NEGATIVE_INFINITY;
+  const newest = isCreateTime ? now + config.messageTimestampAfterMaxMs : Number.POSITIVE_INFINITY;
+  const isMaximumSound = !isCreateTime || (batch.maxTimestamp <= newest && !hasStrangeMaximum(batch));
+  if (!needsKeys && oldest <= 0 && isMaximumSound) return undefined;
+  const faults = new RecordFaults();
   let maxTimestamp = NO_TIMESTAMP;
+  let index = 0;
   try {
     for (const { key, timestamp } of recordsOf(batch)) {
-      if (needsKeys && key === null) return refuse("INVALID_RECORD", "a compacted topic takes no record without key");
-      if (timestamp >= 0 && timestamp < oldestTimestamp) {
-        return refuse("INVALID_TIMESTAMP", `timestamp ${timestamp} is too far behind ${now}`);
+      if (needsKeys && key === null) {
+        faults.add(index, "INVALID_RECORD", "a compacted topic takes no record without key");
+      } else if (timestamp >= 0 && timestamp < oldest) {
+        faults.add(index, "INVALID_TIMESTAMP", `timestamp ${timestamp} is too far behind ${now}`);
+      } else if (timestamp > newest) {
+        faults.add(index, "INVALID_TIMESTAMP", `timestamp ${timestamp} is too far ahead of ${now}`);
       }
       maxTimestamp = Math.max(maxTimestamp, timestamp);
+      index++;
     }
   } catch (error) {
     if (!(error instanceof ProtocolError)) throw error;
     return refuse("INVALID_RECORD", error.message);
   }
-  if (maxTimestamp === batch.maxTimestamp) return undefined;
-  batch.assignMaxTimestamp(maxTimestamp);
-  return checkTimestamps(batch, config, now);
+  if (maxTimestamp !== batch.maxTimestamp && isCreateTime) batch.assignMaxTimestamp(maxTimestamp);
+  return faults.refusal();
+}
+
+/** What a batch is refused for. */
+class RecordFaults {
+  /** A compressed batch may have millions of records: the client is told of the first ones, and knows that it must not send the
+   * others. */
+  static readonly MAX_TOLD = 1000;
+  readonly #told: RecordError[] = [];
+  #error: ErrorName = "INVALID_RECORD";
+  #count = 0;
+
+  add(batchIndex: number, error: ErrorName, batchIndexErrorMessage: string): void {
+    if (error === "INVALID_TIMESTAMP") this.#error = error;
+    this.#count++;
+    if (this.#told.length < RecordFaults.MAX_TOLD) this.#told.push({ batchIndex, batchIndexErrorMessage });
+  }
+
+  refusal(): LogRefusal | undefined {
+    const [first] = this.#told;
+    if (!first) return undefined;
+    const others = this.#count === 1 ? "" : `, and ${this.#count - 1} more of the batch's records`;
+    const message = `record ${first.batchIndex}: ${first.batchIndexErrorMessage}${others}`;
+    return { ...refuse(this.#error, message), recordErrors: this.#told };
+  }
 }
 
 /** The base is a record's time, as a rule the first one's: a maximum below it would have retention.ms delete young records,

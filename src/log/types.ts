@@ -34,6 +34,14 @@ export interface LogRefusal {
   readonly ok: false;
   readonly error: ErrorName;
   readonly message: string;
+  /** Of a batch's records, those that it is refused for; left out where it is not for single ones (KIP-467). */
+  readonly recordErrors?: readonly RecordError[];
+}
+
+export interface RecordError {
+  /** From 0 on. */
+  readonly batchIndex: number;
+  readonly batchIndexErrorMessage: string;
 }
 
 /** Who appends: "client" batches get every check; those of "coordinator" (which writes offsets and its own records) carry

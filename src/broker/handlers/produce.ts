@@ -1,7 +1,7 @@
 /** Produce: appends batches, and answers once they are as safe as `acks` asks. */
 import { produceError } from "../../coordinator/transaction/answers.ts";
 import { validateBatches } from "../../log/batch-validation.ts";
-import type { AppendOutcome } from "../../log/types.ts";
+import type { AppendOutcome, LogRefusal } from "../../log/types.ts";
 import { produce } from "../../protocol/apis/produce.ts";
 import { type ErrorName, errorCodes } from "../../protocol/errors.ts";
 import type { RecordBatch } from "../../protocol/records/batch.ts";
@@ -18,9 +18,9 @@ type ProduceTopic = ProduceRequest["topicData"][number];
 type PartitionData = ProduceTopic["partitionData"][number];
 type PartitionResponse = ResponseBody<typeof produce>["responses"][number]["partitionResponses"][number];
 
-type CheckedData =
-  | { readonly ok: true; readonly partition: Partition; readonly batch: RecordBatch }
-  | { readonly ok: false; readonly error: ErrorName; readonly message: string | null };
+type CheckedData = { readonly ok: true; readonly partition: Partition; readonly batch: RecordBatch } | Refusal;
+
+type Refusal = Omit<LogRefusal, "message"> & { readonly message: string | null };
 
 const ACKS_NONE = 0;
 const ACKS_WRITTEN = 1;
@@ -91,7 +91,7 @@ class ProduceCall {
     const checked = this.#check(topic, data);
     if (!checked.ok) {
       this.#services.metrics.topics.produceFailed(typeof topic === "string" ? undefined : topic.name);
-      done(this.#failed(data.index, checked.error, checked.message));
+      done(this.#failed(data.index, checked));
       return;
     }
     const { partition, batch } = checked;
@@ -102,7 +102,7 @@ class ProduceCall {
       if (!outcome.ok) topics.produceFailed(partition.topic);
       else if (!outcome.isDuplicate) topics.produced(partition.topic, recordCount, sizeBytes);
       if (outcome.ok) this.#appended(partition, outcome, done);
-      else done(this.#failed(data.index, outcome.error, outcome.message));
+      else done(this.#failed(data.index, outcome));
     });
   }
 
@@ -142,14 +142,20 @@ class ProduceCall {
       return;
     }
     partition.log.whenDurable(lastOffset + 1, (error) =>
-      done(error ? this.#failed(index, "KAFKA_STORAGE_ERROR", error.message) : response),
+      done(error ? this.#failed(index, refuse("KAFKA_STORAGE_ERROR", error.message)) : response),
     );
   }
 
-  #failed(index: number, error: ErrorName, errorMessage: string | null): PartitionResponse {
+  #failed(index: number, { error, message, recordErrors }: Refusal): PartitionResponse {
     this.#hasError = true;
     const known = produceError(error, this.#context.apiVersion);
-    return { index, errorCode: errorCodes[known], baseOffset: -1, errorMessage };
+    return {
+      index,
+      errorCode: errorCodes[known],
+      baseOffset: -1,
+      recordErrors: recordErrors ?? [],
+      errorMessage: message,
+    };
   }
 
   #countDown(): void {
@@ -168,6 +174,6 @@ class ProduceCall {
   }
 }
 
-function refuse(error: ErrorName, message: string | null = null): CheckedData {
+function refuse(error: ErrorName, message: string | null = null): Refusal {
   return { ok: false, error, message };
 }

@@ -1,4 +1,5 @@
 /** Batches whose header says something else than their records. */
+import { produce } from "../../../../src/protocol/apis/produce.ts";
 import {
   BASE_TIMESTAMP_AT,
   BATCH_HEADER_BYTES,
@@ -6,7 +7,10 @@ import {
   MAX_TIMESTAMP_AT,
   RECORD_COUNT_AT,
 } from "../../../../src/protocol/records/batch.ts";
+import { RecordBatchBuilder } from "../../../../src/protocol/records/builder.ts";
+import type { RawTopic } from "../../../support/raw-session.ts";
 import type { Script } from "../compare.ts";
+import type { Side } from "../side.ts";
 import { ends } from "../verbs/reading.ts";
 import { write } from "../verbs/transactions.ts";
 
@@ -49,4 +53,43 @@ export const records: readonly Script[] = [
       await ends(side, compacted, -1);
     },
   },
+  {
+    name: "records: some of a batch are refused, and each is told",
+    async run(side) {
+      const compacted = await side.createTopic("c", 1, { "cleanup.policy": "compact" });
+      await writeEach(side, compacted, [{ key: "a" }, {}, { key: "b" }, {}], { note: "two without keys" });
+      await writeEach(side, compacted, [{}, { key: "a" }], { note: "without a key, compressed", compression: 1 });
+      const bounds = { "message.timestamp.before.max.ms": "1000000", "message.timestamp.after.max.ms": "1000000" };
+      const bounded = await side.createTopic("b", 1, bounds);
+      const far = 10_000_000;
+      await writeEach(side, bounded, [{}, { aheadMs: far }, {}, { aheadMs: -far }], { note: "two beyond the bounds" });
+      await writeEach(side, bounded, [{ aheadMs: far }], { note: "the only one, ahead" });
+      await writeEach(side, bounded, [{}, { aheadMs: -far }], { note: "behind, compressed", compression: 1 });
+      const both = await side.createTopic("bc", 1, { ...bounds, "cleanup.policy": "compact" });
+      await writeEach(side, both, [{ aheadMs: far }, { key: "a", aheadMs: far }, {}], { note: "for both reasons" });
+      await writeEach(side, both, [{}, { key: "a" }], { note: "version 7, which has no room for that", version: 7 });
+      await ends(side, both, -1);
+    },
+  },
 ];
+
+interface Shape {
+  readonly key?: string;
+  /** Of the side's clock. */
+  readonly aheadMs?: number;
+}
+
+async function writeEach(
+  side: Side,
+  topic: RawTopic,
+  shapes: readonly Shape[],
+  { note, compression = 0, version = 12 }: { readonly note: string; compression?: number; version?: number },
+): Promise<void> {
+  const builder = new RecordBatchBuilder();
+  for (const { key, aheadMs = 0 } of shapes) {
+    builder.append(Date.now() + aheadMs, key === undefined ? null : Buffer.from(key), Buffer.from("value"));
+  }
+  const records = Buffer.from(builder.build({ isTransactional: false, compression }));
+  const topicData = [{ name: topic.name, partitionData: [{ index: 0, records }] }];
+  await side.ask(produce, version, { acks: -1, timeoutMs: 30_000, topicData }, { note });
+}
