@@ -128,7 +128,8 @@ async function check(disk: MemoryDisk, { fixture, before, after, view: expected 
   await log.close();
 }
 
-describe("a crash during a compaction", () => {
+// Hundreds of disk images: 10 s on a machine with nothing else to do.
+describe("a crash during a compaction", { timeout: 120_000 }, () => {
   it("at any point: each segment is as it was or as it is to be, and the next compaction ends it", async () => {
     const compacting = await compactWatched(1);
     expect(compacting.after.length).toBeLessThan(compacting.before.length);
