@@ -239,6 +239,23 @@ describe("a sync that fails", () => {
     expectOffline();
   });
 
+  it("of the folder leaves that word too, whatever it was for: the next start sees names that may be lost", async () => {
+    for (const [what, config, act] of [
+      ["a segment", { segmentBytes: 100 }, () => append(log)],
+      ["a recovery point", { recoveryPointIntervalBytes: 1 }, () => append(log)],
+      ["the log's start", {}, () => log.deleteRecordsBefore(1)],
+    ] as const) {
+      await openLog(config);
+      append(log);
+      await log.flush();
+      disk.fails = (operation) => operation === "syncFolder";
+      act();
+      await expect(log.flush(), what).rejects.toThrow("EIO");
+      await log.close();
+      expect(disk.exists(fixture.path("failed-sync")), what).toBe(true);
+    }
+  });
+
   it("of a small file beside the segments counts as well", async () => {
     append(log);
     await durable(log);

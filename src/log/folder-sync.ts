@@ -11,14 +11,20 @@ export class FolderSync {
   readonly #clock: Clock;
   readonly #folder: string;
   readonly #mayWait: () => boolean;
+  readonly #onFailed: () => void;
 
   /** `mayWait`: whether a lack of descriptors is waited out, however long it takes. Nothing was tried then, so nothing is lost;
-   * and what rests on the names waits as for a slow disk. */
-  constructor(place: { readonly disk: Disk; readonly clock: Clock; readonly folder: string }, mayWait: () => boolean) {
+   * and what rests on the names waits as for a slow disk. `onFailed`: names may be lost that are still to be seen. */
+  constructor(
+    place: { readonly disk: Disk; readonly clock: Clock; readonly folder: string },
+    mayWait: () => boolean,
+    onFailed: () => void,
+  ) {
     this.#disk = place.disk;
     this.#clock = place.clock;
     this.#folder = place.folder;
     this.#mayWait = mayWait;
+    this.#onFailed = onFailed;
   }
 
   async run(): Promise<void> {
@@ -31,7 +37,9 @@ export class FolderSync {
       await this.#disk.syncFolder(this.#folder);
       return true;
     } catch (error) {
-      if (lacksDescriptors(error) && this.#mayWait()) return false;
+      const isUntried = lacksDescriptors(error);
+      if (isUntried && this.#mayWait()) return false;
+      if (!isUntried) this.#onFailed();
       throw error;
     }
   }

@@ -9,7 +9,7 @@ import type { ProducerState } from "./producer-state.ts";
 import type { RecoveredLog } from "./recovery.ts";
 import type { Segment } from "./segment.ts";
 import type { SegmentList } from "./segment-list.ts";
-import { lacksDescriptors, shortageOf } from "./write-file.ts";
+import { shortageOf } from "./write-file.ts";
 
 /** With durability "os", so many bytes are written before a sync is started behind the appends' back: the kernel's own
  * write-back stalls writers when it has let more pile up. */
@@ -28,7 +28,7 @@ interface LogSyncOptions {
   readonly checkpoints: Checkpoints;
   /** A sync of the files has ended, after so long. */
   readonly onSynced: (elapsedMs: number) => void;
-  /** One has failed; others may be under way yet. */
+  /** One of a file has failed; others may be under way yet. */
   readonly onFailed: () => void;
 }
 
@@ -89,11 +89,8 @@ export class LogSync {
     const fileSyncs = Promise.allSettled(files.map((file) => file.sync().catch(failed)));
     const folderSynced = this.#isFolderDirty ? folderSync.run() : Promise.resolve();
     this.#isFolderDirty = false;
-    // It is heard of below, unless there is worse: a lack of descriptors would excuse a file's failure, too. Without them the
-    // names were not tried.
-    folderSynced.catch((error: unknown) => {
-      if (!lacksDescriptors(error)) onFailed();
-    });
+    // It is heard of below, unless there is worse: a lack of descriptors would excuse a file's failure, too.
+    folderSynced.catch(() => {});
     for (const outcome of await fileSyncs) if (outcome.status === "rejected") throwFailedSync(outcome.reason);
     await folderSynced;
     onSynced(clock.monotonic() - startedMs);

@@ -140,8 +140,10 @@ export class PartitionLog {
       },
       decidedOffset: (segment) => decidedOffsetAt(context(), segment.nextOffset),
     });
+    const failedSync = new FailedSync(options);
+    const onFailed = (): void => failedSync.mark();
     // Whoever opens, closes or deletes a log tries again, or does without.
-    const folderSync = new FolderSync(options, () => this.#isInUse && !health.unavailable());
+    const folderSync = new FolderSync(options, () => this.#isInUse && !health.unavailable(), onFailed);
     const checkpoints = new Checkpoints({
       ...options,
       folderSync,
@@ -152,8 +154,6 @@ export class PartitionLog {
     this.#health = health;
     this.#segments = segments;
     this.#checkpoints = checkpoints;
-    const failedSync = new FailedSync(options);
-    const onFailed = (): void => failedSync.mark();
     const config = (): LogConfig => this.#config;
     const sync = new LogSync(
       { clock, logger, folderSync, segments, producers, config, checkpoints, onSynced, onFailed },
