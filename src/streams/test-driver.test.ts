@@ -169,6 +169,25 @@ describe("aggregates", () => {
     expect(driver.store<string, number>("sums").get("k")).toBe(15);
   });
 
+  it("no aggregate takes a null for a value", () => {
+    const builder = new StreamsBuilder();
+    const values = nullable(serdes.string);
+    const grouped = builder.stream("in", { key: serdes.string, value: values }).groupByKey();
+    grouped.count({ store: "count" });
+    grouped.reduce((joined, value) => `${joined}${value}`, { store: "joined" });
+    grouped.aggregate(
+      () => "",
+      (joined, value) => `${joined}${value}`,
+      { store: "folded", value: serdes.string },
+    );
+    const driver = new TopologyTestDriver(builder.build());
+    const input = driver.input("in", { key: serdes.string, value: values });
+    for (const value of [null, "a", null, "b"]) input.pipe({ key: "k", value });
+    input.pipe({ key: "other", value: null });
+    const rows = ["count", "joined", "folded"].map((store) => [...driver.store<string, unknown>(store).all()]);
+    expect(rows).toEqual([[["k", 2]], [["k", "ab"]], [["k", "ab"]]]);
+  });
+
   it("a named grouping shares its repartition topic; unnamed ones have one each", () => {
     const builder = new StreamsBuilder();
     const stream = builder.stream("in", text);

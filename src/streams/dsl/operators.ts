@@ -65,7 +65,7 @@ export function split<K, V>(
   };
 }
 
-/** Folds each key's records into a row of `storeName`, and forwards the rows' changes at commit. */
+/** Folds each key's records into a row of `storeName`, and forwards the rows' changes at commit. A null value adds nothing. */
 export function aggregate<K, V, A>(
   storeName: string,
   fold: (value: V, key: K, aggregate: A | undefined) => A,
@@ -76,6 +76,8 @@ export function aggregate<K, V, A>(
     store.onChange = (key, change, timestamp) =>
       context.forward({ key, value: change, timestamp, headers: NO_HEADERS });
     return ({ key, value, timestamp }) => {
+      // As in Kafka Streams.
+      if (value === null) return;
       if (key === null || key === undefined) {
         throw new StreamsError(
           "PROCESSING_FAILED",
