@@ -288,6 +288,25 @@ describe("an application", () => {
     expect(app.metrics()).toMatchObject({ recordsProcessed: 100, aborts: 0 });
   });
 
+  it("is closed in time while its functions take theirs, and what they did is committed", async () => {
+    const names = newNames();
+    for (const topic of Object.values(names)) await createTopic(cluster.client, topic, 1);
+    const builder = new StreamsBuilder();
+    const work = (): void => {
+      for (const end = performance.now() + 20; performance.now() < end; );
+    };
+    builder.stream(names.votes).peek(work).to(names.results);
+    const app = make(names, { topology: builder.build(), commitIntervalMs: 5_000 });
+    await app.start();
+    await app.caughtUp();
+    await vote(names, "tea", 300);
+    await until(() => app.metrics().recordsProcessed > 0);
+    await app.close({ timeoutMs: 2_000 });
+    const { recordsProcessed } = app.metrics();
+    expect(recordsProcessed).toBeLessThan(300);
+    expect(await readAll(cluster.client, names.results)).toHaveLength(recordsProcessed);
+  });
+
   it("asks its handler about every record that the cluster would refuse for its size", async () => {
     const names = newNames();
     for (const topic of Object.values(names)) await createTopic(cluster.client, topic, 1);

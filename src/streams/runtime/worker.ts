@@ -124,7 +124,8 @@ export class Worker {
   async #process(records: readonly ConsumerRecord[]): Promise<void> {
     this.#tasks.distribute(records);
     for (const task of this.#tasks.running) {
-      while (task.pendingRecords > 0) {
+      // What is left when it is to stop is read again by the next one: it may take long.
+      while (task.pendingRecords > 0 && !this.#isStopping) {
         this.#processSlice(task);
         await this.#output.ready();
         if (this.#commitIsDue()) await this.#commit();
