@@ -307,6 +307,29 @@ describe("an application", () => {
     expect(await readAll(cluster.client, names.results)).toHaveLength(recordsProcessed);
   });
 
+  it.each(["results", "its changelog"])("says what to do when a record is too large for %s", async (what) => {
+    const names = newNames();
+    for (const topic of Object.values(names)) await createTopic(cluster.client, topic, 1);
+    const builder = new StreamsBuilder();
+    const votes = builder.stream(names.votes, { key: serdes.string, value: serdes.string });
+    if (what === "results") votes.to(names.results);
+    else votes.groupByKey().reduce((_before, after) => after, { store: "last" });
+    const app = make(names, { topology: builder.build() });
+    app.onError = () => {};
+    await app.start();
+    await app.caughtUp();
+    const topic = what === "results" ? names.results : `count-${names.votes}-last-changelog`;
+    const admin = cluster.client.admin();
+    await admin.alterConfigs({ type: "topic", name: topic }, [
+      { name: "max.message.bytes", operation: "set", value: "2000" },
+    ]);
+    await cluster.client.producer().send({ topic: names.votes, key: "1", value: "x".repeat(3_000) });
+    await until(() => app.state === "error");
+    expect(app.error).toMatchObject({ code: "PRODUCTION_FAILED" });
+    expect(app.error?.message).toContain(`${topic}-0`);
+    expect(app.error?.message).toMatch(/raise .*max\.message\.bytes/);
+  });
+
   it("asks its handler about every record that the cluster would refuse for its size", async () => {
     const names = newNames();
     for (const topic of Object.values(names)) await createTopic(cluster.client, topic, 1);

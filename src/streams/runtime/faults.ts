@@ -59,6 +59,18 @@ export function isOutage(error: unknown): boolean {
   return chain.some(({ retriable }) => retriable) && !chain.some(({ code }) => code === "UNKNOWN_TOPIC_OR_PARTITION");
 }
 
+/** Whether the cluster refused records, or batches of them, for their size. */
+export function isTooLarge(error: unknown): error is OncillaError {
+  return (
+    error instanceof OncillaError && (error.code === "MESSAGE_TOO_LARGE" || error.code === "RECORD_LIST_TOO_LARGE")
+  );
+}
+
+/** What an error began with. */
+export function originOf(error: OncillaError): OncillaError {
+  return chainOf(error).at(-1) ?? error;
+}
+
 function chainOf(error: unknown): OncillaError[] {
   return error instanceof OncillaError ? [error, ...chainOf(error.cause)] : [];
 }

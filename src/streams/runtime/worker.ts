@@ -1,5 +1,10 @@
 /** The loop of one worker: read, process, commit; and back to the last commit when something fails. */
-import { CommitFailedError, type ConsumerGroupMetadata, type ConsumerRecord } from "../../client/index.ts";
+import {
+  CommitFailedError,
+  type ConsumerGroupMetadata,
+  type ConsumerRecord,
+  type OncillaError,
+} from "../../client/index.ts";
 import { defined } from "../../platform/assert.ts";
 import { type Clock, sleep } from "../../platform/clock.ts";
 import type { Logger } from "../../platform/logger.ts";
@@ -8,8 +13,8 @@ import { StoreDamagedError } from "../stores/engine.ts";
 import type { Task } from "../tasks/task.ts";
 import type { WorkerShare } from "./assignor.ts";
 import { commitTasks, type Guarantee } from "./commit.ts";
-import { isRecoverable, isReplaced } from "./faults.ts";
-import type { Output } from "./output.ts";
+import { isRecoverable, isReplaced, isTooLarge, originOf } from "./faults.ts";
+import { MAX_RECORD_BYTES, type Output } from "./output.ts";
 import { MAX_WORK_MS, Pace } from "./pace.ts";
 import type { StreamsConsumer } from "./ports.ts";
 import type { RepartitionPurger } from "./repartition-purger.ts";
@@ -242,6 +247,7 @@ export class Worker {
       await step();
     } catch (error) {
       if (isReplaced(error)) throw replaced(error);
+      if (isTooLarge(error)) throw tooLarge(error);
       if (!isRecoverable(error)) throw error;
       this.#rollBack(error);
       this.#rollbacks.check(error);
@@ -265,4 +271,12 @@ function replaced(cause: unknown): StreamsError {
     "another worker has joined under this one's group instance id, and goes on with its tasks. Should both have run at the " +
     "same time, give each a groupInstanceId or a stateDir of its own";
   return new StreamsError("REPLACED", message, { cause });
+}
+
+/** A topic takes less than what the handler is asked about, so that it was not. */
+function tooLarge(cause: OncillaError): StreamsError {
+  const message =
+    `the cluster refused what was written: ${originOf(cause).message}. Topics that the application writes, its own among them, must ` +
+    `take batches of ${MAX_RECORD_BYTES} bytes: raise the topic's max.message.bytes`;
+  return new StreamsError("PRODUCTION_FAILED", message, { cause });
 }
