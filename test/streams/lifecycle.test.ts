@@ -330,6 +330,16 @@ describe("an application", () => {
     expect(app.error?.message).toMatch(/raise .*max\.message\.bytes/);
   });
 
+  it("leaves its place to others when an option is refused", async () => {
+    const names = newNames();
+    for (const topic of Object.values(names)) await createTopic(cluster.client, topic, 1);
+    const stateDir = mkdtempSync(join(tmpdir(), "oncilla-streams-"));
+    const app = make(names, { stateDir, maxPollRecords: 0 });
+    await expect(app.start()).rejects.toThrow("maxPollRecords");
+    nodeDisk.lock(join(stateDir, `count-${names.votes}`, "workers", "0")).release();
+    rmSync(stateDir, { recursive: true });
+  });
+
   it("asks its handler about every record that the cluster would refuse for its size", async () => {
     const names = newNames();
     for (const topic of Object.values(names)) await createTopic(cluster.client, topic, 1);

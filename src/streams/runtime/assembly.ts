@@ -11,7 +11,7 @@ import { MAX_RECORD_BYTES, Output } from "./output.ts";
 import type { StreamsClient, StreamsConsumer, StreamsProducer } from "./ports.ts";
 import { RepartitionPurger } from "./repartition-purger.ts";
 import { Restorer } from "./restorer.ts";
-import { newWorkerId, StateDirectory } from "./state-directory.ts";
+import { newWorkerId, StateDirectory, type WorkerPlace } from "./state-directory.ts";
 import { TaskManager } from "./task-manager.ts";
 import { Worker } from "./worker.ts";
 
@@ -48,12 +48,30 @@ export function assembleWorker(
   topics: Topics,
   onTurn: (allRun: boolean) => void,
 ): WorkerAssembly {
+  const { applicationId, stateDir, groupInstanceId, platform } = config;
+  const { disk, random } = platform;
+  const folder = stateDir === undefined ? undefined : new StateDirectory(stateDir, applicationId, disk, random);
+  const place = groupInstanceId === undefined ? folder?.takePlace() : undefined;
+  try {
+    return assembleIn({ folder, place }, topology, config, client, topics, onTurn);
+  } catch (error) {
+    // The client may refuse an option.
+    place?.release();
+    throw error;
+  }
+}
+
+function assembleIn(
+  { folder, place }: { readonly folder: StateDirectory | undefined; readonly place: WorkerPlace | undefined },
+  topology: Topology,
+  config: StreamsConfig,
+  client: StreamsClient,
+  topics: Topics,
+  onTurn: (allRun: boolean) => void,
+): WorkerAssembly {
   const { applicationId, engines, handlers, logger, guarantee, commitIntervalMs } = config;
-  const { clock, disk, random } = config.platform;
-  const folder =
-    config.stateDir === undefined ? undefined : new StateDirectory(config.stateDir, applicationId, disk, random);
+  const { clock, random } = config.platform;
   const stateDirectory = engines.persistent ? folder : undefined;
-  const place = config.groupInstanceId === undefined ? folder?.takePlace() : undefined;
   const groupInstanceId = config.groupInstanceId ?? place?.id;
   const transactionalId = `${applicationId}-${groupInstanceId ?? newWorkerId(random)}`;
   const output = new Output({
