@@ -147,11 +147,15 @@ describe("streams assignor", () => {
       flexible: Number.POSITIVE_INFINITY,
       fields: { inputs: { array: { topic: "string", partitions: "int32" } } },
     } as const;
-    const inputs = [...partitions].map(([topic, count]) => ({ topic, partitions: count }));
+    const inputs = [...partitions].sort().map(([topic, count]) => ({ topic, partitions: count }));
     const userData = encodeVersioned(data, 0, { inputs });
     const given = [0, 1].map((partition) => ({ topic: "a", partition }));
     assignorOf([]).onAssignment?.({ partitions: given, userData }, { generationId: 1, memberId: "m" });
     expect(shares.at(-1)).toEqual({ partitions: given.slice(1), isOutdated: true, isDivided: true });
+    // Nothing to ask for a rebalance for, or to warn of.
+    const whole = [...given, { topic: "b", partition: 0 }];
+    assignorOf([]).onAssignment?.({ partitions: whole, userData }, { generationId: 1, memberId: "m" });
+    expect(shares.at(-1)).toEqual({ partitions: whole, isOutdated: false, isDivided: false });
   });
 
   it.each([

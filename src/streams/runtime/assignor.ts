@@ -2,7 +2,7 @@
 import type { Assignor, AssignorCluster, GroupMember, MemberAssignment, TopicPartition } from "../../client/index.ts";
 import { defined } from "../../platform/assert.ts";
 import { decodeVersioned, encodeVersioned } from "../../protocol/codec.ts";
-import type { VersionedData } from "../../protocol/schema.ts";
+import type { Decoded, VersionedData } from "../../protocol/schema.ts";
 import { type TaskId, taskName } from "../tasks/task-id.ts";
 import type { Subtopology, Topology } from "../topology/topology.ts";
 import { taskIds } from "./topic-plan.ts";
@@ -35,6 +35,8 @@ const shareData = {
     subtopologies: { array: "int32", versions: "1+" },
   },
 } as const satisfies VersionedData;
+
+type Share = Decoded<typeof shareData.fields>;
 
 /** How many partitions each topic has that the topology reads, by its name on the cluster. */
 export type Inputs = ReadonlyMap<string, number>;
@@ -72,14 +74,14 @@ export function streamsAssignor(options: StreamsAssignorOptions): Assignor {
   const together = new Map(
     topology.subtopologies.flatMap((each) => topicsOf(each).map((topic) => [topic, topicsOf(each)])),
   );
-  const encodeShare = (partitionsOf: (topic: string) => number): Uint8Array => {
-    const inputs = topology.subtopologies.flatMap((each) =>
-      topicsOf(each).map((topic) => ({ topic, subtopology: each.id, partitions: partitionsOf(topic) })),
-    );
+  const shareOf = (partitionsOf: (topic: string) => number): Share => {
+    const read = topology.subtopologies.flatMap((each) => topicsOf(each).map((topic) => ({ topic, id: each.id })));
     // The same bytes for the same inputs.
-    inputs.sort((a, b) => (a.topic < b.topic ? -1 : 1));
-    const subtopologies = inputs.map(({ subtopology }) => subtopology);
-    return encodeVersioned(shareData, 1, { inputs, subtopologies });
+    read.sort((a, b) => (a.topic < b.topic ? -1 : 1));
+    return {
+      inputs: read.map(({ topic }) => ({ topic, partitions: partitionsOf(topic) })),
+      subtopologies: read.map(({ id }) => id),
+    };
   };
   return {
     name: "oncilla-streams",
@@ -93,26 +95,25 @@ export function streamsAssignor(options: StreamsAssignorOptions): Assignor {
         topicsOf(defined(topology.subtopologies[subtopology]))
           .filter((topic) => partition < partitionsOf(topic))
           .map((topic) => ({ topic, partition }));
-      const userData = encodeShare(partitionsOf);
+      const userData = encodeShare(shareOf(partitionsOf));
       return new Map(
         [...shares].map(([memberId, tasks]) => [memberId, { partitions: tasks.flatMap(partitionsOfTask), userData }]),
       );
     },
     onAssignment({ partitions, userData = null }): void {
       const given = new Set(partitions.map(({ topic, partition }) => `${topic}-${partition}`));
-      const shared = new Map(userData ? inputsIn(userData) : []);
+      const made = userData === null ? undefined : decodeVersioned(shareData, userData);
+      const shared = new Map(made?.inputs.map(({ topic, partitions }) => [topic, partitions]));
       const isWhole = ({ topic, partition }: TopicPartition): boolean =>
         defined(together.get(topic)).every(
           (other) => partition >= (shared.get(other) ?? 0) || given.has(`${other}-${partition}`),
         );
       const known = partitions.filter(({ topic }) => together.has(topic));
       const whole = known.filter(isWhole);
-      const expected = encodeShare((topic) => options.inputs.get(topic) ?? 0);
-      onAssignment({
-        partitions: whole,
-        isOutdated: userData !== null && !Buffer.from(expected).equals(userData),
-        isDivided: whole.length < known.length,
-      });
+      const expected = shareOf((topic) => options.inputs.get(topic) ?? 0);
+      const isDivided = whole.length < known.length;
+      const isOutdated = made !== undefined && (isDivided || !isAs(made, expected));
+      onAssignment({ partitions: whole, isOutdated, isDivided });
     },
   };
 }
@@ -121,8 +122,14 @@ function tasksIn(userData: Uint8Array | null): WorkerTasks {
   return userData === null ? { activeTasks: [], localTasks: [] } : decodeVersioned(workerData, userData);
 }
 
-function inputsIn(userData: Uint8Array): [topic: string, partitions: number][] {
-  return decodeVersioned(shareData, userData).inputs.map(({ topic, partitions }) => [topic, partitions]);
+function encodeShare(share: Share): Uint8Array {
+  return encodeVersioned(shareData, 1, share);
+}
+
+/** Whether tasks were made as `expected`, as far as the leader tells. */
+function isAs({ inputs, subtopologies }: Share, expected: Share): boolean {
+  const made = { inputs, subtopologies: subtopologies.length > 0 ? subtopologies : expected.subtopologies };
+  return Buffer.from(encodeShare(made)).equals(encodeShare(expected));
 }
 
 export interface Worker extends WorkerTasks {
