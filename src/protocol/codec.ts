@@ -57,7 +57,15 @@ export function versionOf(bytes: Uint8Array): number {
 /** Reads what `encodeVersioned` wrote. A version above the highest known one is read as that one: fields are only ever
  * added at the end. */
 export function decodeVersioned<D extends VersionedData>(data: D, bytes: Uint8Array): Decoded<D["fields"]> {
-  const reader = new Reader(bytes);
+  return decodeFrom(new Reader(bytes), data);
+}
+
+/** The same of a record in a log: versions before took strings of any length, and a start must be able to read them. */
+export function decodeStored<D extends VersionedData>(data: D, bytes: Uint8Array): Decoded<D["fields"]> {
+  return decodeFrom(new Reader(bytes, 0, bytes.length, true), data);
+}
+
+function decodeFrom<D extends VersionedData>(reader: Reader, data: D): Decoded<D["fields"]> {
   const version = reader.int16();
   if (version < data.versions[0]) throw new ProtocolError(`${data.name} has no version ${version}`);
   const known = Math.min(version, data.versions[1]);

@@ -4,11 +4,14 @@ const TWO_32 = 4294967296;
 
 /** Reads the wire's primitive types out of bytes, in order. Pure; throws ProtocolError at the end of the bytes. */
 export class Reader {
+  /** Strings may have any length that the compact encoding can say. */
+  readonly hasLongStrings: boolean;
   readonly #buffer: Buffer;
   #position: number;
   readonly #end: number;
 
-  constructor(bytes: Uint8Array, start = 0, end: number = bytes.length) {
+  constructor(bytes: Uint8Array, start = 0, end: number = bytes.length, hasLongStrings = false) {
+    this.hasLongStrings = hasLongStrings;
     this.#buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#position = start;
     this.#end = end;

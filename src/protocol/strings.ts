@@ -10,6 +10,7 @@ const MAX_GROWTH = 3;
 
 /** A string of `length` bytes, which may be said to be longer than any is. */
 export function readString(reader: Reader, length: number): string {
+  if (reader.hasLongStrings) return reader.utf8(length);
   if (length > MAX_STRING_BYTES) throw tooLong(length);
   const text = reader.utf8(length);
   if (length * MAX_GROWTH <= MAX_STRING_BYTES) return text;

@@ -4,9 +4,10 @@ import { PartitionLog } from "../../log/partition-log.ts";
 import { silentLogger } from "../../platform/logger.ts";
 import { MemoryDisk } from "../../platform/memory-disk.ts";
 import { nodeClock } from "../../platform/node/clock.ts";
+import { encodeVersioned } from "../../protocol/codec.ts";
 import type { Topic } from "./image.ts";
 import { MetadataLog } from "./metadata-log.ts";
-import { type MetadataRecord, type MetadataRow, topicRecord } from "./records.ts";
+import { type MetadataRecord, type MetadataRow, readMetadataRecord, topicRecord } from "./records.ts";
 
 const disk = new MemoryDisk();
 
@@ -48,4 +49,14 @@ it("a change that could not be carried out shows all the same, as it is durable,
   const again = await open(async () => []);
   expect(again.image.topics()).toEqual(shown);
   await again.close();
+});
+
+it("a setting that a version before took in any length keeps no broker from starting", () => {
+  const list = "metric,".repeat(10_000);
+  // Bytes look the same, and have no limit.
+  const fields = { configs: { array: { name: "string", value: "bytes" } } } as const;
+  const configs = [{ name: "metrics", value: Buffer.from(list) }];
+  const value = encodeVersioned({ name: "ConfigsValue", versions: [0, 0], flexible: 0, fields }, 0, { configs });
+  const row = readMetadataRecord({ key: "client-metrics/of-all", value });
+  expect(row).toMatchObject({ configs: new Map([["metrics", list]]) });
 });

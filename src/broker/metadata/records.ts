@@ -2,7 +2,7 @@
  * The records of the metadata log. The log is a table: a record's key names a row, its value replaces the row, and a
  * null value removes it. So the last record of each key is all there is to know, as in a compacted topic. Pure.
  */
-import { decodeVersioned, encodeVersioned } from "../../protocol/codec.ts";
+import { decodeStored, encodeVersioned } from "../../protocol/codec.ts";
 import { ProtocolError } from "../../protocol/protocol-error.ts";
 import { type ClientQuota, entityKey, entityOf } from "../quotas/quota-entity.ts";
 import { type ConfigResource, configResourceKinds } from "./config-resource.ts";
@@ -142,22 +142,22 @@ export function readMetadataRecord({ key, value }: MetadataRecord): MetadataRow 
   if (kind) return readConfigs({ kind, name: key.slice(kind.length + 1) }, value);
   if (key.startsWith(QUOTA_KEY_PREFIX)) return readQuota(key.slice(QUOTA_KEY_PREFIX.length), value);
   if (value !== null) {
-    if (key === CLUSTER_KEY) return { kind: "cluster", ...decodeVersioned(clusterValue, value) };
-    if (key === EPOCH_KEY) return { kind: "epoch", ...decodeVersioned(epochValue, value) };
-    if (key === PRODUCER_IDS_KEY) return { kind: "producer-ids", ...decodeVersioned(producerIdsValue, value) };
+    if (key === CLUSTER_KEY) return { kind: "cluster", ...decodeStored(clusterValue, value) };
+    if (key === EPOCH_KEY) return { kind: "epoch", ...decodeStored(epochValue, value) };
+    if (key === PRODUCER_IDS_KEY) return { kind: "producer-ids", ...decodeStored(producerIdsValue, value) };
     if (key === FEATURES_KEY) return readFeatures(value);
   }
   throw new ProtocolError(`a metadata record with the key "${key}"`);
 }
 
 function readFeatures(value: Uint8Array): MetadataRow {
-  const { epoch, levels } = decodeVersioned(featuresValue, value);
+  const { epoch, levels } = decodeStored(featuresValue, value);
   return { kind: "features", features: { epoch, levels: new Map(levels.map(({ name, level }) => [name, level])) } };
 }
 
 function readTopic(id: string, value: Uint8Array | null): MetadataRow {
   if (value === null) return { kind: "topic-gone", topicId: id };
-  const { configs, ...topic } = decodeVersioned(topicValue, value);
+  const { configs, ...topic } = decodeStored(topicValue, value);
   return {
     kind: "topic",
     topic: { id, ...topic, configs: new Map(configs.map((config) => [config.name, config.value])) },
@@ -165,12 +165,12 @@ function readTopic(id: string, value: Uint8Array | null): MetadataRow {
 }
 
 function readConfigs(resource: ConfigResource, value: Uint8Array | null): MetadataRow {
-  const { configs } = value ? decodeVersioned(configsValue, value) : { configs: [] };
+  const { configs } = value ? decodeStored(configsValue, value) : { configs: [] };
   return { kind: "configs", resource, configs: new Map(configs.map((config) => [config.name, config.value])) };
 }
 
 function readQuota(key: string, value: Uint8Array | null): MetadataRow {
-  const limits = value === null ? [] : decodeVersioned(quotaValue, value).limits;
+  const limits = value === null ? [] : decodeStored(quotaValue, value).limits;
   return {
     kind: "quota",
     quota: { entity: entityOf(key), limits: new Map(limits.map((each) => [each.key, each.limit])) },

@@ -1,5 +1,5 @@
 /** The records of consumer groups in `__consumer_offsets`, in Kafka's formats. Pure. */
-import { decodeVersioned, encodeVersioned } from "../../../protocol/codec.ts";
+import { decodeStored, encodeVersioned } from "../../../protocol/codec.ts";
 import * as schemas from "../../../protocol/internal/consumer-group-records.ts";
 import type { Decoded } from "../../../protocol/schema.ts";
 import type { CoordinatorRecord } from "../../coordinator.ts";
@@ -119,15 +119,15 @@ const readers: ReadonlyMap<number, Reader> = new Map<number, Reader>([
     3,
     ({ key, value }) => ({
       kind: "epoch",
-      ...decodeVersioned(schemas.consumerGroupMetadataKey, key),
-      value: value && decodeVersioned(schemas.consumerGroupMetadataValue, value),
+      ...decodeStored(schemas.consumerGroupMetadataKey, key),
+      value: value && decodeStored(schemas.consumerGroupMetadataValue, value),
     }),
   ],
   [
     5,
     ({ key, value }) => ({
       kind: "member",
-      ...decodeVersioned(schemas.consumerGroupMemberMetadataKey, key),
+      ...decodeStored(schemas.consumerGroupMemberMetadataKey, key),
       value: value && readMember(value),
     }),
   ],
@@ -135,32 +135,32 @@ const readers: ReadonlyMap<number, Reader> = new Map<number, Reader>([
     6,
     ({ key, value }) => ({
       kind: "targetEpoch",
-      ...decodeVersioned(schemas.consumerGroupTargetAssignmentMetadataKey, key),
-      value: value && decodeVersioned(schemas.consumerGroupTargetAssignmentMetadataValue, value),
+      ...decodeStored(schemas.consumerGroupTargetAssignmentMetadataKey, key),
+      value: value && decodeStored(schemas.consumerGroupTargetAssignmentMetadataValue, value),
     }),
   ],
   [
     7,
     ({ key, value }) => ({
       kind: "target",
-      ...decodeVersioned(schemas.consumerGroupTargetAssignmentMemberKey, key),
+      ...decodeStored(schemas.consumerGroupTargetAssignmentMemberKey, key),
       value:
-        value && partitionSet(decodeVersioned(schemas.consumerGroupTargetAssignmentMemberValue, value).topicPartitions),
+        value && partitionSet(decodeStored(schemas.consumerGroupTargetAssignmentMemberValue, value).topicPartitions),
     }),
   ],
   [
     8,
     ({ key, value }) => ({
       kind: "assignment",
-      ...decodeVersioned(schemas.consumerGroupCurrentMemberAssignmentKey, key),
+      ...decodeStored(schemas.consumerGroupCurrentMemberAssignmentKey, key),
       value: value && readAssignment(value),
     }),
   ],
   [
     16,
     ({ key, value }) => {
-      const { groupId, regularExpression } = decodeVersioned(schemas.consumerGroupRegularExpressionKey, key);
-      const topics = value && new Set(decodeVersioned(schemas.consumerGroupRegularExpressionValue, value).topics);
+      const { groupId, regularExpression } = decodeStored(schemas.consumerGroupRegularExpressionKey, key);
+      const topics = value && new Set(decodeStored(schemas.consumerGroupRegularExpressionValue, value).topics);
       return { kind: "regex", groupId, regex: regularExpression, value: topics && { topics } };
     },
   ],
@@ -172,7 +172,7 @@ export function decodeConsumerGroupRecord(kind: number, record: CoordinatorRecor
 }
 
 function readMember(value: Uint8Array): MemberMetadata {
-  const { classicMemberMetadata, subscribedTopicRegex, ...member } = decodeVersioned(
+  const { classicMemberMetadata, subscribedTopicRegex, ...member } = decodeStored(
     schemas.consumerGroupMemberMetadataValue,
     value,
   );
@@ -190,7 +190,7 @@ function readMember(value: Uint8Array): MemberMetadata {
 }
 
 function readAssignment(value: Uint8Array): MemberAssignment {
-  const { memberEpoch, previousMemberEpoch, state, assignedPartitions, partitionsPendingRevocation } = decodeVersioned(
+  const { memberEpoch, previousMemberEpoch, state, assignedPartitions, partitionsPendingRevocation } = decodeStored(
     schemas.consumerGroupCurrentMemberAssignmentValue,
     value,
   );

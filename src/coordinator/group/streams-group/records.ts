@@ -1,5 +1,5 @@
 /** The records of streams groups in `__consumer_offsets`, in Kafka's formats. Pure. */
-import { decodeVersioned, encodeVersioned } from "../../../protocol/codec.ts";
+import { decodeStored, encodeVersioned } from "../../../protocol/codec.ts";
 import * as schemas from "../../../protocol/internal/streams-group-records.ts";
 import type { Decoded } from "../../../protocol/schema.ts";
 import type { CoordinatorRecord } from "../../coordinator.ts";
@@ -124,7 +124,7 @@ const readers: ReadonlyMap<number, Reader> = new Map<number, Reader>([
     17,
     ({ key, value }) => ({
       kind: "epoch",
-      ...decodeVersioned(schemas.streamsGroupMetadataKey, key),
+      ...decodeStored(schemas.streamsGroupMetadataKey, key),
       value: value && readEpoch(value),
     }),
   ],
@@ -132,23 +132,23 @@ const readers: ReadonlyMap<number, Reader> = new Map<number, Reader>([
     19,
     ({ key, value }) => ({
       kind: "member",
-      ...decodeVersioned(schemas.streamsGroupMemberMetadataKey, key),
-      value: value && decodeVersioned(schemas.streamsGroupMemberMetadataValue, value),
+      ...decodeStored(schemas.streamsGroupMemberMetadataKey, key),
+      value: value && decodeStored(schemas.streamsGroupMemberMetadataValue, value),
     }),
   ],
   [
     20,
     ({ key, value }) => ({
       kind: "targetEpoch",
-      ...decodeVersioned(schemas.streamsGroupTargetAssignmentMetadataKey, key),
-      value: value && decodeVersioned(schemas.streamsGroupTargetAssignmentMetadataValue, value),
+      ...decodeStored(schemas.streamsGroupTargetAssignmentMetadataKey, key),
+      value: value && decodeStored(schemas.streamsGroupTargetAssignmentMetadataValue, value),
     }),
   ],
   [
     21,
     ({ key, value }) => ({
       kind: "target",
-      ...decodeVersioned(schemas.streamsGroupTargetAssignmentMemberKey, key),
+      ...decodeStored(schemas.streamsGroupTargetAssignmentMemberKey, key),
       value: value && readTarget(value),
     }),
   ],
@@ -156,7 +156,7 @@ const readers: ReadonlyMap<number, Reader> = new Map<number, Reader>([
     22,
     ({ key, value }) => ({
       kind: "assignment",
-      ...decodeVersioned(schemas.streamsGroupCurrentMemberAssignmentKey, key),
+      ...decodeStored(schemas.streamsGroupCurrentMemberAssignmentKey, key),
       value: value && readAssignment(value),
     }),
   ],
@@ -164,8 +164,8 @@ const readers: ReadonlyMap<number, Reader> = new Map<number, Reader>([
     23,
     ({ key, value }) => ({
       kind: "topology",
-      ...decodeVersioned(schemas.streamsGroupTopologyKey, key),
-      value: value && decodeVersioned(schemas.streamsGroupTopologyValue, value),
+      ...decodeStored(schemas.streamsGroupTopologyKey, key),
+      value: value && decodeStored(schemas.streamsGroupTopologyValue, value),
     }),
   ],
 ]);
@@ -176,12 +176,12 @@ export function decodeStreamsGroupRecord(kind: number, record: CoordinatorRecord
 }
 
 function readEpoch(value: Uint8Array): StreamsEpoch {
-  const { lastAssignmentConfigs, ...rest } = decodeVersioned(schemas.streamsGroupMetadataValue, value);
+  const { lastAssignmentConfigs, ...rest } = decodeStored(schemas.streamsGroupMetadataValue, value);
   return { ...rest, assignmentConfigs: new Map(lastAssignmentConfigs?.map((each) => [each.key, each.value])) };
 }
 
 function readTarget(value: Uint8Array): Tasks {
-  const target = decodeVersioned(schemas.streamsGroupTargetAssignmentMemberValue, value);
+  const target = decodeStored(schemas.streamsGroupTargetAssignmentMemberValue, value);
   return {
     active: taskSet(target.activeTasks),
     standby: taskSet(target.standbyTasks),
@@ -190,7 +190,7 @@ function readTarget(value: Uint8Array): Tasks {
 }
 
 function readAssignment(value: Uint8Array): StreamsMemberAssignment {
-  const read = decodeVersioned(schemas.streamsGroupCurrentMemberAssignmentValue, value);
+  const read = decodeStored(schemas.streamsGroupCurrentMemberAssignmentValue, value);
   const { memberEpoch, previousMemberEpoch } = read;
   return {
     memberEpoch,
