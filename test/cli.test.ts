@@ -97,6 +97,10 @@ describe("command line", () => {
     expect((await first.outcome).code).toBe(0);
   });
 
+  it("broker: an empty data folder, as of a variable that is not set, is refused", async () => {
+    expectOneClearLine(await oncilla("broker", "--data-dir", "", "--port", "0").outcome, /"dataDir" must be a text/);
+  });
+
   it("broker: every option of Broker.start has a flag of its name", async () => {
     const { stdout } = await oncilla("broker", "--help").outcome;
     const flags = new Set(stdout.match(/(?<=^ +--(?:no-)?)(?!no-)[a-z-]+/gm));

@@ -32,8 +32,9 @@ export interface Endpoint {
   readonly port: number;
 }
 
-/** Addresses that stand for every interface of a machine: something to listen on, and nothing to connect to. */
-const ANY_ADDRESS: ReadonlySet<string> = new Set(["0.0.0.0", "::"]);
+/** Addresses that stand for every interface of a machine, as "0.0.0.0", "0", "::" and "::0": something to listen on, and nothing to
+ * connect to. */
+const ANY_ADDRESS = /^(::ffff:)?[0.:]+$/i;
 
 /** "127.0.0.1:9092", "[::1]:9092". */
 export function formatAddress({ host, port }: { readonly host: string; readonly port: number }): string {
@@ -50,7 +51,7 @@ export function listenersProblem(listeners: readonly ListenerConfig[]): string |
     const address = formatAddress({ host, port });
     if (port !== 0 && addresses.has(address)) return `two listeners have the address ${address}`;
     addresses.add(address);
-    if (ANY_ADDRESS.has(advertisedHost ?? host)) {
+    if (ANY_ADDRESS.test(advertisedHost ?? host)) {
       return `clients cannot connect to ${advertisedHost ?? host}: give an advertised host that they can reach`;
     }
   }

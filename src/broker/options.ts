@@ -268,12 +268,18 @@ export const brokerOptionNames: readonly string[] = [
 
 /** Throws a BrokerError, INVALID_OPTION, that names the option. */
 export function resolveOptions(options: BrokerOptions): BrokerConfig {
+  if (typeof options !== "object" || options === null) throw invalid("the broker's options must be an object");
   const given: Readonly<Record<string, unknown>> = { ...options };
   refuseUnknown(Object.keys(given), brokerOptionNames, "broker option");
   for (const [name, members] of Object.entries(surroundings)) checkMembers(name, given[name], members);
   const config: BrokerConfig = { ...checkAll(checks, given, quoted), listeners: listeners(given) };
   if (config.groupMinSessionTimeoutMs > config.groupMaxSessionTimeoutMs) {
     throw invalid('broker option "groupMinSessionTimeoutMs" must not be above "groupMaxSessionTimeoutMs"');
+  }
+  for (const kind of ["groupConsumer", "groupStreams"] as const) {
+    const [interval, timeout] = [`${kind}HeartbeatIntervalMs`, `${kind}SessionTimeoutMs`] as const;
+    // Every member's session would end before its next heartbeat.
+    if (config[interval] >= config[timeout]) throw invalid(`${quoted(interval)} must be below "${timeout}"`);
   }
   return config;
 }
@@ -283,8 +289,14 @@ export const defaultConfig: BrokerConfig = resolveOptions({});
 
 function checkMembers(name: string, given: unknown, members: readonly string[]): void {
   if (given === undefined) return;
-  const isWhole = typeof given === "object" && given !== null && members.every((member) => member in given);
+  const isWhole =
+    typeof given === "object" && given !== null && members.every((member) => isUsable(Reflect.get(given, member)));
   if (!isWhole) throw invalid(`${quoted(name)} must be an object with ${members.join(", ")}`);
+}
+
+/** A function, or something that has some. */
+function isUsable(member: unknown): boolean {
+  return typeof member === "function" || (typeof member === "object" && member !== null);
 }
 
 function listeners(given: Readonly<Record<string, unknown>>): ListenerConfig[] {

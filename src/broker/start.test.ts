@@ -31,12 +31,25 @@ describe("options", () => {
     ["an unknown topic setting", { topicDefaults: { "retention.mss": 1 } }, /"topicDefaults": .*retention.mss/],
     ["a platform that is none", { platform: {} }, /"platform" must be an object with clock, disk, network, random/],
     ["a logger that is none", { logger: () => {} }, /"logger" must be an object with log/],
+    ["a logger that cannot log", { logger: { log: "info" } }, /"logger" must be an object with log/],
+    [
+      "sessions that end before a heartbeat",
+      { groupConsumerSessionTimeoutMs: 5_000 },
+      /"groupConsumerHeartbeatIntervalMs" must be below "groupConsumerSessionTimeoutMs"/,
+    ],
+    [
+      "the same of streams groups",
+      { groupStreamsHeartbeatIntervalMs: 45_000 },
+      /"groupStreamsHeartbeatIntervalMs" must be below/,
+    ],
     [
       "bounds that exclude each other",
       { groupMinSessionTimeoutMs: 31 * 60_000 },
       /"groupMinSessionTimeoutMs" must not be/,
     ],
     ["an address that nobody can connect to", { host: "0.0.0.0" }, /cannot connect to 0\.0\.0\.0/],
+    ["another spelling of it", { host: "0" }, /cannot connect to 0:/],
+    ["IPv6's spelling of it", { advertisedHost: "0:0:0:0:0:0:0:0" }, /cannot connect to 0:0:0:0:0:0:0:0:/],
     ["no listener", { listeners: [] }, /"listeners" must be a list/],
     ["a listener without a name", { listeners: [{ port: 0 }] }, /"listeners\[0\]\.name" must be a name/],
     ["an unknown part of a listener", { listeners: [{ name: "A", ports: 0 }] }, /no part of a listener "ports"/],
@@ -63,6 +76,10 @@ describe("options", () => {
     const problem = await problemOf(options as BrokerOptions);
     expect(problem.code).toBe("INVALID_OPTION");
     expect(problem.message).toMatch(message);
+  });
+
+  it.each([null, 9092, "data"])("%s in the place of options is refused", async (options) => {
+    expect((await problemOf(options as unknown as BrokerOptions)).code).toBe("INVALID_OPTION");
   });
 
   it("undefined stands for an option that was left out", async () => {

@@ -188,7 +188,8 @@ function optionsOf(flags: Flags): BrokerOptions {
   if (!listeners && advertisedListeners.length > 0) throw new CliError("--advertised-listeners goes with --listeners");
   return {
     ...options,
-    ...(options.dataDir === undefined ? {} : { dataDir: resolve(options.dataDir) }),
+    // An empty one is for the broker to refuse, and not the folder that this process happens to be in.
+    ...(options.dataDir ? { dataDir: resolve(options.dataDir) } : {}),
     ...(listeners ? { listeners: withAdvertised(listeners, advertisedListeners) } : { port: options.port ?? 9092 }),
   };
 }
