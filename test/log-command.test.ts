@@ -61,6 +61,22 @@ describe("log verify", () => {
     expect(code).toBe(1);
   });
 
+  it.each(["words-0", "__cluster_metadata-0"])(
+    "a wrong topic id in %s: that partition will be offline",
+    async (name) => {
+      const path = join(folder, name, "partition.metadata");
+      const sound = readFileSync(path, "utf8");
+      const wrong = sound.replace(/.$/, (last) => (last === "A" ? "B" : "A"));
+      writeFileSync(path, wrong);
+      const { code, stdout } = await oncilla("log", "verify", folder).outcome;
+      writeFileSync(path, sound);
+      const [wrongId, rightId] = [wrong, sound].map((text) => text.slice(-22));
+      expect(stdout).toContain(`DAMAGED ${path}: the topic id ${wrongId}, where the cluster's metadata has ${rightId}`);
+      expect(stdout).toMatch(/: 1 damaged\n$/);
+      expect(code).toBe(1);
+    },
+  );
+
   it("says which logs are gone", async () => {
     const copy = mkdtempSync(join(tmpdir(), "oncilla-lost-"));
     cpSync(folder, copy, { recursive: true });

@@ -24,14 +24,17 @@ import type { MetadataImage, Topic } from "./metadata/image.ts";
 import { MetadataLog } from "./metadata/metadata-log.ts";
 import { ProducerIdAllocator } from "./metadata/producer-ids.ts";
 import { clusterRecord, epochRecord, type MetadataRecord, type MetadataRow, topicRecord } from "./metadata/records.ts";
-import { isInternalTopic, METADATA_TOPIC, OFFSETS_TOPIC, TRANSACTIONS_TOPIC } from "./metadata/topic-name.ts";
+import {
+  isInternalTopic,
+  METADATA_TOPIC,
+  METADATA_TOPIC_ID,
+  OFFSETS_TOPIC,
+  TRANSACTIONS_TOPIC,
+} from "./metadata/topic-name.ts";
 import { Topics } from "./metadata/topics.ts";
 import type { BrokerMetrics } from "./metrics/broker-metrics.ts";
 import type { BrokerConfig } from "./options.ts";
 import { Partitions } from "./partitions.ts";
-
-/** Kafka's id of its metadata topic. */
-const METADATA_TOPIC_ID = "AAAAAAAAAAAAAAAAAAAAAQ";
 
 export interface CoreOptions {
   readonly config: BrokerConfig;

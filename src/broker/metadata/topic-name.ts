@@ -24,6 +24,8 @@ export const TRANSACTIONS_TOPIC = "__transaction_state";
 
 /** The name that Kafka keeps for the log of its metadata. */
 export const METADATA_TOPIC = "__cluster_metadata";
+/** As in Kafka. */
+export const METADATA_TOPIC_ID = "AAAAAAAAAAAAAAAAAAAAAQ";
 
 const internalTopics: ReadonlySet<string> = new Set([OFFSETS_TOPIC, TRANSACTIONS_TOPIC]);
 

@@ -7,9 +7,9 @@ import type { Disk } from "../../platform/disk.ts";
 import { ProtocolError } from "../../protocol/protocol-error.ts";
 import { recordsOf } from "../../protocol/records/record.ts";
 
-/** The names of the partitions whose logs have to be there, "topic-0", as the metadata log in a data folder has it, as far as it is
- * sound; none when it is not ours. */
-export function openedPartitions(disk: Disk, dataFolder: string): string[] {
+/** The partitions whose logs have to be there: their names, "topic-0", and their topics' ids, as the metadata log in a data folder has
+ * it, as far as it is sound; none when it is not ours. */
+export function openedPartitions(disk: Disk, dataFolder: string): ReadonlyMap<string, string> {
   const image = new MetadataImage();
   try {
     for (const { key, value } of metadataRecords(disk, `${dataFolder}/${METADATA_TOPIC}-0`)) {
@@ -17,11 +17,15 @@ export function openedPartitions(disk: Disk, dataFolder: string): string[] {
     }
   } catch (error) {
     if (!(error instanceof ProtocolError)) throw error;
-    return [];
+    return new Map();
   }
-  return image
-    .topics()
-    .flatMap(({ name, openedCount }) => Array.from({ length: openedCount }, (_, index) => `${name}-${index}`));
+  return new Map(
+    image
+      .topics()
+      .flatMap(({ id, name, openedCount }) =>
+        Array.from({ length: openedCount }, (_, index) => [`${name}-${index}`, id] as const),
+      ),
+  );
 }
 
 function* metadataRecords(disk: Disk, folder: string) {

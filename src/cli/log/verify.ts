@@ -1,4 +1,6 @@
 /** Looks at the logs in a folder: a broker's, or one partition's. */
+
+import { METADATA_TOPIC, METADATA_TOPIC_ID } from "../../broker/metadata/topic-name.ts";
 import { CLEANER_CHECKPOINT_FILE, readCleanedOffsets } from "../../log/compaction/cleaner-checkpoint.ts";
 import type { Extent, Finding } from "../../log/offline/finding.ts";
 import { verifyPartition } from "../../log/offline/verify-partition.ts";
@@ -22,9 +24,13 @@ export function* verifyFolder(disk: Disk, folder: string): Generator<string, Ver
   if (partitions.length === 0) throw new CliError(`${folder}: neither a broker's data folder nor a partition's`);
   const lock = lockOf(disk, dataFolder);
   try {
-    const known = openedPartitions(disk, dataFolder).map((name) => `${dataFolder}/${name}`);
-    const lost = known.filter((each) => !isPartition || each === folder).filter((each) => !hasSegment(disk, each));
-    return yield* verifyPartitions(disk, dataFolder, partitions, lost);
+    const known = openedPartitions(disk, dataFolder);
+    const lost = [...known.keys()]
+      .map((name) => `${dataFolder}/${name}`)
+      .filter((each) => !isPartition || each === folder)
+      .filter((each) => !hasSegment(disk, each));
+    const topicIds = new Map([...known, [`${METADATA_TOPIC}-0`, METADATA_TOPIC_ID]]);
+    return yield* verifyPartitions(disk, dataFolder, partitions, { lost, topicIds });
   } finally {
     lock?.release();
   }
@@ -34,7 +40,7 @@ function* verifyPartitions(
   disk: Disk,
   dataFolder: string,
   folders: readonly string[],
-  lost: readonly string[],
+  { lost, topicIds }: { readonly lost: readonly string[]; readonly topicIds: ReadonlyMap<string, string> },
 ): Generator<string, Verdict, undefined> {
   const cleaned = readCleanedOffsets(disk, dataFolder);
   const total = { partitions: folders.length, segments: 0, batches: 0, bytes: 0, damages: 0 };
@@ -49,6 +55,7 @@ function* verifyPartitions(
     const cleanedOffset = cleaned?.get(topicAndPartition(folder)) ?? 0;
     const { segments, batches, bytes } = verifyPartition(disk, folder, {
       cleanedOffset,
+      topicId: topicIds.get(nameOf(folder)),
       onFinding: (finding) => findings.push(finding),
     });
     total.segments += segments;
@@ -107,7 +114,11 @@ function lockOf(disk: Disk, folder: string): FolderLock | undefined {
 
 /** "topic 0" of "data/topic-0". */
 function topicAndPartition(folder: string): string {
-  return folder.slice(folder.lastIndexOf("/") + 1).replace(/-(\d+)$/, " $1");
+  return nameOf(folder).replace(/-(\d+)$/, " $1");
+}
+
+function nameOf(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1);
 }
 
 function parentOf(folder: string): string {

@@ -27,6 +27,8 @@ import { StartView } from "./start-view.ts";
 export interface VerifyOptions {
   /** Below it the log is known to be compacted, maybe by Apache Kafka, which leaves gaps between segments. Default 0. */
   readonly cleanedOffset?: number;
+  /** Of the topic that the folder belongs to; undefined where that is not known. */
+  readonly topicId?: string | undefined;
   readonly onFinding: (finding: Finding) => void;
 }
 
@@ -40,6 +42,7 @@ class PartitionCheck {
   readonly #disk: StartView;
   readonly #folder: string;
   readonly #cleanedOffset: number;
+  readonly #topicId: string | undefined;
   readonly #onFinding: (finding: Finding) => void;
   readonly #extent: Extent = { segments: 0, batches: 0, bytes: 0 };
   readonly #baseOffsets: number[];
@@ -50,11 +53,12 @@ class PartitionCheck {
   /** From there on `#producers` knows all batches. */
   #knownFrom: number;
 
-  constructor(disk: Disk, folder: string, { cleanedOffset = 0, onFinding }: VerifyOptions) {
+  constructor(disk: Disk, folder: string, { cleanedOffset = 0, topicId, onFinding }: VerifyOptions) {
     const view = new StartView(disk, folder, onFinding);
     this.#disk = view;
     this.#folder = folder;
     this.#cleanedOffset = cleanedOffset;
+    this.#topicId = topicId;
     this.#onFinding = (finding) => onFinding({ ...finding, path: view.placeOf(finding.path) });
     const files = view.list(folder).map(parseSegmentFileName);
     const offsetsOf = (kind: string): number[] =>
@@ -178,8 +182,11 @@ class PartitionCheck {
   }
 
   #checkMetadata(): void {
-    if (readTopicId(this.#disk, this.#folder) === undefined) {
-      this.#damage(`${this.#folder}/${METADATA_FILE}`, "no topic id can be read from it");
+    const path = `${this.#folder}/${METADATA_FILE}`;
+    const topicId = readTopicId(this.#disk, this.#folder);
+    if (topicId === undefined) this.#damage(path, "no topic id can be read from it");
+    else if (topicId !== (this.#topicId ?? topicId)) {
+      this.#damage(path, `the topic id ${topicId}, where the cluster's metadata has ${this.#topicId}`);
     }
     const failedSync = `${this.#folder}/${FAILED_SYNC_FILE}`;
     if (this.#disk.exists(failedSync)) {
