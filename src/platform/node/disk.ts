@@ -20,6 +20,7 @@ import {
   writeSync,
   writevSync,
 } from "node:fs";
+import { constants } from "node:os";
 import { dirname } from "node:path";
 import { type Disk, DiskError, type DiskFile, type FolderLock } from "../disk.ts";
 import { lockFolder } from "./folder-lock.ts";
@@ -119,7 +120,16 @@ function sizeOf(chunks: readonly Uint8Array[]): number {
 }
 
 function toDiskError(error: NodeJS.ErrnoException, path: string): DiskError {
-  return new DiskError(error.code ?? "UNKNOWN", path, `${path}: ${error.message}`, { cause: error });
+  const name = nameOf(error);
+  const message = name === error.code ? error.message : `${name}: ${error.message}`;
+  return new DiskError(name, path, `${path}: ${message}`, { cause: error });
+}
+
+/** The system's name for an error. Node has only those that libuv knows, and of others the number: of a used-up quota for one. */
+function nameOf({ code = "UNKNOWN", errno }: NodeJS.ErrnoException): string {
+  if (errno === undefined || !/^unknown/i.test(code)) return code;
+  const found = Object.entries(constants.errno).find(([, number]) => number === -errno);
+  return found?.[0] ?? "UNKNOWN";
 }
 
 function translated<T>(path: string, operation: () => T): T {
