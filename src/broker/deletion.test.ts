@@ -361,7 +361,7 @@ it("a topic made anew while a transaction's offsets wait for their coordinator n
   other.close();
 });
 
-it("the deletion of many partitions keeps nobody waiting: one folder is removed in a turn of the event loop", async () => {
+it("many partitions keep nobody waiting: ten are made, and one is removed, in a turn of the event loop", async () => {
   let turn = 0;
   const nextTurn = (): void => {
     turn++;
@@ -369,7 +369,12 @@ it("the deletion of many partitions keeps nobody waiting: one folder is removed 
   };
   let loop = setImmediate(nextTurn);
   const removedIn: number[] = [];
+  const madeIn: number[] = [];
   class CountingDisk extends MemoryDisk {
+    override makeFolder(path: string): void {
+      super.makeFolder(path);
+      if (path.includes("many-")) madeIn.push(turn);
+    }
     override remove(path: string): void {
       super.remove(path);
       if (path.endsWith("-delete")) removedIn.push(turn);
@@ -380,6 +385,8 @@ it("the deletion of many partitions keeps nobody waiting: one folder is removed 
   session.close();
   session = await RawSession.open(broker.address);
   const topic = await session.createTopic("many", 100);
+  expect(madeIn).toHaveLength(100);
+  for (const each of new Set(madeIn)) expect(madeIn.filter((made) => made === each).length).toBeLessThanOrEqual(10);
   expect(await session.deleteTopic(topic)).toBe("NONE");
   clearImmediate(loop);
   expect(removedIn).toHaveLength(100);

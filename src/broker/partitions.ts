@@ -20,6 +20,9 @@ import type { BrokerMetrics } from "./metrics/broker-metrics.ts";
 import type { BrokerConfig } from "./options.ts";
 import { Partition } from "./partition.ts";
 
+/** Logs take up to a millisecond each to be opened, and there may be thousands. */
+const OPENED_IN_A_TURN = 10;
+
 export class Partitions {
   readonly #image: MetadataImage;
   readonly #options: {
@@ -90,10 +93,17 @@ export class Partitions {
    * One that failed for another reason stays as it is until the next start. */
   async open(topic: Topic): Promise<void> {
     const present = this.#byTopicId.get(topic.id) ?? [];
+    const nextTurn = this.#newTurns();
+    let turn: Promise<void> | undefined;
+    let begun = 0;
     const partitions = Array.from({ length: topic.partitionCount }, (_, index) => {
       const partition = present[index];
       const isDue = partition === undefined || (!isOpen(partition) && shortageOf(partition) !== undefined);
-      return isDue ? this.#openOne(topic, index, partition) : partition;
+      if (!isDue) return partition;
+      if (begun > 0 && begun % OPENED_IN_A_TURN === 0) turn = nextTurn();
+      begun++;
+      const open = (): Promise<Partition | Error> => this.#openOne(topic, index, partition);
+      return turn ? turn.then(open) : open();
     });
     // All at once: their syncs share the work of the file system.
     this.#byTopicId.set(topic.id, await Promise.all(partitions));
@@ -113,13 +123,9 @@ export class Partitions {
     this.#byTopicId.delete(topic.id);
     await this.#setSynced(topic.id, false);
     // One folder in a turn of the event loop: thousands of them take seconds.
-    let turns = Promise.resolve();
-    const turn = (): Promise<void> => {
-      turns = turns.then(() => new Promise<void>((resolve) => this.#options.clock.setImmediate(resolve)));
-      return turns;
-    };
+    const nextTurn = this.#newTurns();
     const remove = async (partition: Partition | Error, index: number): Promise<void> => {
-      await turn();
+      await nextTurn();
       if (!isOpen(partition)) {
         const path = this.#folderOf(topic, index);
         if (!this.#isAnothers(path, topic)) removeFolder(this.#options.disk, path, topic.id);
@@ -221,6 +227,15 @@ export class Partitions {
     const topicId = readTopicId(disk, path);
     if (topicId === undefined || !this.#image.deletedTopics().some(({ id }) => id === topicId)) return;
     removeFolder(disk, path, topicId);
+  }
+
+  /** Gives one caller after the other a turn of the event loop of its own. */
+  #newTurns(): () => Promise<void> {
+    let turns = Promise.resolve();
+    return () => {
+      turns = turns.then(() => new Promise<void>((resolve) => this.#options.clock.setImmediate(resolve)));
+      return turns;
+    };
   }
 
   #inTurn(task: () => Promise<void>): Promise<void> {
