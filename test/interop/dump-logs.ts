@@ -1,7 +1,7 @@
 // Lets Apache Kafka's own log dumper read a broker's data folder. The broker must have been stopped: the dumper takes
 // an index file that is still open, and so padded with zeros, for a damaged one.
 
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { kafkaClasspath, log4jConfig, run } from "./toolchain.ts";
 
@@ -70,10 +70,11 @@ export async function dumpLogs(dataDir: string): Promise<DumpReport> {
   return report;
 }
 
-/** Those that the broker's checkpoint file names. */
+/** Those that the broker's checkpoint file names; Apache Kafka has it in a folder within. */
 function compactedTopics(dataDir: string): ReadonlySet<string> {
-  const path = join(dataDir, "cleaner-offset-checkpoint");
-  const lines = existsSync(path) ? readFileSync(path, "utf8").split("\n").slice(2) : [];
+  const paths = readdirSync(dataDir, { recursive: true, encoding: "utf8" }).map((path) => join(dataDir, path));
+  const checkpoints = paths.filter((path) => basename(path) === "cleaner-offset-checkpoint");
+  const lines = checkpoints.flatMap((path) => readFileSync(path, "utf8").split("\n").slice(2));
   return new Set(lines.map((line) => line.split(" ")[0] as string));
 }
 

@@ -3,6 +3,7 @@
 import { compactionSuite } from "./compaction.ts";
 import { differentialSuite } from "./differential/suite.ts";
 import { kafkaStreamsSuite } from "./kafka-streams.ts";
+import { kafkaTestToolsSuite } from "./kafka-test-tools.ts";
 import { franzGoSuite, rdkafkaSuite } from "./native-clients.ts";
 import { kafkajsSuite, platformaticSuite } from "./node-clients.ts";
 import { operatorToolsSuite } from "./operator-tools.ts";
@@ -22,5 +23,6 @@ export const suites: ReadonlyMap<string, Suite> = new Map([
   ["platformatic", platformaticSuite],
   ["compaction", compactionSuite],
   ["operator-tools", operatorToolsSuite],
+  ["kafka-test-tools", kafkaTestToolsSuite],
   ["differential", differentialSuite],
 ]);
