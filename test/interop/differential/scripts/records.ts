@@ -18,8 +18,12 @@ export const records: readonly Script[] = [
   {
     name: "records: the header's times are not theirs",
     async run(side) {
-      const topic = await side.createTopic("t", 3);
+      const topic = await side.createTopic("t", 4);
       const changes: readonly (readonly [string, (batch: Buffer) => void])[] = [
+        [
+          "a maximum far ahead",
+          (batch) => batch.writeBigInt64BE(BigInt(Date.now()) + 10_000_000_000n, MAX_TIMESTAMP_AT),
+        ],
         ["a maximum of 0", (batch) => batch.writeBigInt64BE(0n, MAX_TIMESTAMP_AT)],
         ["no maximum", (batch) => batch.writeBigInt64BE(-1n, MAX_TIMESTAMP_AT)],
         [
