@@ -17,6 +17,8 @@ const { zstd, lz4, gzip, snappy } = compressionCodes;
 const ACCEPTED_COMPRESSIONS: readonly number[] = [zstd, lz4, gzip, snappy];
 const PUSH_INTERVAL_MS = 5 * 60 * 1000;
 const MAX_BYTES = 1024 * 1024;
+/** Ids that no client has. */
+const RESERVED_UUIDS: readonly string[] = [ZERO_UUID, Buffer.from([...new Uint8Array(15), 1]).toString("base64url")];
 
 export function getTelemetrySubscriptionsHandler({
   random,
@@ -53,7 +55,7 @@ export function pushTelemetryHandler(): Handler<typeof pushTelemetry> {
 
 function verdictOn(request: RequestOf<typeof pushTelemetry>): ErrorName {
   const { clientInstanceId, subscriptionId, compressionType, metrics } = request;
-  if (clientInstanceId === ZERO_UUID) return "INVALID_REQUEST";
+  if (RESERVED_UUIDS.includes(clientInstanceId)) return "INVALID_REQUEST";
   if (subscriptionId !== subscriptionOf(clientInstanceId)) return "UNKNOWN_SUBSCRIPTION_ID";
   const isAccepted = compressionType === 0 || ACCEPTED_COMPRESSIONS.includes(compressionType);
   if (!isAccepted) return "UNSUPPORTED_COMPRESSION_TYPE";

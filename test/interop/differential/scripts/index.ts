@@ -12,6 +12,7 @@ import { operators } from "./operators.ts";
 import { producerScripts } from "./producers.ts";
 import { quotas } from "./quotas.ts";
 import { records } from "./records.ts";
+import { telemetry } from "./telemetry.ts";
 import { transactionVersion } from "./transaction-version.ts";
 import { classicTransactions } from "./transactions-classic.ts";
 import { transactionsV2 } from "./transactions-v2.ts";
@@ -31,6 +32,7 @@ export const scripts: readonly Script[] = [
   ...quotas,
   ...cluster,
   ...configs,
+  ...telemetry,
   // From here on brokers of other kinds are started.
   ...consumerGroups,
   ...expiration,
