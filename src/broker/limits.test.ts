@@ -193,7 +193,7 @@ describe("requests", () => {
   });
 
   it("one that waits for memory is not idle, and whoever has it must hurry", async () => {
-    await start({ connectionsMaxIdleMs: 2_000, queuedMaxRequestBytes: 100_000 });
+    await start({ connectionsMaxIdleMs: 6_000, queuedMaxRequestBytes: 100_000 });
     const request = metadataRequest(500_000);
     const resting = await open();
     resting.write(request.subarray(0, 400_000));
@@ -204,7 +204,7 @@ describe("requests", () => {
     waiting.write(request);
     const startedAt = performance.now();
     await Promise.all([isEnded(resting), isAnswered(waiting)]);
-    expect(performance.now() - startedAt).toBeLessThan(1_500);
+    expect(performance.now() - startedAt).toBeLessThan(4_500);
     client.close();
   });
 
