@@ -1,7 +1,9 @@
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { Worker } from "node:worker_threads";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type ConsumerRecord, serdes } from "../../client/index.ts";
 import type { SinkBatch } from "../sink.ts";
@@ -252,6 +254,35 @@ describe("sqlite sink", () => {
     other.exec("ROLLBACK");
     other.close();
     expect(sink.write([first])).toEqual([{ applied: true }]);
+  });
+
+  it("comes to its turn beside a writer that leaves the database alone for moments only", async () => {
+    const sink = openSink();
+    const code = `
+      const { parentPort, workerData } = require("node:worker_threads");
+      const database = new (require("node:sqlite").DatabaseSync)(workerData, { timeout: 1_000 });
+      const sleep = (ms) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+      for (let isFirst = true; ; isFirst = false) {
+        database.exec("BEGIN IMMEDIATE");
+        if (isFirst) parentPort.postMessage("at work");
+        sleep(15);
+        database.exec("COMMIT");
+        sleep(2);
+      }
+    `;
+    const writer = new Worker(code, { eval: true, workerData: join(folder, "target.db") });
+    await once(writer, "message");
+    let tries = 0;
+    const isTaken = (): boolean => {
+      try {
+        return sink.write([batch(0, 1, record(0, "a", 1))]).length === 1;
+      } catch {
+        return false;
+      }
+    };
+    while (tries < 30 && !isTaken()) tries++;
+    await writer.terminate();
+    expect(table()).toEqual(["a:1"]);
   });
 
   it.each<[string, Partial<Options>]>([

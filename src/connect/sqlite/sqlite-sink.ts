@@ -7,6 +7,9 @@ import { OffsetTable } from "./offset-table.ts";
 import { placeOf, type RowMapping, rowMapper } from "./rows.ts";
 import { type TableOptions, TargetTable } from "./table.ts";
 
+/** How long a call waits for another writer, with the event loop. SQLite looks again every few ms: who comes back only when a retry is due
+ * finds a busy writer at work each time. */
+const BUSY_TIMEOUT_MS = 100;
 const SQLITE_BUSY = 5;
 const SQLITE_LOCKED = 6;
 
@@ -54,7 +57,7 @@ export class SqliteSink<K = Uint8Array, V = Uint8Array> implements Sink {
 
   open(): void {
     this.#translated(() => {
-      const database = new DatabaseSync(this.#options.path);
+      const database = new DatabaseSync(this.#options.path, { timeout: BUSY_TIMEOUT_MS });
       this.#database = database;
       // FULL: what was taken stays taken through a power loss, as the position that says so does.
       database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
