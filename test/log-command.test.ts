@@ -158,6 +158,21 @@ describe("log dump", () => {
     expect(metadata.join("\n")).toContain('"kind":"topic","topic":{"id":"');
   });
 
+  it("prints long lines, however many, and nothing beside them", async () => {
+    const large = mkdtempSync(join(tmpdir(), "oncilla-large-"));
+    const broker = await Broker.start({ dataDir: large, durability: "os" });
+    const client = new Client({ brokers: broker.address });
+    const value = "x".repeat(200_000);
+    await client.producer().sendAll(Array.from({ length: 20 }, () => ({ topic: "large", value })));
+    await client.close();
+    await broker.stop();
+    const file = join(large, "large-0/00000000000000000000.log");
+    const { code, stdout, stderr } = await oncilla("log", "dump", "--records", file).outcome;
+    rmSync(large, { recursive: true });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout.split("\n").filter((line) => line.includes(value))).toHaveLength(20);
+  });
+
   it("tells damage, with exit code 1, and refuses other files", async () => {
     const copy = join(folder, "words-0/00000000000000000099.log");
     writeFileSync(copy, readFileSync(segment()).subarray(0, -3));

@@ -30,7 +30,9 @@ export class LiveDisplay {
 
   #redraw(rows: readonly string[]): void {
     this.clear();
-    this.#out.write(`${rows.join("\n")}\n`);
+    // One that goes on in the next line of the terminal would not be cleared in full.
+    const width = Math.max(1, (this.#out.columns || Number.POSITIVE_INFINITY) - 1);
+    this.#out.write(`${rows.map((row) => row.slice(0, width)).join("\n")}\n`);
     this.#drawnRows = rows.length;
   }
 

@@ -8,15 +8,20 @@ export async function printLines(
 ): Promise<void> {
   const { stdout } = process;
   let isClosed = false;
+  let goOn = (): void => {};
   const onError = (): void => {
     isClosed = true;
+    goOn();
   };
   stdout.on("error", onError);
   try {
     for await (const line of lines) {
       if (isClosed && !toTheEnd) return;
-      if (!isClosed && !stdout.write(`${line}\n`))
-        await new Promise((resolve) => stdout.once("drain", resolve).once("error", resolve));
+      if (isClosed || stdout.write(`${line}\n`)) continue;
+      await new Promise<void>((resolve) => {
+        goOn = resolve;
+        stdout.once("drain", resolve);
+      });
     }
   } finally {
     stdout.off("error", onError);
