@@ -5,6 +5,7 @@ import { LiveDisplay } from "./live-display.ts";
 function screenOf(written: string, columns: number): string[] {
   const lines = [""];
   let row = 0;
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: a terminal's commands begin with one
   for (const [, up, text, end] of written.matchAll(/\x1b\[(\d+)A\x1b\[J|([^\x1b\n]+)|(\n)/g)) {
     if (up !== undefined) {
       row = Math.max(0, row - Number(up));
