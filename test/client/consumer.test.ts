@@ -430,6 +430,72 @@ describe("a consumer of chosen partitions", () => {
     await consumer.close();
   });
 
+  /** Polls without ever waiting for anything else; ends by itself, lest it hold up the test for ever. */
+  async function pollInLoop(consumer: Consumer, timeoutMs?: number): Promise<void> {
+    for (let i = 0; i < 200_000; i++) await consumer.poll(timeoutMs === undefined ? {} : { timeoutMs });
+  }
+
+  it("lets a listener's commit through when it is closed from elsewhere, and ends the loop that polls it", async () => {
+    const consumer = make({ groupId: cluster.unique("loop") });
+    let commits = 0;
+    consumer.subscribe([topic], {
+      onRevoked: async () => {
+        await consumer.commit();
+        commits++;
+      },
+    });
+    const ended = expect(pollInLoop(consumer)).rejects.toMatchObject({ code: "CLOSED" });
+    await until(() => consumer.assignment().length === 2);
+    await consumer.close();
+    expect(commits).toBe(1);
+    await ended;
+  });
+
+  it("ends a loop over its records when it is closed from elsewhere", async () => {
+    const consumer = make({ groupId: cluster.unique("loop"), autoCommit: true });
+    consumer.subscribe([topic]);
+    const seen: string[] = [];
+    const ended = (async () => {
+      for await (const { value } of consumer) seen.push(text(value));
+    })();
+    await produce(0, 3);
+    await until(() => seen.length === 3);
+    await consumer.close();
+    await ended;
+    expect(await client.admin().listConsumerGroupOffsets(consumer.groupMetadata().groupId)).toContainEqual(
+      expect.objectContaining({ ...at(0), offset: 3 }),
+    );
+  });
+
+  it("lets everything else in where it is polled without a wait", async () => {
+    await produce(0, 1);
+    const consumer = reader();
+    const polled: ConsumerRecord[] = [];
+    for (let i = 0; i < 200_000 && polled.length === 0; i++) polled.push(...(await consumer.poll({ timeoutMs: 0 })));
+    expect(values(polled)).toEqual(["0"]);
+  });
+
+  it.each(["poll", "for await"])("lets heartbeats in while records take their time, by %s", async (way) => {
+    await produce(0, 200);
+    const consumer = reader({ maxPollRecords: way === "poll" ? 1 : 500 });
+    let turns = 0;
+    const timer = setInterval(() => turns++, 1);
+    let handled = 0;
+    const handle = (): void => {
+      const until = performance.now() + 1;
+      while (performance.now() < until);
+      if (handled++ === 0) turns = 0;
+    };
+    if (way === "for await") {
+      for await (const _ of consumer) {
+        handle();
+        if (handled === 200) break;
+      }
+    } else while (handled < 200) (await consumer.poll()).forEach(handle);
+    clearInterval(timer);
+    expect(turns).toBeGreaterThan(5);
+  });
+
   it("refuses what does not fit", async () => {
     const consumer = reader();
     const invalidState = expect.objectContaining({ code: "INVALID_STATE" });

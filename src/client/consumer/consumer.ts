@@ -35,6 +35,9 @@ import { PositionFinder } from "./position-finder.ts";
 import { Rebalancer } from "./rebalancer.ts";
 import { Undelivered } from "./undelivered.ts";
 
+/** How long polls that find records may go on without a wait: heartbeats and answers are to get in between. */
+const MAX_RUN_MS = 10;
+
 /** Consumes records, by group (`subscribe`) or from partitions of one's choice (`assign`). Made by `client.consumer()`. */
 export class Consumer<K = Buffer, V = Buffer> implements AsyncDisposable {
   readonly #cluster: Cluster;
@@ -58,6 +61,8 @@ export class Consumer<K = Buffer, V = Buffer> implements AsyncDisposable {
   #membership: Membership | undefined;
   #topics: readonly string[] = [];
   #isPolling = false;
+  /** When the event loop last got its turn. */
+  #yieldedAt: number;
   /** When a poll gives up on a cluster that was never reached. */
   #giveUpAt: number | undefined;
   #isWoken = false;
@@ -98,7 +103,8 @@ export class Consumer<K = Buffer, V = Buffer> implements AsyncDisposable {
       this.#fetcher.pump();
       notify();
     });
-    this.#nextAutoCommitAt = this.#clock.monotonic() + settings.autoCommitIntervalMs;
+    this.#yieldedAt = this.#clock.monotonic();
+    this.#nextAutoCommitAt = this.#yieldedAt + settings.autoCommitIntervalMs;
   }
 
   /** Joins the group at the next `poll` and replaces what was subscribed before. An empty list throws: use `unsubscribe`. A
@@ -180,27 +186,36 @@ export class Consumer<K = Buffer, V = Buffer> implements AsyncDisposable {
   }
 
   /** The next records, waiting up to `timeoutMs` (default 1,000) for the first; empty when there are none, or after `wakeup`.
-   * Throws a TimeoutError when the cluster has not been reached at all within `defaultTimeoutMs`. Rebalances happen in here. Records of one partition come in order. One `poll` at a time. */
+   * Throws a TimeoutError when the cluster has not been reached at all within `defaultTimeoutMs`, and CLOSED once `close` was called.
+   * Rebalances happen in here. Records of one partition come in order. One `poll` at a time. */
   async poll({ timeoutMs = 1_000 }: { readonly timeoutMs?: number } = {}): Promise<ConsumerRecord<K, V>[]> {
-    this.#requireOpen();
     if (this.#isPolling) throw new OncillaError("INVALID_STATE", "poll: another poll is under way: wait for it");
-    if (!this.#membership && this.#assignment.size === 0) {
-      throw new OncillaError("INVALID_STATE", "poll: there is nothing to read: call subscribe() or assign() first");
-    }
     this.#isPolling = true;
+    let hasRecords = false;
     try {
-      return await this.#poll(this.#clock.monotonic() + timeoutMs);
+      this.#requirePollable();
+      // Before records are taken: what happens meanwhile may cost the partition.
+      if (this.#isTurnDue) await this.#yieldTurn();
+      const records = await this.#poll(this.#clock.monotonic() + timeoutMs);
+      hasRecords = records.length > 0;
+      return records;
     } finally {
+      // A loop around polls that bring nothing, or throw, would let nothing else in: no answer, no timer, no signal.
+      if (!hasRecords) await this.#yieldTurn();
       this.#isPolling = false;
     }
   }
 
-  /** All records, one at a time, for ever: leave the loop with `break`. `position` and `commit` count what was handed out. */
+  /** All records, one at a time, until the consumer is closed: leave the loop with `break`. `position` and `commit` count what was
+   * handed out. */
   async *[Symbol.asyncIterator](): AsyncGenerator<ConsumerRecord<K, V>, undefined, undefined> {
     try {
-      while (!this.#closing.signal.aborted) {
+      while (!this.#isEnding) {
         this.#undelivered.add(await this.poll());
-        for (let record = this.#undelivered.next(); record; record = this.#undelivered.next()) yield record;
+        for (let record = this.#undelivered.next(); record; record = this.#undelivered.next()) {
+          yield record;
+          if (this.#isTurnDue) await this.#yieldTurn();
+        }
       }
     } finally {
       // What the loop did not get to comes again with the next poll.
@@ -432,6 +447,21 @@ export class Consumer<K = Buffer, V = Buffer> implements AsyncDisposable {
     }
   }
 
+  #requirePollable(): void {
+    if (this.#isEnding) throw closedError();
+    if (this.#membership || this.#assignment.size > 0) return;
+    throw new OncillaError("INVALID_STATE", "poll: there is nothing to read: call subscribe() or assign() first");
+  }
+
+  get #isTurnDue(): boolean {
+    return this.#clock.monotonic() - this.#yieldedAt > MAX_RUN_MS;
+  }
+
+  async #yieldTurn(): Promise<void> {
+    await new Promise<void>((resolve) => this.#clock.setImmediate(resolve));
+    this.#yieldedAt = this.#clock.monotonic();
+  }
+
   /** A cluster that was reached once is waited for, but one that never was is hardly the right one. */
   #throwWhenUnreachable(): void {
     const { defaultTimeoutMs } = this.#settings;
@@ -536,6 +566,11 @@ export class Consumer<K = Buffer, V = Buffer> implements AsyncDisposable {
   #requireGroup(): CoordinatorLink {
     if (this.#coordinator) return this.#coordinator;
     throw new OncillaError("INVALID_STATE", "this consumer has no group: make it with a groupId");
+  }
+
+  /** `close` was called: what it ends may go on for a while. */
+  get #isEnding(): boolean {
+    return this.#closed !== undefined;
   }
 
   #requireOpen(): void {
