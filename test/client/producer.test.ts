@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type Client, type OncillaError, Producer, type RecordMetadata } from "../../src/client/index.ts";
-import { createTopic, readAll, startCluster, type TestCluster, text } from "../support/cluster.ts";
+import { createTopic, readAll, startCluster, type TestCluster, text, until } from "../support/cluster.ts";
 
 let cluster: TestCluster;
 let client: Client;
@@ -82,6 +82,29 @@ describe("a producer", () => {
     const rest = await producer.sendAll(numbered(10_000));
     expect(new Set(rest.map(({ partition }) => partition))).toEqual(new Set([0, 1, 2]));
     await producer.close();
+  });
+
+  it("finds partitions that are added while it runs, as metadata grows old", async () => {
+    const other = cluster.connect({ metadataMaxAgeMs: 50 });
+    const producer = other.producer({ batchSizeBytes: 1, lingerMs: 0 });
+    await producer.send({ topic });
+    await client.admin().createPartitions(topic, 4);
+    await until(async () => (await producer.send({ topic })).partition === 3);
+    await other.close();
+  });
+
+  it("finds a partition that is new when it is asked for", async () => {
+    const other = cluster.connect();
+    const producer = other.producer();
+    await producer.send({ topic });
+    await client.admin().createPartitions(topic, 4);
+    const takes = (): Promise<boolean> =>
+      producer.send({ topic, partition: 3 }).then(
+        () => true,
+        () => false,
+      );
+    await until(takes);
+    await other.close();
   });
 
   it("asks its own partitioner", async () => {

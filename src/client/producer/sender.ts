@@ -137,6 +137,8 @@ export class Sender {
     this.#expire(now);
     this.#restartSequences();
     if (this.#accumulator.queues.size === 0) return;
+    // Nothing else tells of partitions that were added.
+    this.#cluster.refreshWhenOld();
     const identity = this.#guard?.identity();
     if (this.#guard && !identity) return;
     // Each round takes one batch of a partition at most, as a request may not hold more.

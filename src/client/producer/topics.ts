@@ -140,6 +140,8 @@ export class ProducerTopics {
     const partition = wanted ?? this.#choose(topic, key);
     if (!(partition >= 0 && partition < topic.partitionCount)) {
       const message = `there is no partition ${partition} of topic ${topic.name}, which has ${topic.partitionCount}`;
+      // It may be new.
+      this.#cluster.requestRefresh([topic.name]);
       this.#refuse(new OncillaError("INVALID_ARGUMENT", message), callback);
       return;
     }
