@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { nodePlatform } from "../../platform/node/index.ts";
 import { seededRandom } from "../../platform/seeded-random.ts";
@@ -98,6 +99,24 @@ describe("retrying", () => {
     await vi.advanceTimersByTimeAsync(50);
     closing.abort(closed);
     await done;
+  });
+
+  it("leaves nothing behind at its owner, which may live for long", async () => {
+    const closing = new AbortController();
+    for (let i = 0; i < 3; i++) {
+      let attempts = 0;
+      const done = retrying(scope(closing), "it", 10_000, async () => {
+        if (attempts++ === 0) throw busy;
+      });
+      await vi.advanceTimersByTimeAsync(100);
+      await done;
+    }
+    expect(getEventListeners(closing.signal, "abort")).toEqual([]);
+    // Where Node keeps what AbortSignal.any has made.
+    const followers = Object.getOwnPropertySymbols(closing.signal).find(({ description }) =>
+      /dependant/i.test(`${description}`),
+    );
+    expect(followers && (closing.signal as never)[followers]).toBeUndefined();
   });
 });
 
