@@ -48,15 +48,14 @@ export class OffsetIndex {
     return buffer.readInt32BE(at + 4);
   }
 
-  /** An entry whose batch ends at or before `position` and below `offset`, and not far before; undefined when there is none. */
+  /** The last entry whose batch begins at or before `position` and ends below `offset`. */
   lookupWithin(position: number, offset: number): OffsetEntry | undefined {
     const relative = offset - this.#baseOffset;
     const count = this.entries.countWhile(
       (buffer, at) => buffer.readInt32BE(at + 4) <= position && buffer.readInt32BE(at) < relative,
     );
-    // Where the last one's batch ends is not known; that of the one before ends in front of it.
-    if (count < 2) return undefined;
-    const { buffer, at } = this.entries.entry(count - 2);
+    if (count === 0) return undefined;
+    const { buffer, at } = this.entries.entry(count - 1);
     return readOffsetEntry(buffer, at, this.#baseOffset);
   }
 

@@ -18,6 +18,8 @@ const MAX_RELATIVE_OFFSET = 0x7fffffff;
 /** What is read at once where the index ends and headers go on: one interval of the index, by default. Look-ups are synchronous, so one
  * window does for all. */
 const lookupWindow = Buffer.allocUnsafeSlow(4 * 1024);
+/** So much of what is wanted may be left out, so that nothing has to be looked up in the file. */
+const LEFT_OUT_PART = 1 / 16;
 const NO_TIME: TimeEntry = { timestamp: -1, offset: -1 };
 
 /** Where a batch lies. */
@@ -25,6 +27,7 @@ export interface BatchPlace {
   readonly position: number;
   readonly sizeBytes: number;
   readonly baseOffset: number;
+  readonly nextOffset: number;
 }
 
 /**
@@ -210,7 +213,7 @@ export class Segment {
       if (isMisplaced || baseOffset < lowestOffset || lastOffset >= this.nextOffset) {
         throw new LogCorruptionError(this.path("log"), position, `offsets ${baseOffset} to ${lastOffset} out of place`);
       }
-      if (isWanted(batch)) return { position, sizeBytes, baseOffset };
+      if (isWanted(batch)) return { position, sizeBytes, baseOffset, nextOffset: lastOffset + 1 };
       position += sizeBytes;
       lowestOffset = lastOffset + 1;
     }
@@ -223,23 +226,33 @@ export class Segment {
     return this.#offsetIndex.positionBehind(offset) ?? this.#sizeBytes;
   }
 
-  /** Where the batches from `place` on end, as far as they end at `maxPosition` or before it, and below `limitOffset`: by the
-   * index and some headers. Undefined when those do not fit together. */
+  /** Where the batches from `place` on end, as far as they end at `maxPosition` or before it, and below `limitOffset`; a small
+   * part of them may be left out. `nextOffset` is behind them, and perhaps behind the first one that is left out. Mostly the
+   * index tells; headers are looked at where it does not: in a file that is not in the page cache, one far ahead holds up what
+   * stands in front of it. Undefined when index and headers do not fit together, or not even the first batch is within. */
   endWithin(
     place: BatchPlace,
     maxPosition: number,
     limitOffset: number,
   ): { readonly position: number; readonly nextOffset: number } | undefined {
+    let position = place.position + place.sizeBytes;
+    let { nextOffset } = place;
+    if (position > maxPosition || nextOffset > limitOffset) return undefined;
+    if (maxPosition >= this.#sizeBytes && limitOffset >= this.nextOffset)
+      return { position: this.#sizeBytes, nextOffset: this.nextOffset };
     const entry = this.#offsetIndex.lookupWithin(maxPosition, limitOffset);
-    const start = entry && entry.position > place.position ? entry : undefined;
+    const start = entry && entry.position > position ? entry : undefined;
+    // All batches in front of the entry's end where that begins.
+    if (start && maxPosition - start.position < (maxPosition - place.position) * LEFT_OUT_PART)
+      return { position: start.position, nextOffset: start.lastOffset + 1 };
     const window = new BatchWindow(this.log, this.#sizeBytes, lookupWindow);
-    let position = start?.position ?? place.position;
-    let nextOffset = place.baseOffset;
+    position = start?.position ?? position;
     while (position < maxPosition) {
       const batch = window.headerAt(position);
       const isMisplaced = position === start?.position && batch?.lastOffset !== start.lastOffset;
       if (!batch || isMisplaced || batch.baseOffset < nextOffset) return undefined;
-      if (position + batch.sizeBytes > maxPosition || batch.lastOffset >= limitOffset) break;
+      if (position + batch.sizeBytes > maxPosition || batch.lastOffset >= limitOffset)
+        return { position, nextOffset: batch.baseOffset };
       position += batch.sizeBytes;
       nextOffset = batch.nextOffset;
     }
