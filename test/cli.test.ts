@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { brokerOptionNames } from "../src/broker/options.ts";
-import { type Outcome, oncilla } from "./support/command.ts";
+import { type Outcome, oncilla, oncillaOnOldNode } from "./support/command.ts";
 
 describe("command line", () => {
   let folder: string;
@@ -36,6 +36,10 @@ describe("command line", () => {
     const { code, stdout } = await oncilla("--version").outcome;
     expect(code).toBe(0);
     expect(stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
+
+  it("a Node that is too old is told so in one clear line", async () => {
+    expectOneClearLine(await oncillaOnOldNode("broker").outcome, /^oncilla: Node \d+\S+ has no node:sqlite: .* 22\.19/);
   });
 
   it("verify: an unknown workload is one clear line", async () => {

@@ -30,6 +30,11 @@ export function oncilla(...args: string[]): RunningCommand {
   return run(process.execPath, main, ...args);
 }
 
+/** On a Node without SQLite, as those before 22 are. */
+export function oncillaOnOldNode(...args: string[]): RunningCommand {
+  return run(process.execPath, "--no-experimental-sqlite", main, ...args);
+}
+
 /** On a disk that ends no sync. */
 export function oncillaWithHangingSyncs(...args: string[]): RunningCommand {
   return run(process.execPath, "--import", hangingSyncs, main, ...args);

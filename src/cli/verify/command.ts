@@ -42,7 +42,7 @@ export function addVerifyCommand(program: Command): void {
 function minutes(text: string): number {
   const value = Number(text);
   if (value > 0 && value <= 10_000) return value;
-  throw new InvalidArgumentError("It must be a number above 0.");
+  throw new InvalidArgumentError("It must be a number above 0, up to 10000.");
 }
 
 function parseWorkloads(text: string): readonly WorkloadName[] {
