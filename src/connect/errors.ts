@@ -7,6 +7,8 @@ export type ConnectErrorCode =
   | "MISSING_TOPIC"
   /** The target cannot give the guarantee that was asked for. */
   | "GUARANTEE_IMPOSSIBLE"
+  /** The log no longer has what is to be read next. */
+  | "RECORDS_GONE"
   /** A record could not be turned into what the target holds. */
   | "RECORD_FAILED"
   /** The target refused. */

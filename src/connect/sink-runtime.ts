@@ -4,6 +4,7 @@ import {
   type Consumer,
   type ConsumerOptions,
   type ConsumerRecord,
+  OffsetOutOfRangeError,
   OncillaError,
   TimeoutError,
   type TopicPartition,
@@ -19,6 +20,7 @@ import type { Platform } from "../platform/platform.ts";
 import { CatchUp, type SinkAdmin } from "./catch-up.ts";
 import { ConnectError } from "./errors.ts";
 import { partitionsOf } from "./partitions.ts";
+import { recordsGone } from "./records-gone.ts";
 import type { Sink, SinkBatch, SinkPartition } from "./sink.ts";
 import { findStarts, type Starts } from "./starts.ts";
 
@@ -165,12 +167,16 @@ export class SinkRuntime implements AsyncDisposable {
   }
 
   /** Opens the sink and begins; resolves when it is about to join its group. Throws the sink's ConnectError, one with `retriable`
-   * only after 30 s of trying; MISSING_TOPIC; INVALID_ARGUMENT when there are no topics; INVALID_STATE when it is closed meanwhile;
+   * only after 30 s of trying; MISSING_TOPIC; INVALID_ARGUMENT when there are no topics, or `startAt` is none; INVALID_STATE when it is closed meanwhile;
    * or the client's OncillaError. */
   async start(): Promise<void> {
     if (this.#state !== "created")
       throw new ConnectError("INVALID_STATE", `the sink is ${this.#state}: make a new one`);
-    if (this.#options.topics.length === 0) throw new ConnectError("INVALID_ARGUMENT", "there are no topics to read");
+    const { topics, startAt = "earliest" } = this.#options;
+    if (topics.length === 0) throw new ConnectError("INVALID_ARGUMENT", "there are no topics to read");
+    if (startAt !== "earliest" && startAt !== "latest") {
+      throw new ConnectError("INVALID_ARGUMENT", `startAt must be "earliest" or "latest", not ${String(startAt)}`);
+    }
     this.#state = "running";
     const begun = this.#begin();
     this.#finished = begun.then(
@@ -350,8 +356,9 @@ export class SinkRuntime implements AsyncDisposable {
     try {
       return await consumer.poll({ timeoutMs });
     } catch (error) {
-      if (!isOutsideLog(error) || this.#madeAnew(consumer).length === 0) throw error;
-      return [];
+      if (isOutsideLog(error) && this.#madeAnew(consumer).length > 0) return [];
+      if (!(error instanceof OffsetOutOfRangeError)) throw error;
+      throw await recordsGone(consumer, error, this.#followsGroup ? "the group's offset" : "the target's position");
     }
   }
 

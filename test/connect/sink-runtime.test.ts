@@ -583,6 +583,41 @@ describe("sink runtime", () => {
     await expect(runtime.start()).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
   });
 
+  it("does not start at a place that there is not", async () => {
+    const startAt = "lastest" as "latest";
+    const runtime = new SinkRuntime(numbersSink(), { brokers: cluster.brokers, groupId, topics: [topic], startAt });
+    await expect(runtime.start()).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+      message: expect.stringContaining("lastest"),
+    });
+  });
+
+  it("ends where records were deleted before it wrote them, and goes on where it is told to", async () => {
+    await produce(0, 20);
+    const first = await start(numbersSink());
+    await first.caughtUp();
+    await first.close();
+    await produce(20, 60);
+    await cluster.client.admin().deleteRecords([{ topic, partition: 0, offset: 15 }]);
+    const second = await start(numbersSink());
+    await until(() => second.state === "error");
+    expect(second.error).toMatchObject({
+      code: "RECORDS_GONE",
+      message: expect.stringContaining(`${topic}-0: it stands at offset 10, and the log begins at 15`),
+      cause: expect.objectContaining({ code: "OFFSET_OUT_OF_RANGE" }),
+    });
+    await second.close();
+    const database = new DatabaseSync(join(folder, "numbers.db"));
+    database
+      .prepare("UPDATE oncilla_sink_offsets SET next_offset = 15 WHERE sink = ? AND topic = ? AND partition = 0")
+      .run("numbers", topic);
+    database.close();
+    const third = await start(numbersSink());
+    await third.caughtUp();
+    const deleted = [20, 22, 24, 26, 28];
+    expect(rows()).toEqual(upTo(60).filter((number) => !deleted.includes(number)));
+  });
+
   it("does not start without its topics", async () => {
     const missing = cluster.unique("absent");
     const connect = (options: ClientOptions): Client => new Client({ ...options, missingTopicTimeoutMs: 100 });

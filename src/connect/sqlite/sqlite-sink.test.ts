@@ -214,6 +214,14 @@ describe("sqlite sink", () => {
     expect(table(sql)).toEqual(["42:1:1.5:4611686018427387904:x:1"]);
   });
 
+  it("columns whose names are put together of others' names are not those", () => {
+    const columns = { a: "INTEGER", b: "INTEGER", "a,b": "INTEGER" };
+    const rows = [{ a: 1, b: 2 }, { "a,b": 3 }];
+    const sink = openSink({ mode: "insert", columns, primaryKey: [], row: ({ offset }) => rows[offset] as Row });
+    sink.write([batch(0, 2, record(0, "x", 1), record(1, "x", 1))]);
+    expect(table()).toEqual(["1:2:", "::3"]);
+  });
+
   it("two sinks in one database keep their positions apart", () => {
     openSink().write([batch(0, 1, record(0, "a", 1))]);
     expect(openSink({ name: "another" }).positions(partition)).toEqual([undefined]);
@@ -283,6 +291,13 @@ describe("sqlite sink", () => {
     while (tries < 30 && !isTaken()) tries++;
     await writer.terminate();
     expect(table()).toEqual(["a:1"]);
+  });
+
+  it.each([undefined, "upsrt"])("refuses to start in a mode that there is not: %s", (mode) => {
+    const wrong = { mode } as unknown as Partial<Options>;
+    expect(() => openSink(wrong)).toThrow(
+      expect.objectContaining({ code: "INVALID_ARGUMENT", message: expect.stringContaining(`not ${mode}`) }),
+    );
   });
 
   it.each<[string, Partial<Options>]>([

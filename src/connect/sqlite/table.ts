@@ -26,10 +26,15 @@ export class TargetTable {
   /** One statement for each set of columns, and one for deletions. */
   readonly #statements = new Map<string, StatementSync>();
 
-  /** Makes the table when need be. Throws a ConnectError with code GUARANTEE_IMPOSSIBLE for an upsert without the key. */
+  /** Makes the table when need be. Throws a ConnectError with code GUARANTEE_IMPOSSIBLE for an upsert without the key, INVALID_ARGUMENT for
+   * a mode that is none. */
   constructor(database: DatabaseSync, options: TableOptions) {
     this.#database = database;
     this.#options = options;
+    const { mode, table } = options;
+    if (mode !== "insert" && mode !== "upsert") {
+      throw new ConnectError("INVALID_ARGUMENT", `${table}: mode must be "insert" or "upsert", not ${String(mode)}`);
+    }
     if (options.columns) database.exec(createTable(options.table, options.columns, options.primaryKey));
     if (options.mode === "upsert") this.#checkKey();
   }
@@ -45,7 +50,7 @@ export class TargetTable {
     if (columns.length === 0) throw new ConnectError("RECORD_FAILED", `${table}: the row has no columns`);
     if (mode === "upsert") for (const column of primaryKey) keyPart(row, column, table);
     const values = columns.map((column) => bindable(row, column, table));
-    this.#prepared(columns.join(), () => writeSql(this.#options, columns)).run(...values);
+    this.#prepared(JSON.stringify(columns), () => writeSql(this.#options, columns)).run(...values);
   }
 
   #delete(key: Row): void {
@@ -53,7 +58,7 @@ export class TargetTable {
     if (mode !== "upsert") throw new ConnectError("INVALID_ARGUMENT", `${table}: only an upsert can delete rows`);
     const values = primaryKey.map((column) => keyPart(key, column, table));
     const condition = primaryKey.map((column) => `${quoted(column)} = ?`).join(" AND ");
-    this.#prepared("\0delete", () => `DELETE FROM ${quoted(table)} WHERE ${condition}`).run(...values);
+    this.#prepared("delete", () => `DELETE FROM ${quoted(table)} WHERE ${condition}`).run(...values);
   }
 
   #prepared(name: string, sql: () => string): StatementSync {
