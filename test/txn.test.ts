@@ -152,6 +152,11 @@ describe("transactions that hang (KIP-664)", () => {
       { topic: "orders", partition: 0, ...lost, transactionStartOffset: 1, transactionalId: null },
     ]);
     expect(noTopic).toMatchObject({ error: "--partition goes with --topic" });
+    // That nothing hangs in what is not there would be no comfort.
+    const nowhere = await txn("find-hanging", "--topic", "orders", "--partition", "7");
+    expect(nowhere).toEqual({ stdout: "", error: "partition orders-7: UNKNOWN_TOPIC_OR_PARTITION" });
+    const nobody = await txn("find-hanging", "--broker-id", "7");
+    expect(nobody).toEqual({ stdout: "", error: expect.stringContaining("there is no broker 7") });
   });
 
   it("abort refuses what does not hang, and names what is open", async () => {

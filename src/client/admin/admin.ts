@@ -302,17 +302,21 @@ export class Admin implements AsyncDisposable {
     return this.#transactions.producersOf(partitions);
   }
 
-  /** Open transactions that no coordinator knows of, and that hold back readers at read_committed for ever. */
+  /** Open transactions that no coordinator knows of, and that hold back readers at read_committed for ever. Throws where there is no such
+   * topic, partition or broker. */
   async findHangingTransactions(search: HangingSearch = {}): Promise<HangingTransaction[]> {
     const { topic, partition, brokerId, maxTransactionTimeoutMs = MAX_TRANSACTION_TIMEOUT_MS } = search;
     const topics = topic === undefined ? await this.listTopics({ includeInternal: true }) : [topic];
     const descriptions = await this.describeTopics(topics);
     if (topic !== undefined && descriptions.length === 0)
       throw wireError("UNKNOWN_TOPIC_OR_PARTITION", `topic ${topic}`);
-    const partitions = descriptions
+    const named = descriptions
       .flatMap((description) => description.partitions)
-      .filter((each) => partition === undefined || each.partition === partition)
-      .filter(({ leader }) => brokerId === undefined || leader === brokerId);
+      .filter((each) => partition === undefined || each.partition === partition);
+    if (partition !== undefined && named.length === 0)
+      throw wireError("UNKNOWN_TOPIC_OR_PARTITION", `partition ${topic}-${partition}`);
+    await this.#requireBroker(brokerId);
+    const partitions = named.filter(({ leader }) => brokerId === undefined || leader === brokerId);
     return findHanging(this.#transactions, partitions, this.#scope.clock.now() - maxTransactionTimeoutMs);
   }
 
@@ -340,6 +344,13 @@ export class Admin implements AsyncDisposable {
   ): Promise<TopicPartitionOffset[]> {
     const queries = partitions.map(({ topic, partition }) => ({ topic, partition, timestamp }));
     return findOffsets(this.#cluster, this.#lane, this.#scope, TIMEOUT_MS, queries, isolationLevel);
+  }
+
+  async #requireBroker(brokerId: number | undefined): Promise<void> {
+    if (brokerId === undefined) return;
+    const { brokers } = await this.describeCluster();
+    if (brokers.some(({ nodeId }) => nodeId === brokerId)) return;
+    throw new OncillaError("INVALID_ARGUMENT", `there is no broker ${brokerId}`);
   }
 
   #requireOpen(): void {
