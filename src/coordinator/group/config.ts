@@ -37,12 +37,14 @@ export interface GroupCoordinatorConfig extends GroupSettings {
   readonly consumerMaxGroupSize: number;
   readonly streamsMaxGroupSize: number;
   /** Members that were sent away to come back with their id (MEMBER_ID_REQUIRED) and are remembered, in all groups
-   * of one coordinator. More are told to try again later. */
+   * of one coordinator. Those who come do so at once: of more, the first are forgotten. */
   readonly maxPendingMembers: number;
   /** Between which protocols a group may change while it has members: `group.consumer.migration.policy`. */
   readonly consumerMigrationPolicy: MigrationPolicy;
   /** What all members' subscriptions and assignments of one group may take together: they become one record. */
   readonly maxGroupSizeBytes: number;
+  /** What the records of one commit may take together: they become one batch. */
+  readonly maxCommitSizeBytes: number;
   /** Length of the text that may go with a committed offset: `offset.metadata.max.bytes`. */
   readonly offsetMetadataMaxSize: number;
   /** How long a group's offsets outlive its last member, or their last commit: `offsets.retention.minutes`. */
@@ -70,6 +72,7 @@ export const defaultGroupCoordinatorConfig: GroupCoordinatorConfig = {
   streamsInitialRebalanceDelayMs: 3_000,
   consumerMigrationPolicy: "bidirectional",
   maxGroupSizeBytes: 64 * 1024 * 1024,
+  maxCommitSizeBytes: 64 * 1024 * 1024,
   offsetMetadataMaxSize: 4096,
   offsetsRetentionMs: 7 * 24 * 60 * 60 * 1000,
   offsetsRetentionCheckIntervalMs: 600_000,

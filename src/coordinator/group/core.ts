@@ -1,5 +1,6 @@
 import type { Logger } from "../../platform/logger.ts";
 import type { DeadlineQueue } from "../deadlines.ts";
+import type { ClassicGroup } from "./classic-group.ts";
 import type { GroupCoordinatorConfig, GroupSettings } from "./config.ts";
 import type { Group } from "./group.ts";
 import type { TimersOfMembers } from "./member-timers.ts";
@@ -22,6 +23,6 @@ export interface GroupCore {
   readonly assignmentDelays: Map<string, number>;
   /** A member id that was never given out before; begins with `prefix`. */
   readonly newMemberId: (prefix: string) => string;
-  /** The sum of all groups' pending members. */
-  pendingMemberCount: number;
+  /** All groups' pending members, in the order in which they were given their ids. */
+  readonly pendingMembers: Map<string, ClassicGroup>;
 }

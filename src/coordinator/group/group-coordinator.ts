@@ -104,7 +104,7 @@ export class GroupCoordinator implements CoordinatorMachine<GroupStep> {
       offsets: new OffsetStore(),
       deadlines: new DeadlineQueue(),
       newMemberId: (prefix) => newMemberId(options.random, prefix),
-      pendingMemberCount: 0,
+      pendingMembers: new Map(),
     };
     const pass = new ExpiryPass(this.#core);
     this.#expiry = new Deadline((turn) => {
@@ -271,8 +271,9 @@ export class GroupCoordinator implements CoordinatorMachine<GroupStep> {
   }
 
   clockMoved(byMs: number): void {
-    const { deadlines, assignmentDelays } = this.#core;
+    const { deadlines, assignmentDelays, groups } = this.#core;
     deadlines.clockMoved(byMs);
+    for (const group of groups.values()) if (group.kind === "classic") group.initialJoinEndsAt += byMs;
     for (const [groupId, endsAt] of assignmentDelays) assignmentDelays.set(groupId, endsAt + byMs);
   }
 

@@ -13,7 +13,7 @@ import type { GroupRequestContext, JoinGroupRequest, JoinGroupResponse } from ".
 import { isSubset, partitionSet } from "./partitions.ts";
 import { keepProtocols, sameProtocols } from "./protocol-tally.ts";
 import { completeIfEveryoneJoined, currentGeneration, newClassicGroup, rebalanceOrProceed } from "./rebalance.ts";
-import { addMember, expectMember, replaceMember } from "./sessions.ts";
+import { addMember, expectMember, forgetFirstPending, replaceMember } from "./sessions.ts";
 import { streamsGroupTombstones } from "./streams-group/records.ts";
 import { isConsumerGroup } from "./subscriptions.ts";
 import type { Respond, Turn } from "./turn.ts";
@@ -130,11 +130,8 @@ function handOutId(
   memberId: string,
   { request, respond }: Attempt,
 ): void {
-  if (core.pendingMemberCount >= core.config.maxPendingMembers) {
-    turn.answer(respond, joinError("COORDINATOR_NOT_AVAILABLE", ""));
-    return;
-  }
   expectMember(core, group, memberId, turn.now + request.sessionTimeoutMs);
+  if (core.pendingMembers.size > core.config.maxPendingMembers) forgetFirstPending(core, turn);
   turn.answer(respond, joinError("MEMBER_ID_REQUIRED", memberId));
 }
 

@@ -1,7 +1,16 @@
 import { describe, expect, it } from "vitest";
 import { type ErrorName, errorName } from "../../protocol/errors.ts";
-import type { DescribedGroup, JoinGroupResponse, LeaveGroupResponse, ListedGroup } from "./messages.ts";
-import { GROUP, joinRequest, World } from "./story.testing.ts";
+import type {
+  DescribedGroup,
+  JoinGroupResponse,
+  LeaveGroupResponse,
+  ListedGroup,
+  OffsetCommitResponse,
+  TxnOffsetCommitResponse,
+} from "./messages.ts";
+import { commitRequest, GROUP, joinRequest, txnCommitRequest, World } from "./story.testing.ts";
+
+const nobody = { memberId: "", generationId: -1, groupInstanceId: null };
 
 /** Joins with an old version, which needs no id first. */
 function join(world: World, fields: Parameters<typeof joinRequest>[0] = {}, apiVersion = 3): JoinGroupResponse[] {
@@ -70,15 +79,57 @@ describe("limits", () => {
     expect(describeGroup(world, GROUP, 6)[0]?.members).toHaveLength(1);
   });
 
-  it("members that are to come back with their id are remembered up to a number, in all groups together", () => {
+  it("one that never comes back with the ids that it is given keeps nobody out", () => {
     const world = new World({ maxPendingMembers: 2 });
-    expect(errorsOf(join(world, { groupId: "a" }, 9))).toEqual(["MEMBER_ID_REQUIRED"]);
-    const [second] = join(world, { groupId: "b" }, 9);
-    expect(errorsOf(join(world, { groupId: "c" }, 9))).toEqual(["COORDINATOR_NOT_AVAILABLE"]);
-    expect(errorsOf(join(world, { groupId: "b", memberId: second?.memberId ?? "" }, 9))).toEqual([]);
-    expect(errorsOf(join(world, { groupId: "c" }, 9))).toEqual(["MEMBER_ID_REQUIRED"]);
-    world.later(10_000);
-    expect(errorsOf(join(world, { groupId: "d" }, 9))).toEqual(["MEMBER_ID_REQUIRED"]);
+    const given = ["a", "a", "a", "b"].map((groupId) => {
+      const [{ errorCode, memberId } = { errorCode: -1, memberId: "" }] = join(world, { groupId }, 9);
+      expect(errorName(errorCode)).toBe("MEMBER_ID_REQUIRED");
+      return { groupId, memberId };
+    });
+    // The two that were given last are remembered, in all groups together.
+    const answers = given.map((fields) => errorsOf(join(world, fields, 9)));
+    expect(answers).toEqual([["UNKNOWN_MEMBER_ID"], ["UNKNOWN_MEMBER_ID"], [], []]);
+  });
+
+  it("a group waits no longer for a member that was forgotten for others", () => {
+    const world = new World({ maxPendingMembers: 1, initialRebalanceDelayMs: 0 });
+    const [first] = join(world, { groupId: "a", groupInstanceId: "A" });
+    join(world, { groupId: "a" }, 9);
+    const again = join(world, { groupId: "a", groupInstanceId: "A", memberId: first?.memberId ?? "" }, 9);
+    const rejoined = join(world, { groupId: "a", groupInstanceId: "B" }, 9);
+    expect([again, rejoined].flatMap(errorsOf)).toEqual(["NONE"]);
+    const last = join(world, { groupId: "a", groupInstanceId: "A", memberId: first?.memberId ?? "" }, 9);
+    expect([rejoined, last].flatMap(errorsOf)).toEqual([]);
+    join(world, { groupId: "b" }, 9);
+    expect([rejoined, last].flatMap(errorsOf)).toEqual(["NONE", "NONE"]);
+  });
+
+  it("the first join phase ends in time, though the clock be put back and members come on and on", () => {
+    const world = new World({ initialRebalanceDelayMs: 3_000 });
+    const first = join(world, { rebalanceTimeoutMs: 5_000 });
+    world.setClock(-3_600_000);
+    for (let i = 0; i < 3; i++) {
+      world.later(2_000);
+      join(world, { rebalanceTimeoutMs: 5_000 });
+    }
+    expect(errorsOf(first)).toEqual(["NONE"]);
+  });
+
+  it("a commit of a few KB that would be very many bytes is refused whole: the group's name is in each record", () => {
+    const world = new World();
+    const groupId = "g".repeat(30_000);
+    const offsets = Array.from({ length: 3_000 }, () => "t-0=1");
+    const errors = new Set<ErrorName>();
+    const tell = ({ topics }: OffsetCommitResponse | TxnOffsetCommitResponse): void => {
+      for (const { partitions } of topics) for (const { errorCode } of partitions) errors.add(errorName(errorCode));
+    };
+    const context = { apiVersion: 9, clientId: "", clientHost: "" };
+    const plain = { ...commitRequest(offsets, nobody), groupId };
+    world.take(world.coordinator.commitOffsets(plain, context, world.now, tell));
+    const transactional = { ...txnCommitRequest("7/0", offsets, nobody), groupId };
+    world.take(world.coordinator.commitTransactionalOffsets(transactional, world.now, tell));
+    expect([...errors]).toEqual(["INVALID_COMMIT_OFFSET_SIZE"]);
+    expect(world.log).toEqual([]);
   });
 
   it("subscriptions and assignments beyond the limit are refused, and the group goes on", () => {

@@ -45,7 +45,7 @@ export function dismiss(
 export function forgetPending(core: GroupCore, group: ClassicGroup, memberId: string): void {
   core.deadlines.clear(defined(group.pendingMembers.get(memberId)));
   group.pendingMembers.delete(memberId);
-  core.pendingMemberCount--;
+  core.pendingMembers.delete(memberId);
 }
 
 /** Drops a group that nothing in the log speaks of and nobody came back to. */

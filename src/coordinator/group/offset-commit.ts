@@ -23,6 +23,8 @@ import type { Respond, Turn } from "./turn.ts";
 /** From this version on clients know GROUP_ID_NOT_FOUND as an answer to a commit. */
 const GROUP_ID_NOT_FOUND_FROM_VERSION = 9;
 const NO_EXPIRY = -1;
+/** What an offset takes until its record is written, beside names and metadata. */
+const RECORD_BYTES = 256;
 
 export function commitOffsets(
   core: GroupCore,
@@ -135,6 +137,7 @@ function checkCommit(
   apiVersion: number,
 ): ErrorName {
   const generationId = request.generationIdOrMemberEpoch;
+  if (isTooLarge(core, request)) return "INVALID_COMMIT_OFFSET_SIZE";
   if (!group) {
     if (generationId < 0) return "NONE";
     return apiVersion >= GROUP_ID_NOT_FOUND_FROM_VERSION ? "GROUP_ID_NOT_FOUND" : "ILLEGAL_GENERATION";
@@ -151,6 +154,21 @@ function checkCommit(
   if (error !== "NONE") return error;
   // The member has joined the next generation already; what it read belongs to the one before.
   return group.state === "CompletingRebalance" ? "REBALANCE_IN_PROGRESS" : "NONE";
+}
+
+/** Each offset becomes a record with the names of its group and topic, which may have 32 KB each, and nothing keeps a request from naming
+ * a partition a million times. */
+function isTooLarge(
+  { config }: GroupCore,
+  { groupId, topics }: Pick<OffsetCommitRequest | TxnOffsetCommitRequest, "groupId" | "topics">,
+): boolean {
+  const groupBytes = Buffer.byteLength(groupId);
+  let sizeBytes = 0;
+  for (const { name, partitions } of topics) {
+    sizeBytes += partitions.length * (RECORD_BYTES + groupBytes + Buffer.byteLength(name));
+    for (const { committedMetadata } of partitions) sizeBytes += committedMetadata?.length ?? 0;
+  }
+  return sizeBytes > config.maxCommitSizeBytes;
 }
 
 /** By topic id, in whatever way the request names topics. */
@@ -171,6 +189,7 @@ function checkTransactionalCommit(
 ): ErrorName {
   const { groupId, memberId, groupInstanceId, generationId } = request;
   if (groupId === "") return "INVALID_GROUP_ID";
+  if (isTooLarge(core, request)) return "INVALID_COMMIT_OFFSET_SIZE";
   if (!group) return generationId < 0 ? "NONE" : "ILLEGAL_GENERATION";
   // Producers before KIP-447 do not say who they are: the transactional id alone fences them.
   if (generationId < 0 && memberId === "" && groupInstanceId === null) return "NONE";

@@ -110,6 +110,17 @@ describe("committed offsets", () => {
     expect(fetchGroup(new World(), null, "unknown").topics).toEqual([]);
   });
 
+  it("are deleted once each, however often they are named", () => {
+    const world = new World();
+    commit(world, ["t-0=5", "t-1=6"]);
+    const before = world.log.length;
+    const partitions = [0, 0, 1, 0].map((partitionIndex) => ({ partitionIndex }));
+    const topics = Array.from({ length: 2 }, () => ({ name: "t", partitions }));
+    world.take(world.coordinator.deleteOffsets({ groupId: GROUP, topics }, world.now, () => {}));
+    expect(offsetsOf(world)).toBe("");
+    expect(world.log.length - before).toBe(2);
+  });
+
   it("do not pass to another topic of the same name", () => {
     const world = new World();
     const [former, present] = ["AAAAAAAAAAAAAAAAAAAAAQ", "AAAAAAAAAAAAAAAAAAAAAg"] as const;

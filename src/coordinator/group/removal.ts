@@ -68,11 +68,16 @@ export function deleteOffsets(
     return;
   }
   const inUse = subscribedTopics(group);
+  const deleted = new Set<string>();
   const topics = request.topics.map(({ name, partitions }) => ({
     name,
     partitions: partitions.map(({ partitionIndex }) => {
       const isInUse = inUse === undefined || inUse.has(name);
-      if (!isInUse) deleteOffset(core, turn, { groupId: request.groupId, topic: name, partition: partitionIndex });
+      const id = `${partitionIndex} ${name}`;
+      if (!isInUse && !deleted.has(id)) {
+        deleteOffset(core, turn, { groupId: request.groupId, topic: name, partition: partitionIndex });
+      }
+      deleted.add(id);
       return { partitionIndex, errorCode: isInUse ? errorCodes.GROUP_SUBSCRIBED_TO_TOPIC : errorCodes.NONE };
     }),
   }));

@@ -38,14 +38,24 @@ export function replaceMember(
 
 /** Remembers an id that was given out with MEMBER_ID_REQUIRED. */
 export function expectMember(core: GroupCore, group: ClassicGroup, memberId: string, until: number): void {
-  const expiry = new Deadline<Turn>((turn) => {
-    forgetPending(core, group, memberId);
-    completeIfEveryoneJoined(core, turn, group);
-    forgetIfUnborn(core, group);
-  });
+  const expiry = new Deadline<Turn>((turn) => expectNoMore(core, turn, group, memberId));
   group.pendingMembers.set(memberId, expiry);
-  core.pendingMemberCount++;
+  core.pendingMembers.set(memberId, group);
   core.deadlines.set(expiry, until);
+}
+
+/** Makes room for those who come. */
+export function forgetFirstPending(core: GroupCore, turn: Turn): void {
+  for (const [memberId, group] of core.pendingMembers) {
+    expectNoMore(core, turn, group, memberId);
+    return;
+  }
+}
+
+function expectNoMore(core: GroupCore, turn: Turn, group: ClassicGroup, memberId: string): void {
+  forgetPending(core, group, memberId);
+  completeIfEveryoneJoined(core, turn, group);
+  forgetIfUnborn(core, group);
 }
 
 /** Goes on after members have left: the others divide the work anew, or need not wait any longer. */
