@@ -24,6 +24,9 @@ import { completed, type ProducerIds, preparedWithNextEpoch } from "./transition
 import { type MarkerRequest, type TransactionStep, Turn } from "./turn.ts";
 import { type Attempt, WaitingRoom } from "./waiting-room.ts";
 
+/** A tick ends once it has this many records; then `nextDeadline` is due still. Of ids that nobody uses many may expire at once. */
+const MAX_RECORDS_PER_TICK = 1000;
+
 type InitProducerId = typeof initProducerId;
 type AddOffsetsToTxn = typeof addOffsetsToTxn;
 type EndTxn = typeof endTxn;
@@ -188,7 +191,11 @@ export class TransactionCoordinator implements CoordinatorMachine<TransactionSte
     if (completion.unwritten.size > 0) return turn;
     this.#completions.delete(transactionalId);
     turn.put(completed(defined(this.#known(transactionalId)), now));
-    for (const attempt of this.#waiting.leave(transactionalId)) this.#decide(turn, attempt);
+    for (const attempt of this.#waiting.leave(transactionalId)) {
+      // The clock may have been put back while it waited.
+      const waitsUntil = Math.min(attempt.waitsUntil, now + this.#options.config.completionWaitMs);
+      this.#decide(turn, { ...attempt, waitsUntil });
+    }
     return this.#end(turn);
   }
 
@@ -236,7 +243,11 @@ export class TransactionCoordinator implements CoordinatorMachine<TransactionSte
 
   tick(now: number): TransactionStep {
     const turn = this.#turn(now);
-    for (let due = this.#deadlines.takeDue(now); due; due = this.#deadlines.takeDue(now)) due.run(turn);
+    while (turn.records.length < MAX_RECORDS_PER_TICK) {
+      const due = this.#deadlines.takeDue(now);
+      if (!due) break;
+      due.run(turn);
+    }
     return this.#end(turn);
   }
 
