@@ -252,10 +252,10 @@ function withNews(
 }
 
 function isSaid(member: MemberMetadata, said: MemberMetadata): boolean {
-  const { subscribedTopicNames, ...rest } = said;
+  const { subscribedTopicNames: names, ...rest } = said;
+  const before = member.subscribedTopicNames;
   return (
-    subscribedTopicNames.length === member.subscribedTopicNames.length &&
-    subscribedTopicNames.every((name, i) => name === member.subscribedTopicNames[i]) &&
+    (names === before || (names.length === before.length && names.every((name, i) => name === before[i]))) &&
     (Object.keys(rest) as (keyof typeof rest)[]).every((key) => rest[key] === member[key])
   );
 }

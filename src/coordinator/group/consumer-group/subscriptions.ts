@@ -23,7 +23,7 @@ export class Subscriptions {
     this.regexes = resolve(expressions, known, catalog);
     for (const { topics } of this.regexes.values()) for (const name of topics) names.add(name);
     const topics = new Map<string, { id: string; partitionCount: number }>();
-    for (const name of [...names].sort()) {
+    for (const name of [...names].filter((each) => catalog.topic(each)).sort()) {
       const topic = catalog.topic(name);
       if (topic) topics.set(name, { id: topic.id, partitionCount: topic.partitionCount });
     }

@@ -3,7 +3,7 @@
 import type { GroupCore } from "../core.ts";
 import { startTimer, stopTimer } from "../member-timers.ts";
 import { mayAssignAgain } from "../target-epoch.ts";
-import { topicsHash } from "../topic-catalog.ts";
+import { type TopicCatalog, topicsHash } from "../topic-catalog.ts";
 import type { Turn } from "../turn.ts";
 import { assignTasks } from "./assignor.ts";
 import { type ConfiguredTopology, configureTopology, type Status, statusCodes } from "./configure-topology.ts";
@@ -16,7 +16,7 @@ import {
   streamsTargetRecord,
   topologyRecord,
 } from "./records.ts";
-import type { StreamsGroup } from "./streams-group.ts";
+import type { Configuration, StreamsGroup } from "./streams-group.ts";
 import type { StreamsMember } from "./streams-member.ts";
 import { NO_TASKS, sameTasks, type Tasks } from "./tasks.ts";
 import { requiredTopics, type Topology } from "./topology.ts";
@@ -52,8 +52,9 @@ export function advanceStreams(core: GroupCore, turn: Turn, step: StreamsAdvance
   const { groupId } = group;
   if (member !== before) turn.records.push(streamsMemberRecord(groupId, member));
   if (topology !== group.topology) turn.records.push(topologyRecord(groupId, topology));
-  const configured = configure(core, group, topology);
-  const epoch = newEpoch(core, turn, step, configured);
+  const configuration = configure(core, group, topology);
+  const { configured } = configuration;
+  const epoch = newEpoch(core, turn, step, configuration);
   const statuses: Status[] = [];
   const target = targetFor(core, turn, step, configured, epoch, statuses);
   const advanced = reconcileTasks(group, isJoining ? beginAnew(member, target.epoch) : member, target, owned);
@@ -66,12 +67,13 @@ export function advanceStreams(core: GroupCore, turn: Turn, step: StreamsAdvance
 }
 
 /** Made anew only when topology or topics are others. */
-function configure(core: GroupCore, group: StreamsGroup, topology: Topology): ConfiguredTopology {
+function configure({ topics }: GroupCore, group: StreamsGroup, topology: Topology): Configuration {
   const known = group.configuration;
-  if (known?.topology === topology && known.topicsVersion === core.topics.version) return known.configured;
-  const configured = configureTopology(topology, core.topics);
-  group.configuration = { topology, topicsVersion: core.topics.version, configured };
-  return configured;
+  if (known?.topology === topology && known.topicsVersion === topics.version) return known;
+  const configured = configureTopology(topology, topics);
+  const configuration = { topology, topicsVersion: topics.version, configured, metadataHash: hashOf(topics, topology) };
+  group.configuration = configuration;
+  return configuration;
 }
 
 /** The settings that an assignment depends on: others make a new one. */
@@ -83,9 +85,8 @@ function newEpoch(
   core: GroupCore,
   turn: Turn,
   { group, before, member, topology }: StreamsAdvance,
-  configured: ConfiguredTopology,
+  { configured, metadataHash }: Configuration,
 ): number {
-  const metadataHash = hashOf(core, topology);
   const validatedTopologyEpoch = configured.taskCounts ? topology.epoch : NOT_VALIDATED;
   const configs = assignmentConfigs(core, group.groupId);
   const isSame =
@@ -101,10 +102,10 @@ function newEpoch(
   return epoch;
 }
 
-function hashOf(core: GroupCore, topology: Topology): number {
+function hashOf(catalog: TopicCatalog, topology: Topology): number {
   const topics = new Map<string, { id: string; partitionCount: number }>();
   for (const name of requiredTopics(topology)) {
-    const topic = core.topics.topic(name);
+    const topic = catalog.topic(name);
     if (topic) topics.set(name, topic);
   }
   return topicsHash(topics);

@@ -60,9 +60,15 @@ interface Task {
 /** Members keep what they had. Gives the tasks that nobody had. */
 function keep({ subtopologies }: TaskAssignorInput, shares: readonly Share[]): Task[] {
   const free: Task[] = [];
+  const holders = new Map<string, Share>();
+  for (const share of shares.toReversed()) {
+    for (const [subtopologyId, partition] of each(share.member.target.active)) {
+      holders.set(taskKey(subtopologyId, partition), share);
+    }
+  }
   for (const { subtopologyId, taskCount } of subtopologies) {
     for (let partition = 0; partition < taskCount; partition++) {
-      const holder = shares.find(({ member }) => contains(member.target.active, subtopologyId, partition));
+      const holder = holders.get(taskKey(subtopologyId, partition));
       if (holder) give(holder, { subtopologyId, partition });
       else free.push({ subtopologyId, partition });
     }

@@ -25,21 +25,32 @@ export function checkStreamsCommit(group: StreamsGroup, claim: StreamsCommitClai
   if (apiVersion !== null && apiVersion < OFFSET_COMMIT_FROM_VERSION) return "UNSUPPORTED_VERSION";
   if (memberEpoch === member.memberEpoch) return "NONE";
   if (memberEpoch > member.memberEpoch) return "STALE_MEMBER_EPOCH";
-  const hasAll = partitions.every(({ topic, partition }) => hasHeld(group, member, memberEpoch, topic, partition));
+  const readers = readersOf(group);
+  const hasAll = partitions.every(({ topic, partition }) =>
+    hasHeld(member, memberEpoch, readers.get(topic), partition),
+  );
   return hasAll ? "NONE" : "STALE_MEMBER_EPOCH";
+}
+
+/** The first subtopology that reads it, by topic. */
+function readersOf({ topology }: StreamsGroup): ReadonlyMap<string, string> {
+  const readers = new Map<string, string>();
+  for (const subtopology of topology?.subtopologies ?? []) {
+    for (const topic of sourcesOf(subtopology)) {
+      if (!readers.has(topic)) readers.set(topic, subtopology.subtopologyId);
+    }
+  }
+  return readers;
 }
 
 /** The epoch went on after the member read; the tasks that it had then and still has are its own all the same. */
 function hasHeld(
-  { topology }: StreamsGroup,
   { assigned, pendingRevocation }: StreamsMember,
   memberEpoch: number,
-  topic: string,
+  subtopologyId: string | undefined,
   partition: number,
 ): boolean {
-  const reader = topology?.subtopologies.find((subtopology) => sourcesOf(subtopology).includes(topic));
-  if (!reader) return false;
-  const { subtopologyId } = reader;
+  if (subtopologyId === undefined) return false;
   const heldSince =
     assigned.active.get(subtopologyId)?.get(partition) ?? pendingRevocation.active.get(subtopologyId)?.get(partition);
   return heldSince !== undefined && heldSince <= memberEpoch;

@@ -38,12 +38,59 @@ const chain = [
   subtopology({ subtopologyId: "0", sourceTopics: ["t", "u"], repartitionSinkTopics: ["x"] }),
 ];
 
+/** When b is looked at, t is known and a is not; a is then, and is larger. */
+const diamond = [
+  subtopology({ subtopologyId: "0", repartitionSourceTopics: [internalTopic("b")] }),
+  subtopology({
+    subtopologyId: "1",
+    sourceTopics: ["t"],
+    repartitionSourceTopics: [internalTopic("a")],
+    repartitionSinkTopics: ["b"],
+  }),
+  subtopology({ subtopologyId: "2", sourceTopics: ["u"], repartitionSinkTopics: ["a"] }),
+];
+
 const circle = [
   subtopology({ subtopologyId: "0", repartitionSourceTopics: [internalTopic("x")], repartitionSinkTopics: ["y"] }),
   subtopology({ subtopologyId: "1", repartitionSourceTopics: [internalTopic("y")], repartitionSinkTopics: ["x"] }),
 ];
 
+/** A program of so many steps, told from its end. Each reads what the one before has written, and the first one t. */
+function longChain(steps: number): Subtopology[] {
+  const all = Array.from({ length: steps }, (_, i) =>
+    subtopology({
+      subtopologyId: String(i),
+      ...(i === 0 ? { sourceTopics: ["t"] } : { repartitionSourceTopics: [internalTopic(`r${i}`)] }),
+      repartitionSinkTopics: [`r${i + 1}`],
+    }),
+  );
+  return all.toReversed();
+}
+
 describe("A topology and the topics", () => {
+  it("of thousands of steps is made sense of at once", () => {
+    const startedAt = performance.now();
+    const made = configure(longChain(3_000), { t: 2 });
+    expect(performance.now() - startedAt).toBeLessThan(2_000);
+    expect(made).toEqual(Array.from({ length: 2_999 }, (_, i) => `make r${2_999 - i} 2`));
+  });
+
+  it("with a topic that very many subtopologies read has no more tasks than can be divided", () => {
+    const readers = (count: number): Subtopology[] =>
+      Array.from({ length: count }, (_, i) => subtopology({ subtopologyId: String(i), sourceTopics: ["t"] }));
+    expect(configure(readers(10), { t: 10_000 })).toHaveLength(10);
+    expect(configure(readers(11), { t: 10_000 })).toEqual([
+      "The topology has 110000 tasks: there may be 100000 at most",
+    ]);
+  });
+
+  it("with very many topics that are read together", () => {
+    const sourceTopics = Array.from({ length: 200_000 }, () => "t");
+    const together = { sourceTopics: sourceTopics.map(() => 0), sourceTopicRegex: [], repartitionSourceTopics: [] };
+    const reader = subtopology({ sourceTopics, copartitionGroups: [together] });
+    expect(configure([reader], { t: 3 })).toEqual(["0: 3 tasks"]);
+  });
+
   it.each<[string, readonly Subtopology[], Record<string, number>, string[]]>([
     ["no source topic", count, {}, ["Source topics t are missing."]],
     ["internal topics to be made", count, { t: 4 }, ["make words 4", "make counts 4"]],
@@ -56,6 +103,7 @@ describe("A topology and the topics", () => {
       ["Existing topic counts has different number of partitions: expected 4, found 5"],
     ],
     ["through several, the largest", chain, { t: 2, u: 3 }, ["make y 3", "make x 3"]],
+    ["in the order in which they are told, by what is known then", diamond, { t: 2, u: 3 }, ["make b 2", "make a 3"]],
     ["in a circle", circle, {}, ["Failed to compute number of partitions for repartition topics x, y"]],
     ["one that takes the size of others", join(0), { s: 9, t: 2, u: 2 }, ["make r 2", "make c 2"]],
     ["one with a size of its own", join(2), { s: 9, t: 2, u: 2 }, ["make r 2", "make c 2"]],

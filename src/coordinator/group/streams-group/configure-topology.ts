@@ -4,6 +4,7 @@
  * as many as it must share with others; a changelog as many as there are tasks.
  */
 import type { TopicCatalog } from "../topic-catalog.ts";
+import { repartitionSizes } from "./repartition-sizes.ts";
 import { type InternalTopic, type Subtopology, sourcesOf, type Topology } from "./topology.ts";
 
 /** Codes of StreamsGroupHeartbeat's status. */
@@ -35,6 +36,9 @@ export interface ConfiguredTopology {
   readonly status: Status | undefined;
 }
 
+/** A request of a few KB may describe millions, by naming a large topic in many subtopologies. */
+const MAX_TASKS = 100_000;
+
 /** Thrown inside this file only. */
 class Misfit extends Error {
   override readonly name = "Misfit";
@@ -60,6 +64,9 @@ export function configureTopology(topology: Topology, catalog: TopicCatalog): Co
 
 function decide(topology: Topology, catalog: TopicCatalog): ConfiguredTopology {
   const counts = new PartitionCounts(topology, catalog);
+  const taskCounts = topology.subtopologies.map((each): [string, number] => [each.subtopologyId, counts.tasksOf(each)]);
+  const taskCount = taskCounts.reduce((sum, [, count]) => sum + count, 0);
+  if (taskCount > MAX_TASKS) throw new Misfit(`The topology has ${taskCount} tasks: there may be ${MAX_TASKS} at most`);
   const internal = topology.subtopologies.flatMap((subtopology) => internalTopicsOf(subtopology));
   const missing = new Map<string, NewTopic>();
   for (const topic of internal) {
@@ -79,14 +86,14 @@ function decide(topology: Topology, catalog: TopicCatalog): ConfiguredTopology {
     const status = { statusCode: statusCodes.missingInternalTopics, statusDetail };
     return { taskCounts: undefined, partitionCounts, missing: [...missing.values()], status };
   }
-  const taskCounts = topology.subtopologies.map((each): [string, number] => [each.subtopologyId, counts.tasksOf(each)]);
   return { taskCounts: new Map(taskCounts), partitionCounts, missing: [], status: undefined };
 }
 
 /** A changelog that is a source topic as well is not internal. */
 function internalTopicsOf(subtopology: Subtopology): InternalTopic[] {
   const { repartitionSourceTopics, stateChangelogTopics, sourceTopics } = subtopology;
-  return [...repartitionSourceTopics, ...stateChangelogTopics.filter(({ name }) => !sourceTopics.includes(name))];
+  const sources = new Set(sourceTopics);
+  return [...repartitionSourceTopics, ...stateChangelogTopics.filter(({ name }) => !sources.has(name))];
 }
 
 function listed(names: readonly string[]): string {
@@ -114,7 +121,9 @@ class PartitionCounts {
     this.#followWriters();
     for (const subtopology of subtopologies) this.#copartition(subtopology);
     for (const subtopology of subtopologies) {
-      for (const { name } of subtopology.stateChangelogTopics) this.#decided.set(name, this.tasksOf(subtopology));
+      const { stateChangelogTopics } = subtopology;
+      const tasks = stateChangelogTopics.length > 0 ? this.tasksOf(subtopology) : 0;
+      for (const { name } of stateChangelogTopics) this.#decided.set(name, tasks);
     }
   }
 
@@ -126,34 +135,17 @@ class PartitionCounts {
   }
 
   tasksOf(subtopology: Subtopology): number {
-    return Math.max(...sourcesOf(subtopology).map((name) => this.of(name)));
+    return this.#largest(sourcesOf(subtopology));
   }
 
   /** From the sources of the program on, one repartition topic after the other. */
   #followWriters(): void {
-    const open = new Set([...this.#flexible].filter((name) => !this.#decided.has(name)));
-    while (open.size > 0) {
-      const sizeBefore = open.size;
-      for (const name of open) {
-        const count = this.#largestSource(name);
-        if (count === undefined) continue;
-        this.#decided.set(name, count);
-        open.delete(name);
-      }
-      if (open.size === sizeBefore) {
-        throw new Misfit(`Failed to compute number of partitions for repartition topics ${listed([...open])}`);
-      }
-    }
-  }
-
-  /** Undefined when it is not known of any topic that those that write into `name` read. */
-  #largestSource(name: string): number | undefined {
-    const writers = this.#subtopologies.filter(({ repartitionSinkTopics }) => repartitionSinkTopics.includes(name));
-    const counts = writers.flatMap(sourcesOf).flatMap((source) => {
-      const isOpen = this.#flexible.has(source) && !this.#decided.has(source);
-      return isOpen ? [] : [this.of(source)];
-    });
-    return counts.length > 0 ? Math.max(...counts) : undefined;
+    const open = [...this.#flexible].filter((name) => !this.#decided.has(name));
+    const sizes = repartitionSizes(this.#subtopologies, open, (name) => this.of(name));
+    for (const [name, size] of sizes) this.#decided.set(name, size);
+    const unknown = open.filter((name) => !sizes.has(name));
+    if (unknown.length === 0) return;
+    throw new Misfit(`Failed to compute number of partitions for repartition topics ${listed(unknown)}`);
   }
 
   /** Topics that are read together have the same number of partitions; flexible ones are given it. */
@@ -165,12 +157,16 @@ class PartitionCounts {
       const rest = internal.filter((name) => !this.#fixed.has(name));
       const leaders = binding.length > 0 ? binding : rest;
       if (leaders.length === 0) continue;
-      const count = Math.max(...leaders.map((name) => this.of(name)));
+      const count = this.#largest(leaders);
       if (binding.some((name) => this.of(name) !== count)) {
         const all = [...binding].sort().map((name) => `${name}=${this.of(name)}`);
         throw new Misfit(`Following topics do not have the same number of partitions: [{${all.join(", ")}}]`);
       }
       for (const name of rest) this.#decided.set(name, count);
     }
+  }
+
+  #largest(names: readonly string[]): number {
+    return names.reduce((most, name) => Math.max(most, this.of(name)), 0);
   }
 }

@@ -250,13 +250,21 @@ function withNews(
     userEndpoint: request.userEndpoint ?? member.userEndpoint,
     clientTags: request.clientTags ?? member.clientTags,
   };
-  return JSON.stringify(metadataOf(member)) === JSON.stringify(said) ? member : { ...member, ...said };
+  return isSaid(member, said) ? member : { ...member, ...said };
 }
 
-function metadataOf(member: StreamsMember): StreamsMemberMetadata {
-  const { rackId, clientId, clientHost, rebalanceTimeoutMs, topologyEpoch, processId, userEndpoint, clientTags } =
-    member;
-  return { rackId, clientId, clientHost, rebalanceTimeoutMs, topologyEpoch, processId, userEndpoint, clientTags };
+function isSaid(member: StreamsMemberMetadata, said: StreamsMemberMetadata): boolean {
+  const { userEndpoint, clientTags, ...rest } = said;
+  return (
+    isSame(userEndpoint, member.userEndpoint) &&
+    isSame(clientTags, member.clientTags) &&
+    (Object.keys(rest) as (keyof typeof rest)[]).every((key) => rest[key] === member[key])
+  );
+}
+
+/** Hardly any heartbeat says it again, and it may be long. */
+function isSame<T>(a: T, b: T): boolean {
+  return a === b || JSON.stringify(a) === JSON.stringify(b);
 }
 
 interface Exchange {

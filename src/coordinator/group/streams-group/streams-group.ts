@@ -13,6 +13,8 @@ export interface Configuration {
   readonly topicsVersion: number;
   readonly topology: Topology;
   readonly configured: ConfiguredTopology;
+  /** Of the topics that the program needs and that there are. */
+  readonly metadataHash: number;
 }
 
 /**
