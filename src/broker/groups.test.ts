@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { RawSession, type RawTopic } from "../../test/support/raw-session.ts";
 import { until } from "../../test/support/until.ts";
+import { consumerGroupDescribe } from "../protocol/apis/consumer-group-describe.ts";
 import { deleteGroups } from "../protocol/apis/delete-groups.ts";
 import { describeGroups } from "../protocol/apis/describe-groups.ts";
 import { heartbeat } from "../protocol/apis/heartbeat.ts";
@@ -10,6 +11,7 @@ import { listGroups } from "../protocol/apis/list-groups.ts";
 import { offsetCommit } from "../protocol/apis/offset-commit.ts";
 import { offsetDelete } from "../protocol/apis/offset-delete.ts";
 import { offsetFetch } from "../protocol/apis/offset-fetch.ts";
+import { streamsGroupDescribe } from "../protocol/apis/streams-group-describe.ts";
 import { syncGroup } from "../protocol/apis/sync-group.ts";
 import { type ErrorName, errorName } from "../protocol/errors.ts";
 import { Broker } from "./broker.ts";
@@ -303,6 +305,16 @@ describe("offsets", () => {
     const { groups } = await session.client.send(offsetFetch, 8, { groups: asked, requireStable: false });
     expect(groups.map(({ topics }) => topics[0]?.partitions[0]?.committedOffset)).toEqual([1, 2, -1]);
   });
+
+  it("all of a group's are told once, however often they are asked for", async () => {
+    const group = await newGroup();
+    const topic = await newTopic();
+    await session.commitOffset(group, topic, 1);
+    const one = { groupId: group, topics: [{ name: topic.name, partitionIndexes: [0] }] };
+    const all = { groupId: group, topics: null };
+    const { groups } = await session.client.send(offsetFetch, 8, { groups: [all, one, all, one, all] });
+    expect(groups.map(({ topics }) => topics[0]?.partitions[0]?.committedOffset)).toEqual([1, 1, 1]);
+  });
 });
 
 describe("operators", () => {
@@ -320,5 +332,18 @@ describe("operators", () => {
       "GROUP_ID_NOT_FOUND",
     ]);
     expect(await session.committedOffset(groups[0] ?? "", topic)).toBe(-1);
+  });
+
+  it("are told of each group once, however often they ask", async () => {
+    const { client } = session;
+    const [group, other] = [await newGroup(), await newGroup()];
+    const ids = [group, other, group, group];
+    const body = { groupIds: ids, includeAuthorizedOperations: false };
+    const answers = [
+      await client.send(describeGroups, 5, { groups: ids }),
+      await client.send(consumerGroupDescribe, 1, body),
+      await client.send(streamsGroupDescribe, 0, body),
+    ];
+    for (const { groups } of answers) expect(groups.map(({ groupId }) => groupId)).toEqual([group, other]);
   });
 });

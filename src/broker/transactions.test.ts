@@ -596,6 +596,21 @@ describe("operators", () => {
     ]);
   });
 
+  it("are told of each transactional id and partition once, however often they ask", async () => {
+    const topic = await newTopic();
+    const ids = [newId(), newId()];
+    const transactionalIds = [...ids, ...ids];
+    const described = await session.client.send(describeTransactions, 0, { transactionalIds });
+    expect(described.transactionStates.map(({ transactionalId }) => transactionalId)).toEqual(ids);
+    const { topics } = await session.client.send(describeProducers, 0, {
+      topics: [
+        { name: topic.name, partitionIndexes: [0, 0] },
+        { name: topic.name, partitionIndexes: [0, 7] },
+      ],
+    });
+    expect(topics.map(({ partitions }) => partitions.map(({ partitionIndex }) => partitionIndex))).toEqual([[0, 7]]);
+  });
+
   it("abort a transaction that hangs in a partition", async () => {
     const topic = await newTopic();
     const id = newId();

@@ -3,12 +3,13 @@ import { type Description, noDescription } from "../../coordinator/transaction/q
 import { describeTransactions } from "../../protocol/apis/describe-transactions.ts";
 import type { BrokerServices } from "../broker-services.ts";
 import type { Handler } from "../router.ts";
+import { eachOnce } from "./duplicates.ts";
 
 export function describeTransactionsHandler({ transactions }: BrokerServices): Handler<typeof describeTransactions> {
   return {
     api: describeTransactions,
     async handle(request, _context, reply) {
-      const described = request.transactionalIds.map(
+      const described = eachOnce(request.transactionalIds).map(
         (transactionalId) =>
           new Promise<Description>((resolve) => {
             transactions.request<Description>(

@@ -14,13 +14,14 @@ import type { BrokerServices } from "../broker-services.ts";
 import { hasConsumerProtocol } from "../metadata/features.ts";
 import type { Handler } from "../router.ts";
 import { GROUP_OPERATIONS, OPERATIONS_NOT_ASKED } from "./authorized-operations.ts";
+import { eachOnce } from "./duplicates.ts";
 
 export function describeGroupsHandler({ groups }: BrokerServices): Handler<typeof describeGroups> {
   return {
     api: describeGroups,
     async handle(request, context, reply) {
       const authorizedOperations = request.includeAuthorizedOperations ? GROUP_OPERATIONS : OPERATIONS_NOT_ASKED;
-      const described = request.groups.map(
+      const described = eachOnce(request.groups).map(
         (groupId) =>
           new Promise<DescribedGroup>((resolve) => {
             groups.request<DescribedGroup>(
@@ -48,7 +49,7 @@ export function consumerGroupDescribeHandler({ groups, image }: BrokerServices):
     api: consumerGroupDescribe,
     async handle(request, _context, reply) {
       const authorizedOperations = request.includeAuthorizedOperations ? GROUP_OPERATIONS : OPERATIONS_NOT_ASKED;
-      const described = request.groupIds.map(
+      const described = eachOnce(request.groupIds).map(
         (groupId) =>
           new Promise<DescribedConsumerGroup>((resolve) => {
             const failed = (error: ErrorName): DescribedConsumerGroup => ({
@@ -106,7 +107,7 @@ export function deleteGroupsHandler({ groups }: BrokerServices): Handler<typeof 
   return {
     api: deleteGroups,
     async handle(request, _context, reply) {
-      const deleted = [...new Set(request.groupsNames)].map(
+      const deleted = eachOnce(request.groupsNames).map(
         (groupId) =>
           new Promise<DeletedGroup[]>((resolve) => {
             groups.request<DeletedGroup[]>(

@@ -9,6 +9,7 @@ import type { Topic } from "../metadata/image.ts";
 import { isInternalTopic, topicNameProblem } from "../metadata/topic-name.ts";
 import type { Handler, RequestContext } from "../router.ts";
 import { CLUSTER_OPERATIONS, OPERATIONS_NOT_ASKED, TOPIC_OPERATIONS } from "./authorized-operations.ts";
+import { eachOnce } from "./duplicates.ts";
 
 type MetadataRequest = RequestOf<typeof metadata>;
 type MetadataResponse = ResponseBody<typeof metadata>;
@@ -22,7 +23,10 @@ export function metadataHandler(services: BrokerServices): Handler<typeof metada
   return {
     api: metadata,
     handle(asked, context, reply) {
-      const request = { ...asked, topics: asked.topics && eachOnce(asked.topics) };
+      const request = {
+        ...asked,
+        topics: asked.topics && eachOnce(asked.topics, ({ topicId, name }) => `${topicId}/${name}`),
+      };
       const missing = missingTopics(services, request);
       if (missing.length === 0) {
         reply(response(services, request, context));
@@ -35,11 +39,6 @@ export function metadataHandler(services: BrokerServices): Handler<typeof metada
       );
     },
   };
-}
-
-/** As in Kafka: one topic may have thousands of partitions to tell of. */
-function eachOnce<T extends { readonly name: string | null; readonly topicId: string }>(topics: readonly T[]): T[] {
-  return [...new Map(topics.map((topic) => [`${topic.topicId}/${topic.name}`, topic])).values()];
 }
 
 /** The topics to create. */

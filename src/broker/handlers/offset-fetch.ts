@@ -6,6 +6,7 @@ import { errorCodes } from "../../protocol/errors.ts";
 import type { RequestOf, ResponseBody } from "../../protocol/schema.ts";
 import type { BrokerServices } from "../broker-services.ts";
 import type { Handler } from "../router.ts";
+import { eachOnce } from "./duplicates.ts";
 
 type FetchRequest = RequestOf<typeof offsetFetch>;
 type FetchResponse = ResponseBody<typeof offsetFetch>;
@@ -22,13 +23,23 @@ export function offsetFetchHandler(services: BrokerServices): Handler<typeof off
   return {
     api: offsetFetch,
     async handle(request, { apiVersion }, reply) {
-      const groups = apiVersion < BATCHED_VERSION ? [singleGroup(request)] : request.groups;
+      const groups = apiVersion < BATCHED_VERSION ? [singleGroup(request)] : withoutRepetitions(request.groups);
       const results = await Promise.all(
         groups.map((group) => fetchGroup(services, group, request.requireStable, apiVersion)),
       );
       reply(apiVersion < BATCHED_VERSION ? singleResponse(request, results[0], apiVersion) : { groups: results });
     },
   };
+}
+
+/** All of a group's offsets are told once. */
+function withoutRepetitions(groups: readonly OffsetFetchGroup[]): OffsetFetchGroup[] {
+  const whole = eachOnce(
+    groups.filter(({ topics }) => topics === null),
+    ({ groupId }) => groupId,
+  );
+  const told = new Set(whole);
+  return groups.filter((group) => group.topics !== null || told.has(group));
 }
 
 function singleGroup({ groupId, topics }: FetchRequest): OffsetFetchGroup {

@@ -12,6 +12,7 @@ import { hasStreamsProtocol } from "../metadata/features.ts";
 import type { Topics } from "../metadata/topics.ts";
 import type { Handler } from "../router.ts";
 import { GROUP_OPERATIONS, OPERATIONS_NOT_ASKED } from "./authorized-operations.ts";
+import { eachOnce } from "./duplicates.ts";
 
 export function streamsGroupHeartbeatHandler(services: BrokerServices): Handler<typeof streamsGroupHeartbeat> {
   const { groups, image, topics } = services;
@@ -88,7 +89,7 @@ export function streamsGroupDescribeHandler({ groups, image }: BrokerServices): 
     api: streamsGroupDescribe,
     async handle(request, _context, reply) {
       const authorizedOperations = request.includeAuthorizedOperations ? GROUP_OPERATIONS : OPERATIONS_NOT_ASKED;
-      const described = request.groupIds.map(
+      const described = eachOnce(request.groupIds).map(
         (groupId) =>
           new Promise<DescribedStreamsGroup>((resolve) => {
             const unavailable = (error: ErrorName): DescribedStreamsGroup => describeError(groupId, error);
