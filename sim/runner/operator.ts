@@ -13,6 +13,7 @@ const OUT_OF_SERVICE: ReadonlySet<string> = new Set([
 const BUGS: ReadonlySet<string> = new Set([
   "connection closed: a request failed",
   "connection closed: malformed request",
+  "coordinator begins anew: it contradicts itself",
 ]);
 
 export function watchBroker(world: World, broker: Machine): void {

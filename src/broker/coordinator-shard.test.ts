@@ -7,6 +7,8 @@ import { DiskError, type DiskFile } from "../platform/disk.ts";
 import { silentLogger } from "../platform/logger.ts";
 import { MemoryDisk } from "../platform/memory-disk.ts";
 import type { ErrorName } from "../protocol/errors.ts";
+import { RecordBatch } from "../protocol/records/batch.ts";
+import { RecordBatchBuilder } from "../protocol/records/builder.ts";
 import { CoordinatorShard, type RefusableStep } from "./coordinator-shard.ts";
 import { Partition } from "./partition.ts";
 
@@ -57,12 +59,18 @@ class ManualClock implements Clock {
 class Diary implements CoordinatorMachine<RefusableStep> {
   readonly entries: string[] = [];
   deadline: number | undefined;
+  contradiction: "what it decides" | "what it applies" | undefined;
+
+  #check(what: typeof this.contradiction): void {
+    if (this.contradiction === what) throw new Error(what);
+  }
 
   write(
     value: string,
     answer: (response: string) => void,
     transaction?: CoordinatorRecord["transaction"],
   ): RefusableStep {
+    this.#check("what it decides");
     return {
       records: [{ key: Buffer.from("key"), value: Buffer.from(value), ...(transaction ? { transaction } : {}) }],
       replies: [() => answer(`wrote ${value}`)],
@@ -76,6 +84,7 @@ class Diary implements CoordinatorMachine<RefusableStep> {
   }
 
   apply(record: CoordinatorRecord, offset: number): void {
+    this.#check("what it applies");
     this.entries.push(`${offset}:${Buffer.from(record.value ?? "")}`);
   }
   nextDeadline(): number | undefined {
@@ -85,6 +94,7 @@ class Diary implements CoordinatorMachine<RefusableStep> {
     if (this.deadline !== undefined) this.deadline += byMs;
   }
   tick(now: number): RefusableStep {
+    this.#check("what it decides");
     if (this.deadline === undefined || now < this.deadline) return { records: [], replies: [] };
     this.deadline = undefined;
     return { records: [{ key: Buffer.from("key"), value: Buffer.from(`tick at ${now}`) }], replies: [] };
@@ -268,6 +278,39 @@ describe("a coordinator's shard", () => {
       disk.isFailing = false;
       await partition.log.close();
     }
+  });
+
+  it.each(["what it decides", "what it applies"] as const)(
+    "a machine that contradicts itself in %s is not used again, and whoever waits for a sync gets its answer",
+    async (what) => {
+      const partition = await openPartition();
+      let refused = 0;
+      const shard = startShard(partition, () => refused++);
+      const others: string[] = [];
+      const builder = new RecordBatchBuilder();
+      builder.append(0, Buffer.from("key"), null);
+      partition.log.append([new RecordBatch(builder.build())], "coordinator");
+      partition.log.whenDurable(1, () => write(shard, what));
+      partition.log.whenDurable(1, () => others.push("answered"));
+      shard.machine.contradiction = what;
+      await clock.settle();
+      expect(others).toEqual(["answered"]);
+      expect([answers, shard.problem, refused]).toEqual([
+        ["COORDINATOR_NOT_AVAILABLE"],
+        "COORDINATOR_NOT_AVAILABLE",
+        1,
+      ]);
+    },
+  );
+
+  it("a tick that contradicts itself ends the shard, and not the process", async () => {
+    let refused = 0;
+    const shard = startShard(await openPartition(), () => refused++);
+    shard.machine.deadline = 1500;
+    shard.machine.contradiction = "what it decides";
+    shard.notify(() => ({ records: [], replies: [] }));
+    clock.advance(500);
+    expect([shard.problem, refused]).toEqual(["COORDINATOR_NOT_AVAILABLE", 1]);
   });
 
   it("ticks when the machine says", async () => {

@@ -105,16 +105,16 @@ export class CoordinatorShard<M extends CoordinatorMachine<S>, S extends Refusab
     }
     const outstanding: Outstanding = { fail: (error) => respond(unavailable(error)) };
     this.#outstanding.add(outstanding);
-    const step = decide(this.machine, this.#now(), (response) => {
+    const answer = (response: T): void => {
       // A machine that answers after its shard failed has been answered for already.
       if (this.#outstanding.delete(outstanding)) respond(response);
-    });
-    this.#take(step);
+    };
+    this.#run(() => decide(this.machine, this.#now(), answer));
   }
 
   /** Something other than a request happened. Nothing is done when the shard is not active. */
   notify(decide: (machine: M, now: number) => S): void {
-    if (this.problem === undefined) this.#take(decide(this.machine, this.#now()));
+    if (this.problem === undefined) this.#run(() => decide(this.machine, this.#now()));
   }
 
   /** A marker was appended to this shard's partition. One that is appended during loading is replayed like the rest. */
@@ -130,6 +130,19 @@ export class CoordinatorShard<M extends CoordinatorMachine<S>, S extends Refusab
   readonly #advanced = (): void => {
     if (this.partition.isOffline) this.#fail();
   };
+
+  /** A machine that contradicts itself may have changed by halves, or be behind its log. It is a bug, and whoever asked is in the middle of
+   * something else at times: the end of a sync, which others wait for. */
+  #run(decide: () => S | undefined): void {
+    try {
+      const step = decide();
+      if (step) this.#take(step);
+      else this.#schedule();
+    } catch (error) {
+      if (this.#state === "failed") throw error;
+      this.#end({ isForGood: false, isBug: true, reason: "it contradicts itself", error });
+    }
+  }
 
   #take(step: S): void {
     if (step.records.length > 0) {
@@ -179,16 +192,18 @@ export class CoordinatorShard<M extends CoordinatorMachine<S>, S extends Refusab
 
   #end({
     isForGood,
+    isBug = false,
     reason,
     error,
   }: {
     readonly isForGood: boolean;
+    readonly isBug?: boolean;
     readonly reason: string;
     readonly error: unknown;
   }): void {
     const fields = { topic: this.partition.topic, partition: this.partition.index, error };
     if (isForGood) this.#logger.log("error", `coordinator stopped: ${reason}`, fields);
-    else this.#logger.log("warn", `coordinator begins anew: ${reason}`, fields);
+    else this.#logger.log(isBug ? "error" : "warn", `coordinator begins anew: ${reason}`, fields);
     this.#fail();
     if (!isForGood) this.#onRefused();
   }
@@ -213,7 +228,7 @@ export class CoordinatorShard<M extends CoordinatorMachine<S>, S extends Refusab
     this.#timerAt = next;
     this.#timer = this.#clock.setTimer(Math.max(0, next - now), () => {
       this.#timerAt = Number.POSITIVE_INFINITY;
-      if (this.problem === undefined) this.#take(this.machine.tick(this.#now()));
+      if (this.problem === undefined) this.#run(() => this.machine.tick(this.#now()));
     });
   }
 
@@ -249,9 +264,7 @@ export class CoordinatorShard<M extends CoordinatorMachine<S>, S extends Refusab
       return;
     }
     this.#state = "active";
-    const step = this.#hooks.loaded(this.machine, this.#now());
-    if (step) this.#take(step);
-    else this.#schedule();
+    this.#run(() => this.#hooks.loaded(this.machine, this.#now()));
   }
 
   /** Gives the offset to go on from. */
