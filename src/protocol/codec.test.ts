@@ -1,6 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { describeGroups } from "./apis/describe-groups.ts";
 import { apis } from "./apis/index.ts";
+import { streamsGroupHeartbeat } from "./apis/streams-group-heartbeat.ts";
 import { arbitraryStruct } from "./arbitrary.testing.ts";
 import {
   decodeVersioned,
@@ -248,6 +250,43 @@ it("an array that claims to be long is refused before anything is made of it", (
     const list = { ...data, flexible: null, fields: { list: { array: { n: "int8" } } } } as const;
     expect(() => decodeVersioned(list, Buffer.from(`0000${length}0102`, "hex"))).toThrow(/an array of/);
   }
+});
+
+describe("lists", () => {
+  function read(groups: string[]): unknown {
+    const writer = new Writer();
+    writeRequest(describeGroups, 5, writer, { groups, includeAuthorizedOperations: false });
+    return readRequest(describeGroups, 5, new Reader(concat(writer.finish())));
+  }
+
+  it("of a million are read; one with more is no request, whose bytes may be objects of a hundred each", () => {
+    expect(read(Array(1_000_000).fill(""))).toHaveProperty("groups.length", 1_000_000);
+    expect(() => read(Array(1_000_001).fill(""))).toThrow(ProtocolError);
+  });
+
+  it("are counted together", () => {
+    const names = (count: number) => Array(count).fill("t");
+    const subtopologies = [400_000, 600_000].map((count, i) => ({
+      subtopologyId: String(i),
+      sourceTopics: names(count),
+      sourceTopicRegex: [],
+      stateChangelogTopics: [],
+      repartitionSinkTopics: [],
+      repartitionSourceTopics: [],
+      copartitionGroups: [],
+    }));
+    const writer = new Writer();
+    const beat = {
+      groupId: "g",
+      memberId: "m",
+      memberEpoch: 0,
+      endpointInformationEpoch: 0,
+      shutdownApplication: false,
+    };
+    writeRequest(streamsGroupHeartbeat, 0, writer, { ...beat, topology: { epoch: 0, subtopologies } });
+    const bytes = concat(writer.finish());
+    expect(() => readRequest(streamsGroupHeartbeat, 0, new Reader(bytes))).toThrow("2 array elements too many");
+  });
 });
 
 describe("strings", () => {

@@ -9,8 +9,12 @@ import { concat, Writer } from "./writer.ts";
 
 export { ZERO_UUID } from "./primitive-codec.ts";
 
+/** Of all arrays in a request: more than anybody has partitions to ask for. */
+const MAX_REQUEST_ELEMENTS = 1_000_000;
+
 /** Reads the body of a request, behind its header. */
 export function readRequest<A extends Api>(api: A, version: number, reader: Reader): Decoded<A["request"]> {
+  reader.limitElements(MAX_REQUEST_ELEMENTS);
   return structCodec(api.request, version, isFlexible(api, version)).read(reader) as Decoded<A["request"]>;
 }
 

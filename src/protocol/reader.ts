@@ -9,6 +9,7 @@ export class Reader {
   readonly #buffer: Buffer;
   #position: number;
   readonly #end: number;
+  #elementsLeft = Number.POSITIVE_INFINITY;
 
   constructor(bytes: Uint8Array, start = 0, end: number = bytes.length, hasLongStrings = false) {
     this.hasLongStrings = hasLongStrings;
@@ -23,6 +24,17 @@ export class Reader {
 
   get remaining(): number {
     return this.#end - this.#position;
+  }
+
+  /** How many elements all arrays together may have. A byte of the wire may become an object of a hundred. */
+  limitElements(count: number): void {
+    this.#elementsLeft = count;
+  }
+
+  /** An array of so many elements begins. */
+  countElements(count: number): void {
+    this.#elementsLeft -= count;
+    if (this.#elementsLeft < 0) throw new ProtocolError(`${-this.#elementsLeft} array elements too many`);
   }
 
   /** Moves over `length` bytes and returns where they start. */

@@ -184,6 +184,7 @@ function arrayCodec(element: Primitive | Fields, version: number, flexible: bool
       }
       // Every element takes a byte at least. The array grows with what is read, never to a length that is only said.
       if (length > reader.remaining) throw new ProtocolError(`an array of ${length} in ${reader.remaining} bytes`);
+      reader.countElements(length);
       const values: unknown[] = [];
       for (let i = 0; i < length; i++) values.push(inner.read(reader));
       return values;
