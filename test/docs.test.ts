@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { topicConfigDefinitions } from "../src/broker/configs/topic-configs.ts";
+import { Broker } from "../src/broker/index.ts";
 import { brokerOptionNames } from "../src/broker/options.ts";
 
 const root = join(import.meta.dirname, "..");
@@ -135,4 +136,26 @@ describe("the tables in the docs", () => {
     }));
     expect(documented).toEqual(inCode);
   });
+
+  it("metrics: every one, and no other", async () => {
+    const table = /^\| metric \|.*?\n\n/ms.exec(readPage("broker.md"))?.[0] ?? "";
+    const cells = [...table.matchAll(/^\| (`.*?) \|/gm)].flatMap(([, cell = ""]) =>
+      cell.replaceAll("`", "").split(/, (?![^{]*\})/),
+    );
+    await using broker = await Broker.start({ metricsPort: 0 });
+    const response = await fetch(`http://${broker.metricsAddress}/metrics`);
+    const shown = [...(await response.text()).matchAll(/^# TYPE ((?:kafka|oncilla)_\w+)/gm)].map(([, name]) => name);
+    expect(
+      cells
+        .flatMap(namesOf)
+        .filter((name) => !name.endsWith("_…"))
+        .sort(),
+    ).toEqual(shown.sort());
+  });
 });
+
+/** "a_{b,c}_d" stands for two names. */
+function namesOf(text: string): string[] {
+  const [, start = "", parts, end = ""] = /^(.*)\{(.*)\}(.*)$/.exec(text) ?? [];
+  return parts === undefined ? [text] : parts.split(",").map((part) => start + part + end);
+}
