@@ -25,7 +25,8 @@ function lose(): void {}
 type Fields = Readonly<Record<string, unknown>>;
 
 function textLine(level: LogLevel, message: string, fields: Fields): string {
-  const details = Object.entries(fields).map(([name, value]) => ` ${name}=${show(value)}`);
+  const given = Object.entries(fields).filter(([, value]) => value !== undefined);
+  const details = given.map(([name, value]) => ` ${name}=${show(value)}`);
   return `${new Date().toISOString()} ${level.toUpperCase()} ${message}${details.join("")}`;
 }
 
