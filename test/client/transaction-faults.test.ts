@@ -262,6 +262,25 @@ describe("a transaction by the classic protocol of which it is not known whether
   });
 });
 
+it("gives a member's offsets to no broker that is too old to look who commits them (KIP-447)", async () => {
+  network.rewrite(apiVersions, (response) => ({
+    ...response,
+    finalizedFeatures: [],
+    apiKeys: response.apiKeys.map((api) => (api.apiKey === txnOffsetCommit.key ? { ...api, maxVersion: 2 } : api)),
+  }));
+  const producer = connect().producer({ transactionalId });
+  await producer.initTransactions();
+  const outsider = { groupId, generationId: -1, memberId: "", groupInstanceId: null };
+  const offsets = [{ topic, partition: 0, offset: 7 }];
+  await producer.transaction((tx) => tx.sendOffsetsToTransaction(offsets, outsider));
+  const zombie = { ...outsider, generationId: 3, memberId: "zombie" };
+  await expect(
+    producer.transaction((tx) => tx.sendOffsetsToTransaction([{ topic, partition: 0, offset: 5 }], zombie)),
+  ).rejects.toMatchObject({ code: "UNSUPPORTED_VERSION", fatal: true });
+  await client.close();
+  expect(await cluster.client.admin().listConsumerGroupOffsets(groupId)).toMatchObject(offsets);
+});
+
 describe("a producer whose cluster goes over to the newer protocol", () => {
   const sent = (api: Api): number => network.sent.get(api.key) ?? 0;
 

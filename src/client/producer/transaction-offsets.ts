@@ -10,6 +10,9 @@ import type { ProducerIdentity } from "./sequences.ts";
 /** The last version that does not add the group to the transaction by itself. */
 const LAST_CLASSIC_VERSION = 4;
 
+/** The first that tells the coordinator whose offsets these are (KIP-447). */
+const FIRST_VERSION_OF_MEMBERS = 3;
+
 /** Errors that say that the member whose offsets these are has been replaced (KIP-447). */
 const staleMember: ReadonlySet<ErrorName> = new Set<ErrorName>([
   "UNKNOWN_MEMBER_ID",
@@ -17,7 +20,8 @@ const staleMember: ReadonlySet<ErrorName> = new Set<ErrorName>([
   "FENCED_INSTANCE_ID",
 ]);
 
-/** Stores a group's offsets as part of a transaction. Throws CommitFailedError when the member was replaced. */
+/** Stores a group's offsets as part of a transaction. Throws CommitFailedError when the member was replaced, and UNSUPPORTED_VERSION where
+ * nobody would look whether it was. */
 export function commitOffsets(
   scope: RetryScope,
   coordinator: CoordinatorLink,
@@ -40,7 +44,10 @@ export function commitOffsets(
       })),
     })),
   };
-  const options = isV2 ? {} : { maxVersion: LAST_CLASSIC_VERSION };
+  const options = {
+    ...(isV2 ? {} : { maxVersion: LAST_CLASSIC_VERSION }),
+    ...(group.memberId === "" ? {} : { minVersion: FIRST_VERSION_OF_MEMBERS }),
+  };
   const what = `offsets of group ${group.groupId} in the transaction`;
   return retrying(scope, what, timeoutMs, async () => {
     const response = await coordinator.request(txnOffsetCommit, body, options);
