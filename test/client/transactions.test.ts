@@ -191,6 +191,35 @@ describe("a transaction", () => {
     },
   );
 
+  it("needs nobody to wait for its sends: what becomes of them is told by the commit", async () => {
+    const producer = await start();
+    const group = { groupId: cluster.unique("unawaited"), generationId: 1, memberId: "nobody", groupInstanceId: null };
+    const failing: [(tx: Producer) => void, object][] = [
+      [(tx) => void tx.send({ topic, value: Buffer.alloc(1_100_000) }), { code: "MESSAGE_TOO_LARGE" }],
+      [
+        (tx) => void tx.sendOffsetsToTransaction([{ topic, partition: 0, offset: 1 }], group),
+        { code: "COMMIT_FAILED" },
+      ],
+      [
+        (tx) => {
+          void tx.send({ topic, value: "not wanted" });
+          throw new Error("too much");
+        },
+        { message: "too much" },
+      ],
+    ];
+    const unhandled: unknown[] = [];
+    const note = (error: unknown): void => void unhandled.push(error);
+    process.on("unhandledRejection", note);
+    for (const [work, told] of failing) {
+      await expect(producer.transaction(async (tx) => work(tx))).rejects.toMatchObject(told);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    process.off("unhandledRejection", note);
+    expect(unhandled).toEqual([]);
+    await producer.close();
+  });
+
   it("fences the older producer of an id, and aborts what it had open", async () => {
     const older = await start();
     older.beginTransaction();

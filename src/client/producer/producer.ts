@@ -71,8 +71,16 @@ export class Producer<K = BytesLike, V = BytesLike> implements AsyncDisposable {
   }
 
   /** Resolves when the record is acknowledged; waits first while the buffer is full. Rejects with an OncillaError. In a
-   * transaction it belongs to what `commitTransaction` commits from this call on; when it fails, so does the commit. */
+   * transaction it belongs to what `commitTransaction` commits from this call on; when it fails, so does the commit, and nobody needs to
+   * wait for both. */
   send(record: ProducerRecord<K, V>): Promise<RecordMetadata> {
+    const belongsToTransaction = this.#isInTransaction;
+    const sent = this.#send(record);
+    if (belongsToTransaction) sent.catch(() => {});
+    return sent;
+  }
+
+  #send(record: ProducerRecord<K, V>): Promise<RecordMetadata> {
     return new Promise((resolve, reject) => {
       this.#requireOpen();
       const take = (): void => {
@@ -139,11 +147,16 @@ export class Producer<K = BytesLike, V = BytesLike> implements AsyncDisposable {
     this.#silentError = undefined;
   }
 
-  /** Makes the consumed offsets part of the transaction: they are committed with the records or not at all. */
-  async sendOffsetsToTransaction(
-    offsets: readonly TopicPartitionOffset[],
-    group: ConsumerGroupMetadata,
-  ): Promise<void> {
+  /** Makes the consumed offsets part of the transaction: they are committed with the records or not at all. When it fails, so does
+   * the commit, and nobody needs to wait for both. */
+  sendOffsetsToTransaction(offsets: readonly TopicPartitionOffset[], group: ConsumerGroupMetadata): Promise<void> {
+    const belongsToTransaction = this.#isInTransaction;
+    const sent = this.#sendOffsets(offsets, group);
+    if (belongsToTransaction) sent.catch(() => {});
+    return sent;
+  }
+
+  async #sendOffsets(offsets: readonly TopicPartitionOffset[], group: ConsumerGroupMetadata): Promise<void> {
     await this.#requireTransactions().sendOffsets(offsets, group);
   }
 
@@ -222,6 +235,10 @@ export class Producer<K = BytesLike, V = BytesLike> implements AsyncDisposable {
     } else if (transactions?.state === "committing") await transactions.commit();
     else if (transactions?.state === "aborting") await transactions.abort();
     else await this.#flushed();
+  }
+
+  get #isInTransaction(): boolean {
+    return this.#transactions?.state === "in_transaction";
   }
 
   #requireOpen(): void {
