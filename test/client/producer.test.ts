@@ -114,6 +114,37 @@ describe("a producer", () => {
     await producer.close();
   });
 
+  it("tells what its partitioner throws, also of a record that had to wait for its topic", async () => {
+    const other = cluster.connect();
+    const bug = new RangeError("no partition will do");
+    const partition = (_: string, key: Uint8Array | null): number => {
+      if (key?.length === 1) throw bug;
+      return 2;
+    };
+    const producer = other.producer({ partitioner: { partition } });
+    for (let i = 0; i < 2; i++) {
+      const [bad, good] = [producer.send({ topic, key: "x" }), producer.send({ topic, key: "good" })];
+      await expect(bad).rejects.toThrow("no partition will do");
+      expect(await good).toMatchObject({ partition: 2, offset: i });
+    }
+    await producer.flush();
+    await other.close();
+  });
+
+  it("takes a record as it is when it is given, also for a topic that is not known yet", async () => {
+    const other = cluster.connect();
+    const producer = other.producer();
+    const [key, value, header] = ["k", "v", "h"].map((letter) => Buffer.from(letter)) as [Buffer, Buffer, Buffer];
+    producer.enqueue({ topic, key, value, headers: { header } });
+    producer.enqueue({ topic, key, value, headers: [{ key: "header", value: header }] });
+    for (const each of [key, value, header]) each.fill(0);
+    await producer.flush();
+    for (const record of await readAll(client, topic)) {
+      expect([text(record.key), text(record.value), text(record.headers[0]?.value ?? null)]).toEqual(["k", "v", "h"]);
+    }
+    await other.close();
+  });
+
   it.each([1, 0] as const)("produces with acks %d", async (acks) => {
     const producer = client.producer({ acks });
     // What is lost with acks 0 is not sent again: the leader has to be up by now.
@@ -135,6 +166,14 @@ describe("a producer", () => {
     expect(await refused({ partition: -1 })).toMatchObject({ code: "INVALID_ARGUMENT" });
     expect(await refused({ topic: "" })).toMatchObject({ code: "INVALID_ARGUMENT" });
     expect(await refused({ timestamp: -5 })).toMatchObject({ code: "INVALID_ARGUMENT" });
+    // From programs without types.
+    for (const wrong of [5, { a: 1 }, new Float64Array(1), new ArrayBuffer(1)]) {
+      for (const part of ["key", "value"]) {
+        expect(await refused({ [part]: wrong })).toMatchObject({ code: "INVALID_ARGUMENT" });
+      }
+      expect(await refused({ headers: { h: wrong } })).toMatchObject({ code: "INVALID_ARGUMENT" });
+      expect(await refused({ headers: [{ key: "h", value: wrong }] })).toMatchObject({ code: "INVALID_ARGUMENT" });
+    }
     expect(await refused({ value: Buffer.alloc(1_100_000) })).toMatchObject({ code: "MESSAGE_TOO_LARGE" });
     expect(await producer.send({ topic, partition: 0, value: "0" })).toMatchObject({ offset: 0 });
     await producer.close();

@@ -122,6 +122,32 @@ describe("a batch", () => {
     expect(silentErrors).toEqual([failure]);
   });
 
+  it("tells the others, and gives its memory back, when a callback throws", async () => {
+    const used = accumulator.usedBytes;
+    const bug = new Error("a bug in a callback");
+    const others = process.rawListeners("unhandledRejection") as NodeJS.UnhandledRejectionListener[];
+    process.removeAllListeners("unhandledRejection");
+    const unhandled: unknown[] = [];
+    process.on("unhandledRejection", (error) => unhandled.push(error));
+    for (const end of [
+      (batch: ProducerBatch) => accumulator.succeed(batch, 10, -1),
+      (batch: ProducerBatch) => accumulator.fail(batch, failure),
+    ]) {
+      const throwing = (): void => {
+        throw bug;
+      };
+      accumulator.append(queue, record("a"), throwing, 1);
+      const told = append("b");
+      expect(() => end(take())).not.toThrow();
+      expect(told.metadata?.offset === 11 || told.error === failure).toBe(true);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    process.removeAllListeners("unhandledRejection");
+    expect(unhandled).toEqual([bug, bug]);
+    for (const listener of others) process.on("unhandledRejection", listener);
+    expect(accumulator.usedBytes).toBe(used);
+  });
+
   it("is done once", () => {
     const told = append("a");
     const batch = take();

@@ -7,7 +7,7 @@ import type { RecordHeader, RecordMetadata } from "../types.ts";
 import type { PartitionQueue } from "./partition-queue.ts";
 import type { ProducerIdentity, Sequenced } from "./sequences.ts";
 
-/** Called once per record, when it is acknowledged or has failed for good. Must not throw. */
+/** Called once per record, when it is acknowledged or has failed for good. What it throws becomes an unhandled rejection. */
 export type DeliveryCallback = (error: OncillaError | undefined, metadata?: RecordMetadata) => void;
 
 /** A record that is ready to be written into a batch. */
@@ -23,6 +23,15 @@ interface Delivery {
   readonly index: number;
   readonly timestamp: number;
   readonly callback: DeliveryCallback;
+}
+
+/** Whoever calls is in the middle of something that must come to its end, whatever a callback throws. */
+export function tell(callback: DeliveryCallback, error: OncillaError | undefined, metadata?: RecordMetadata): void {
+  try {
+    callback(error, metadata);
+  } catch (bug) {
+    void Promise.reject(bug);
+  }
 }
 
 const NO_HEADERS: readonly RecordHeader[] = [];
@@ -132,13 +141,14 @@ export class ProducerBatch implements Sequenced {
     const { topic, partition } = this.queue;
     for (const { index, timestamp, callback } of this.#deliveries) {
       const offset = baseOffset < 0 ? -1 : baseOffset + index;
-      callback(undefined, { topic, partition, offset, timestamp: logAppendTimeMs < 0 ? timestamp : logAppendTimeMs });
+      const storedAt = logAppendTimeMs < 0 ? timestamp : logAppendTimeMs;
+      tell(callback, undefined, { topic, partition, offset, timestamp: storedAt });
     }
   }
 
   /** Tells that the records failed. `errorOf`: for the record at an index, where some are to blame and others not. */
   fail(errorOf: (index: number) => OncillaError): void {
-    for (const { index, callback } of this.#deliveries) callback(errorOf(index));
+    for (const { index, callback } of this.#deliveries) tell(callback, errorOf(index));
   }
 }
 

@@ -3,7 +3,7 @@ import { estimateRecordSize } from "../../protocol/records/builder.ts";
 import { OncillaError } from "../errors.ts";
 import type { Cluster } from "../network/cluster.ts";
 import type { Accumulator } from "./accumulator.ts";
-import type { DeliveryCallback, EncodedRecord } from "./batch.ts";
+import { type DeliveryCallback, type EncodedRecord, tell } from "./batch.ts";
 import { PartitionQueue } from "./partition-queue.ts";
 import { type Partitioner, partitionOfKey, StickyChoice } from "./partitioner.ts";
 
@@ -100,7 +100,7 @@ export class ProducerTopics {
     return this.#cluster.topic(topic.name, { timeoutMs, signal: this.#signal, mayCreate: true }).then(
       ({ partitions }) => {
         topic.partitionCount = partitions.length;
-        this.#takePending(topic, (pending) => this.#append(topic, pending.partition, pending.record, pending.callback));
+        this.#takePending(topic, (pending) => this.#appendLate(topic, pending));
       },
       (error: unknown) => {
         if (!(error instanceof OncillaError)) throw error;
@@ -121,6 +121,17 @@ export class ProducerTopics {
     }
     // Not before: who waits for room comes behind all of them.
     this.#accumulator.reserve(-sizeBytes);
+  }
+
+  /** Whom the partitioner's error would have been thrown at is not there any more. */
+  #appendLate(topic: Topic, { partition, record, callback }: PendingRecord): void {
+    try {
+      this.#append(topic, partition, record, callback);
+    } catch (cause) {
+      const message = cause instanceof Error ? cause.message : String(cause);
+      const error = new OncillaError("INVALID_ARGUMENT", `a record for ${topic.name}: ${message}`, { cause });
+      this.#refuse(error, callback);
+    }
   }
 
   #append(
@@ -174,7 +185,7 @@ export class ProducerTopics {
   }
 
   #fail(error: OncillaError, callback: DeliveryCallback | undefined): void {
-    if (callback) callback(error);
+    if (callback) tell(callback, error);
     else this.#options.onSilentError(error);
   }
 
@@ -188,8 +199,9 @@ export class ProducerTopics {
 
 /** Callers may use their buffers again after `enqueue`. */
 function copyOf(record: EncodedRecord): EncodedRecord {
-  const { key, value } = record;
-  return { ...record, key: key && Buffer.from(key), value: value && Buffer.from(value) };
+  const { key, value, headers } = record;
+  const copied = headers.map((header) => ({ key: header.key, value: header.value && Buffer.from(header.value) }));
+  return { ...record, key: key && Buffer.from(key), value: value && Buffer.from(value), headers: copied };
 }
 
 function pendingSize({ key, value, headers }: EncodedRecord): number {
