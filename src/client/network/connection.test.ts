@@ -11,6 +11,7 @@ import { encodeResponse } from "../../protocol/frame.ts";
 import type { Api, ResponseOf } from "../../protocol/schema.ts";
 import { OncillaError } from "../errors.ts";
 import { BrokerConnection } from "./connection.ts";
+import { Lane } from "./lane.ts";
 
 /** A broker as one test wants it: sees requests, answers when told to. */
 class ScriptedBroker implements Connection {
@@ -220,6 +221,29 @@ describe("a connection", () => {
     await behind;
     clock.advance(100);
     await expect(later).rejects.toThrow("did not answer in time");
+  });
+
+  it("whose broker has moved while it was opened costs an attempt, and is not the end of its owner", async () => {
+    const opened: (() => void)[] = [];
+    const connect = (): Promise<Connection> =>
+      new Promise((resolve) => opened.push(() => resolve(new ScriptedBroker())));
+    const network = { listen: () => Promise.reject(new Error("unused")), connect };
+    const platform = { ...nodePlatform, network };
+    let port = 1;
+    const lane = new Lane(
+      { addressOf: () => ({ host: "scripted", port }), connected: () => {} },
+      { platform, clientId: "test", connectTimeoutMs: 1_000, requestTimeoutMs: 1_000 },
+    );
+    const asked = expect(lane.request(7, heartbeat, beat)).rejects.toMatchObject({
+      code: "DISCONNECTED",
+      retriable: true,
+    });
+    port = 2;
+    const moved = lane.connect(7);
+    for (const open of opened) open();
+    await asked;
+    expect((await moved).address).toBe("scripted:2");
+    lane.close();
   });
 
   it("is not opened any more once its owner is closed", async () => {

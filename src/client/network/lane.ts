@@ -104,7 +104,7 @@ export class Lane {
 
   #opened(nodeId: number, link: Link, connection: BrokerConnection): void {
     if (this.#closing.signal.aborted || this.#links.get(nodeId) !== link) {
-      connection.close(closedError());
+      connection.close(this.#closing.signal.aborted ? closedError() : unknownBroker(nodeId));
       return;
     }
     link.connection = connection;
