@@ -7,7 +7,9 @@ import { createPartitions } from "../../src/protocol/apis/create-partitions.ts";
 import { createTopics } from "../../src/protocol/apis/create-topics.ts";
 import { deleteRecords } from "../../src/protocol/apis/delete-records.ts";
 import { deleteTopics } from "../../src/protocol/apis/delete-topics.ts";
+import { metadata } from "../../src/protocol/apis/metadata.ts";
 import { writeTxnMarkers } from "../../src/protocol/apis/write-txn-markers.ts";
+import { errorCodes } from "../../src/protocol/errors.ts";
 import { readAll, startCluster, type TestCluster, text, until } from "../support/cluster.ts";
 import { FaultyNetwork } from "../support/faulty-network.ts";
 import { type RawProducer, RawSession } from "../support/raw-session.ts";
@@ -111,6 +113,19 @@ describe("a change whose answer was lost", () => {
     await admin.deleteTopics([topic]);
     expect(await admin.listTopics()).not.toContain(topic);
   });
+});
+
+it("a change goes to the new controller when the old one says that it is none any more", async () => {
+  await admin.listTopics();
+  let before: number | undefined;
+  network.rewrite(createTopics, (response) => {
+    const reads = network.sent.get(metadata.key) ?? 0;
+    before ??= reads;
+    if (reads > before) return undefined;
+    const topics = response.topics.map((each) => ({ ...each, errorCode: errorCodes.NOT_CONTROLLER }));
+    return { ...response, topics };
+  });
+  await admin.createTopics([{ topic }], { validateOnly: true });
 });
 
 describe("deleteRecords of all records", () => {

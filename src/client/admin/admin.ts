@@ -362,7 +362,13 @@ export class Admin implements AsyncDisposable {
   }
 
   #changeTopics(change: TopicChange): Promise<void> {
-    return changeTopics((what, attempt) => this.#retrying(what, attempt), change);
+    // Another broker may be the controller by now.
+    const refreshing = (attempt: () => Promise<void>): Promise<void> =>
+      attempt().catch((error: unknown) => {
+        this.#cluster.requestRefresh();
+        throw error;
+      });
+    return changeTopics((what, attempt) => this.#retrying(what, () => refreshing(attempt)), change);
   }
 
   /** Brokers that are not the controller may pass requests on or not: the controller takes them for sure. */
@@ -370,10 +376,7 @@ export class Admin implements AsyncDisposable {
     if (this.#cluster.metadata.controllerId < 0) await this.#cluster.refresh();
     const { controllerId } = this.#cluster.metadata;
     if (controllerId < 0) return this.#cluster.requestAny(this.#lane, api, body);
-    return this.#lane.request(controllerId, api, body).catch((error: unknown) => {
-      this.#cluster.requestRefresh();
-      throw error;
-    });
+    return this.#lane.request(controllerId, api, body);
   }
 
   /** A broker's configuration is asked of itself, all others of any. */
