@@ -317,6 +317,39 @@ describe("a consumer of chosen partitions", () => {
     expect(values(await take(consumer, 3))).toEqual(range(0, 3));
   });
 
+  it.each(["TOPIC_AUTHORIZATION_FAILED", "INVALID_TOPIC_EXCEPTION"] as const)(
+    "says what no waiting mends: %s of a topic, and reads it once it may",
+    async (code) => {
+      const network = new FaultyNetwork();
+      const other = cluster.connect({ platform: network.platform });
+      const consumers = [other.consumer(), other.consumer({ groupId: cluster.unique("forbidden") })] as const;
+      consumers[0].assign([at(0)]);
+      consumers[1].subscribe([topic]);
+      const read = async (consumer: Consumer): Promise<string[]> => {
+        for (let tries = 0; tries < 20; tries++) {
+          const records = await consumer.poll({ timeoutMs: 500 });
+          if (records.length > 0) return values(records);
+        }
+        return [];
+      };
+      network.rewrite(metadata, (response) => ({
+        ...response,
+        topics: response.topics.map((each) =>
+          each.name === topic ? { ...each, errorCode: errorCodes[code], partitions: [] } : each,
+        ),
+      }));
+      for (const consumer of consumers) {
+        await expect(read(consumer)).rejects.toMatchObject({ code, message: expect.stringContaining(topic) });
+      }
+      network.rewrite(metadata, () => undefined);
+      await produce(0, 1);
+      for (const consumer of consumers) {
+        await until(async () => (await read(consumer).catch(() => [])).length === 1);
+      }
+      await other.close();
+    },
+  );
+
   it("goes on in a topic that was made anew and counts leader epochs from the beginning again", async () => {
     await produce(0, 3);
     const network = new FaultyNetwork();

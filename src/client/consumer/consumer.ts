@@ -1,7 +1,8 @@
 import { assert } from "../../platform/assert.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { ZERO_UUID } from "../../protocol/codec.ts";
-import { CommitFailedError, OncillaError, TimeoutError } from "../errors.ts";
+import type { ErrorName } from "../../protocol/errors.ts";
+import { CommitFailedError, OncillaError, TimeoutError, wireError } from "../errors.ts";
 import type { Cluster } from "../network/cluster.ts";
 import { CoordinatorLink } from "../network/coordinator-link.ts";
 import type { Lane } from "../network/lane.ts";
@@ -37,6 +38,9 @@ import { Undelivered } from "./undelivered.ts";
 
 /** How long polls that find records may go on without a wait: heartbeats and answers are to get in between. */
 const MAX_RUN_MS = 10;
+
+/** What metadata may say of a topic that no waiting mends. */
+const refusals: ReadonlySet<ErrorName> = new Set<ErrorName>(["TOPIC_AUTHORIZATION_FAILED", "INVALID_TOPIC_EXCEPTION"]);
 
 /** Consumes records, by group (`subscribe`) or from partitions of one's choice (`assign`). Made by `client.consumer()`. */
 export class Consumer<K = Buffer, V = Buffer> implements AsyncDisposable {
@@ -432,6 +436,7 @@ export class Consumer<K = Buffer, V = Buffer> implements AsyncDisposable {
       if (this.#isLeaving) continue;
       this.#assignment.notePoll();
       this.#finder.throwError();
+      this.#throwRefusedTopic();
       // Before positions move: the caller came back, and is done with what it has.
       this.#autoCommitWhenDue();
       const records = this.#fetcher.take(this.#settings.maxPollRecords) as ConsumerRecord<
@@ -470,6 +475,17 @@ export class Consumer<K = Buffer, V = Buffer> implements AsyncDisposable {
     if (this.#clock.monotonic() < this.#giveUpAt) return;
     this.#giveUpAt = undefined;
     throw timedOut(`poll: the cluster was not reached within ${defaultTimeoutMs} ms`, this.#cluster.obstacle);
+  }
+
+  /** A topic that does not exist is waited for; one that never will, or that this client may not know, is not. */
+  #throwRefusedTopic(): void {
+    const { metadata } = this.#cluster;
+    for (const topic of this.#topics) {
+      const error = metadata.errorOf(topic);
+      if (!error || !refusals.has(error)) continue;
+      this.#cluster.requestRefresh([topic]);
+      throw wireError(error, `metadata of topic ${topic}`);
+    }
   }
 
   async #advance(): Promise<void> {

@@ -62,13 +62,11 @@ async function tryAsk<Q extends TopicPartition, A>(
 function withoutLeader<Q extends TopicPartition>(
   metadata: MetadataCache,
   queries: readonly Q[],
-): { query: Q; error: "UNKNOWN_TOPIC_OR_PARTITION" | "DISCONNECTED" }[] {
+): { query: Q; error: Exclude<ErrorName, "NONE"> | "DISCONNECTED" }[] {
   return queries.map((query) => {
     const { topic, partition } = query;
-    const isMissing = metadata.topic(topic)
-      ? !metadata.partition(topic, partition)
-      : metadata.errorOf(topic) === "UNKNOWN_TOPIC_OR_PARTITION";
-    return { query, error: isMissing ? "UNKNOWN_TOPIC_OR_PARTITION" : "DISCONNECTED" };
+    if (!metadata.topic(topic)) return { query, error: metadata.errorOf(topic) ?? "DISCONNECTED" };
+    return { query, error: metadata.partition(topic, partition) ? "DISCONNECTED" : "UNKNOWN_TOPIC_OR_PARTITION" };
   });
 }
 

@@ -23,7 +23,7 @@ export class MetadataCache {
   readonly #brokers = new Map<number, BrokerInfo>();
   readonly #topics = new Map<string, TopicMetadata>();
   readonly #namesById = new Map<string, string>();
-  readonly #errors = new Map<string, ErrorName>();
+  readonly #errors = new Map<string, Exclude<ErrorName, "NONE">>();
 
   get brokers(): readonly BrokerInfo[] {
     return [...this.#brokers.values()];
@@ -61,7 +61,7 @@ export class MetadataCache {
   }
 
   /** What the last answer about a topic that has no entry said. */
-  errorOf(topic: string): ErrorName | undefined {
+  errorOf(topic: string): Exclude<ErrorName, "NONE"> | undefined {
     return this.#errors.get(topic);
   }
 
