@@ -104,7 +104,9 @@ export class Client implements AsyncDisposable {
 }
 
 function parseAddresses(brokers: string | readonly string[]): Address[] {
-  const texts = (typeof brokers === "string" ? brokers.split(",") : brokers).map((text) => text.trim());
+  // Undefined where a program in JavaScript has read it from a variable that is not set.
+  const given = (typeof brokers === "string" ? brokers.split(",") : brokers) ?? [];
+  const texts = given.map((text) => text.trim());
   const addresses = texts.filter((text) => text !== "").map(parseAddress);
   if (addresses.length === 0) throw new OncillaError("INVALID_ARGUMENT", "brokers: give at least one host:port");
   return addresses;

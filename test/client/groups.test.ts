@@ -410,6 +410,16 @@ describe("a group of the classic protocol", () => {
     expect(first.events).toEqual(["+ 012345", "- 012345", `+ ${first.share}`]);
   });
 
+  it("tells what a session timeout has to be that the broker does not take", async () => {
+    const consumer = cluster.client.consumer({ groupId: cluster.unique("short"), sessionTimeoutMs: 10 });
+    consumer.subscribe([topic]);
+    const message = expect.stringMatching(
+      /INVALID_SESSION_TIMEOUT: sessionTimeoutMs is 10.* group\.min\.session\.timeout\.ms/,
+    );
+    await expect(consumer.poll()).rejects.toMatchObject({ code: "INVALID_SESSION_TIMEOUT", message });
+    await consumer.close();
+  });
+
   it("gives what an assignor throws to the caller of poll, and goes on", async () => {
     let failures = 0;
     const moody: Assignor = {

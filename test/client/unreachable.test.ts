@@ -150,3 +150,10 @@ describe("the process", () => {
     expect(result.status).toBe(0);
   });
 });
+
+it.each([undefined, "", " , ", []])("brokers that are none, as of a variable that is not set: %j", (brokers) => {
+  const message = "brokers: give at least one host:port";
+  expect(() => new Client({ brokers: brokers as string })).toThrow(
+    expect.objectContaining({ code: "INVALID_ARGUMENT", message }),
+  );
+});

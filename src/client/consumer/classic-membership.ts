@@ -422,6 +422,11 @@ export class ClassicMembership implements Membership {
     if (error === "NONE") return;
     this.#coordinator.noteError(error);
     const isRetriable = error === "REBALANCE_IN_PROGRESS" ? { retriable: true } : {};
-    throw wireError(error, `${what} of group ${this.#settings.groupId}`, undefined, isRetriable);
+    const { groupId, sessionTimeoutMs } = this.#settings;
+    const detail =
+      error === "INVALID_SESSION_TIMEOUT"
+        ? `sessionTimeoutMs is ${sessionTimeoutMs}: brokers take it from group.min.session.timeout.ms (6,000 by default) up to group.max.session.timeout.ms`
+        : undefined;
+    throw wireError(error, `${what} of group ${groupId}`, detail, isRetriable);
   }
 }
