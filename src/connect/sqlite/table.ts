@@ -8,6 +8,9 @@ import { type Row, RowDeletion, type SqlValue } from "./rows.ts";
  */
 export type WriteMode = "insert" | "upsert";
 
+/** Rows that are made of records may have any set of columns. */
+const MAX_STATEMENTS = 256;
+
 type Bindable = Exclude<SqlValue, boolean>;
 
 export interface TableOptions {
@@ -64,6 +67,7 @@ export class TargetTable {
   #prepared(name: string, sql: () => string): StatementSync {
     let statement = this.#statements.get(name);
     if (!statement) {
+      if (this.#statements.size >= MAX_STATEMENTS) this.#statements.clear();
       statement = this.#database.prepare(sql());
       this.#statements.set(name, statement);
     }
