@@ -36,6 +36,8 @@ const common: Settings = {
     "group.consumer.min.heartbeat.interval.ms": CONSUMER_HEARTBEAT_MS,
     "group.consumer.heartbeat.interval.ms": CONSUMER_HEARTBEAT_MS,
     "group.consumer.assignment.interval.ms": 0,
+    "group.streams.assignment.interval.ms": 0,
+    "group.streams.initial.rebalance.delay.ms": 0,
     // Ours aborts when the timeout is over; Apache Kafka looks every ten seconds by default.
     "transaction.abort.timed.out.transaction.cleanup.interval.ms": 100,
     // One after the other: what was sent first, on whatever connection, is taken in first.

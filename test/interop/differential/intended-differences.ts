@@ -155,6 +155,26 @@ export const intendedDifferences: readonly IntendedDifference[] = [
       mentions(apache, "GROUP_MAX_SIZE_REACHED"),
   },
   {
+    name: "a member that says it has other tasks is told again which are its own",
+    reason:
+      "Where the answer that told it to give some up was lost, say. Apache Kafka tells a member of a streams group when its tasks " +
+      "change, and never again until it joins anew",
+    matches: ({ question, oncilla, apache }) =>
+      question.endsWith("has not given up what it should") &&
+      JSON.stringify(oncilla).includes('"activeTasks":[') &&
+      JSON.stringify(apache).includes('"activeTasks":null'),
+  },
+  {
+    name: "an empty streams group takes the next topology",
+    reason:
+      "Apache Kafka keeps a group to its first topology for ever: who changes the program deletes the group, and its offsets with " +
+      "it. Ours takes another one of a later epoch once all members of the former are gone",
+    matches: ({ question, oncilla, apache }) =>
+      question.endsWith("the next topology of an empty group") &&
+      mentions(oncilla, "NONE") &&
+      mentions(apache, "INVALID_REQUEST"),
+  },
+  {
     name: "no list of aborted transactions with an error",
     reason: "Apache Kafka gives none (null) with some errors and an empty one with others; clients read neither",
     matches: ({ question, oncilla, apache }) =>

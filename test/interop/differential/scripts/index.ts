@@ -12,6 +12,7 @@ import { operators } from "./operators.ts";
 import { producerScripts } from "./producers.ts";
 import { quotas } from "./quotas.ts";
 import { records } from "./records.ts";
+import { streamsGroups } from "./streams-groups.ts";
 import { telemetry } from "./telemetry.ts";
 import { transactionVersion } from "./transaction-version.ts";
 import { classicTransactions } from "./transactions-classic.ts";
@@ -33,6 +34,7 @@ export const scripts: readonly Script[] = [
   ...cluster,
   ...configs,
   ...telemetry,
+  ...streamsGroups,
   // From here on brokers of other kinds are started.
   ...consumerGroups,
   ...expiration,
