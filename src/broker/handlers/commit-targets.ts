@@ -32,7 +32,7 @@ export class CommitTargets<P extends Target> {
   readonly #refused: (readonly PartitionResult[])[] = [];
 
   /** `byId`: topics are named by their id alone. */
-  constructor(image: MetadataImage, asked: readonly TopicTargets<P>[], byId: boolean) {
+  constructor(image: Pick<MetadataImage, "topic" | "topicById">, asked: readonly TopicTargets<P>[], byId: boolean) {
     this.#asked = asked;
     for (const { name, topicId, partitions } of asked) {
       const topic = byId ? image.topicById(topicId) : image.topic(name);
@@ -51,10 +51,10 @@ export class CommitTargets<P extends Target> {
 
   /** One answer for all, in the order of the request. `results` are the coordinator's for `valid`. */
   merge(results: readonly { readonly partitions: readonly PartitionResult[] }[]): TopicResult[] {
-    const left = [...results];
+    let next = 0;
     return this.#asked.map(({ name, topicId, partitions }, i) => {
       const refused = this.#refused[i] ?? [];
-      const valid = partitions.length > refused.length ? left.shift()?.partitions : undefined;
+      const valid = partitions.length > refused.length ? results[next++]?.partitions : undefined;
       return { name, topicId, partitions: [...(valid ?? []), ...refused] };
     });
   }
