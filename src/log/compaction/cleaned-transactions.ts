@@ -7,8 +7,9 @@ import { readMarker } from "../../protocol/records/control.ts";
 import type { AbortedEntry } from "../aborted-index.ts";
 
 export class CleanedTransactions {
-  /** Aborted transactions that the pass has not come to, by first offset. */
-  #upcoming: AbortedEntry[] = [];
+  /** Aborted transactions by first offset; those from `#next` on the pass has not come to. */
+  #upcoming: readonly AbortedEntry[] = [];
+  #next = 0;
   /** Those it is in, by producer id. */
   readonly #aborting = new Map<number, AbortedEntry>();
   /** Producers of whose current transaction there is a batch, whatever comes of it. */
@@ -16,9 +17,11 @@ export class CleanedTransactions {
 
   /** Aborted transactions that overlap the next stretch of the log, those that were told before among them. */
   expect(entries: readonly AbortedEntry[]): void {
-    const known = new Set([...this.#upcoming, ...this.#aborting.values()].map(nameOf));
-    this.#upcoming.push(...entries.filter((entry) => !known.has(nameOf(entry))));
-    this.#upcoming.sort((a, b) => a.firstOffset - b.firstOffset);
+    const left = this.#upcoming.slice(this.#next);
+    const known = new Set([...left, ...this.#aborting.values()].map(nameOf));
+    const news = entries.filter((entry) => !known.has(nameOf(entry)));
+    this.#upcoming = [...left, ...news].sort((a, b) => a.firstOffset - b.firstOffset);
+    this.#next = 0;
   }
 
   /** Takes in a batch of data; true when its records were aborted. */
@@ -40,9 +43,11 @@ export class CleanedTransactions {
   }
 
   #reach(offset: number): void {
-    for (let entry = this.#upcoming[0]; entry && entry.firstOffset <= offset; entry = this.#upcoming[0]) {
-      this.#upcoming.shift();
+    let entry = this.#upcoming[this.#next];
+    while (entry && entry.firstOffset <= offset) {
       this.#aborting.set(entry.producerId, entry);
+      this.#next++;
+      entry = this.#upcoming[this.#next];
     }
   }
 }
