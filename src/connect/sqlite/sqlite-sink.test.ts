@@ -293,6 +293,14 @@ describe("sqlite sink", () => {
     expect(table()).toEqual(["a:1"]);
   });
 
+  it("refuses to start where its table is not there and its columns are not named", () => {
+    const message = 'absent: there is no such table: make it, or give its "columns"';
+    const absent = { table: "absent", mode: "insert", columns: undefined } as unknown as Partial<Options>;
+    expect(() => openSink(absent)).toThrow(
+      expect.objectContaining({ code: "TARGET_FAILED", retriable: false, message }),
+    );
+  });
+
   it.each([undefined, "upsrt"])("refuses to start in a mode that there is not: %s", (mode) => {
     const wrong = { mode } as unknown as Partial<Options>;
     expect(() => openSink(wrong)).toThrow(

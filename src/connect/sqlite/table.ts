@@ -30,7 +30,7 @@ export class TargetTable {
   readonly #statements = new Map<string, StatementSync>();
 
   /** Makes the table when need be. Throws a ConnectError with code GUARANTEE_IMPOSSIBLE for an upsert without the key, INVALID_ARGUMENT for
-   * a mode that is none. */
+   * a mode that is none, TARGET_FAILED where there is no table and no columns are named. */
   constructor(database: DatabaseSync, options: TableOptions) {
     this.#database = database;
     this.#options = options;
@@ -38,7 +38,9 @@ export class TargetTable {
     if (mode !== "insert" && mode !== "upsert") {
       throw new ConnectError("INVALID_ARGUMENT", `${table}: mode must be "insert" or "upsert", not ${String(mode)}`);
     }
-    if (options.columns) database.exec(createTable(options.table, options.columns, options.primaryKey));
+    if (options.columns) database.exec(createTable(table, options.columns, options.primaryKey));
+    else if (!hasTable(database, table))
+      throw new ConnectError("TARGET_FAILED", `${table}: there is no such table: make it, or give its "columns"`);
     if (options.mode === "upsert") this.#checkKey();
   }
 
@@ -87,6 +89,10 @@ export class TargetTable {
         `(${found.join(", ") || "none"})`,
     );
   }
+}
+
+function hasTable(database: DatabaseSync, table: string): boolean {
+  return database.prepare("SELECT 1 FROM pragma_table_info(?)").get(table) !== undefined;
 }
 
 function createTable(table: string, columns: Readonly<Record<string, string>>, primaryKey?: readonly string[]): string {
