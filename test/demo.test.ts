@@ -27,13 +27,16 @@ function demo(name: string, ...args: string[]) {
 }
 
 describe.concurrent("oncilla demo", { timeout: 60_000 }, () => {
-  it("Ctrl-C ends it while it waits for standard input", async () => {
-    const { child, ended, left } = demo("waiting", "-");
+  it.each([
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+  ] as const)("%s ends it while it waits for standard input, with the exit code %d", async (signal, code) => {
+    const { child, ended, left } = demo(`waiting-${signal}`, "-");
     await until(() => left().length > 0);
-    await until(() => readdirSync(join(folder, "waiting", left()[0] as string)).length > 0);
-    child.kill("SIGINT");
+    await until(() => readdirSync(join(folder, `waiting-${signal}`, left()[0] as string)).length > 0);
+    child.kill(signal);
     expect(await ended).toEqual({
-      code: 130,
+      code,
       output: "Interrupted: every process that was started has been stopped.\n",
     });
     expect(left()).toEqual([]);
