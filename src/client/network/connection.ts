@@ -94,7 +94,9 @@ export class BrokerConnection {
     this.#connection = connection;
     this.#options = options;
     this.#frames = new FrameReader(MAX_FRAME_BYTES, (frame) => this.#received(frame));
-    this.#deadlines = new Alarm(options.platform.clock, () => this.#checkDeadlines());
+    // In a turn of the event loop timers come first: the answer may be there, and this process have been busy all the time.
+    const { clock } = options.platform;
+    this.#deadlines = new Alarm(clock, () => clock.setImmediate(() => this.#checkDeadlines()));
     connection.open({
       onData: (chunk) => this.#receivedChunk(chunk),
       onClose: (error) => this.#shutDown(disconnected(`the connection to broker ${address} was lost`, error)),
