@@ -484,6 +484,28 @@ describe("a consumer of chosen partitions", () => {
     await ended;
   });
 
+  it("gives its partitions up once when it is closed while it unsubscribes, and leaves its group", async () => {
+    const groupId = cluster.unique("twice");
+    const consumer = make({ groupId });
+    const revoked: number[] = [];
+    consumer.subscribe([topic], {
+      onRevoked: async (partitions) => {
+        revoked.push(partitions.length);
+        await consumer.commit();
+      },
+    });
+    await until(async () => {
+      await consumer.poll({ timeoutMs: 10 });
+      return consumer.assignment().length === 2;
+    });
+    const unsubscribed = consumer.unsubscribe();
+    expect(() => consumer.subscribe([topic])).toThrow(expect.objectContaining({ code: "INVALID_STATE" }));
+    await Promise.all([unsubscribed, consumer.unsubscribe(), consumer.close()]);
+    expect(revoked).toEqual([2]);
+    const [group] = await client.admin().describeGroups([groupId]);
+    expect(group?.members).toEqual([]);
+  });
+
   it("ends a loop over its records when it is closed from elsewhere", async () => {
     const consumer = make({ groupId: cluster.unique("loop"), autoCommit: true });
     consumer.subscribe([topic]);

@@ -71,6 +71,8 @@ export class Consumer<K = Buffer, V = Buffer> implements AsyncDisposable {
   #giveUpAt: number | undefined;
   #isWoken = false;
   #isLeaving = false;
+  /** What gives the group up, until the coordinator knows. */
+  #unsubscribing: Promise<void> | undefined;
   /** The part of a `poll` in which rebalances happen, while it is under way. */
   #advancing: Promise<void> | undefined;
   /** The membership that was left last, until another takes its place: its offsets must not be taken for an outsider's. */
@@ -116,6 +118,7 @@ export class Consumer<K = Buffer, V = Buffer> implements AsyncDisposable {
    * cannot read makes `poll` throw INVALID_REGULAR_EXPRESSION. */
   subscribe(subscription: readonly string[] | TopicPattern, listener: RebalanceListener = {}): void {
     this.#requireOpen();
+    if (this.#isLeaving) throw new OncillaError("INVALID_STATE", "subscribe: unsubscribe is under way: wait for it");
     const { topics, pattern } = this.#parse(subscription);
     if (topics.length === 0 && !pattern)
       throw new OncillaError("INVALID_ARGUMENT", "subscribe: give at least one topic");
@@ -152,6 +155,17 @@ export class Consumer<K = Buffer, V = Buffer> implements AsyncDisposable {
       this.assign([]);
       return;
     }
+    // Partitions are given up once, whoever asks for it meanwhile.
+    if (!this.#isLeaving || !this.#unsubscribing) {
+      const unsubscribing = this.#leave(membership, leaveGroup).finally(() => {
+        if (this.#unsubscribing === unsubscribing) this.#unsubscribing = undefined;
+      });
+      this.#unsubscribing = unsubscribing;
+    }
+    await this.#unsubscribing;
+  }
+
+  async #leave(membership: Membership, leaveGroup: boolean): Promise<void> {
     this.#isLeaving = true;
     this.#changed.notify();
     try {
@@ -399,7 +413,7 @@ export class Consumer<K = Buffer, V = Buffer> implements AsyncDisposable {
 
   async #close(options: ConsumerCloseOptions): Promise<void> {
     const { timeoutMs = 30_000, leaveGroup = this.#settings.groupInstanceId === null } = options;
-    const leaving = this.#membership ? this.#unsubscribe(leaveGroup) : this.#autoCommitNow();
+    const leaving = this.#membership ? this.#unsubscribe(leaveGroup) : (this.#unsubscribing ?? this.#autoCommitNow());
     try {
       await withTimeout(this.#clock, leaving, timeoutMs, () => new TimeoutError(`not done within ${timeoutMs} ms`));
     } catch (error) {
