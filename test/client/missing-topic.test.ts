@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Broker } from "../../src/broker/index.ts";
 import { Client } from "../../src/client/index.ts";
+import { metadata } from "../../src/protocol/apis/metadata.ts";
+import { FaultyNetwork } from "../support/faulty-network.ts";
 
 let broker: Broker;
 let client: Client;
@@ -68,6 +70,24 @@ describe("a topic that does not exist", () => {
       await expect(consumer.poll({ timeoutMs: 10_000 })).rejects.toMatchObject(told("offset of absent-0"));
     }
     await consumer.close();
+  });
+
+  it("is asked for less and less often while a consumer waits for it to come back", async () => {
+    const network = new FaultyNetwork();
+    const other = new Client({ brokers: broker.address, platform: network.platform });
+    await other.admin().createTopics([{ topic: "left", partitions: 1 }]);
+    const consumer = other.consumer();
+    consumer.assign([{ topic: "left", partition: 0 }]);
+    await consumer.position({ topic: "left", partition: 0 });
+    await other.admin().deleteTopics(["left"]);
+    const asked = (): number => network.sent.get(metadata.key) ?? 0;
+    const before = asked();
+    for (let i = 0; i < 6; i++) await consumer.poll({ timeoutMs: 500 });
+    expect(asked() - before).toBeLessThan(10);
+    await other.admin().createTopics([{ topic: "left", partitions: 1 }]);
+    await other.producer().send({ topic: "left", value: "v" });
+    expect((await consumer.poll({ timeoutMs: 10_000 })).map(({ value }) => `${value}`)).toEqual(["v"]);
+    await other.close();
   });
 
   it("so is a partition that a topic does not have", async () => {

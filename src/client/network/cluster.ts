@@ -43,6 +43,8 @@ export class Cluster implements BrokerDirectory {
   readonly #wantedIds = new Set<string>();
   #refreshing: Promise<void> | undefined;
   #failures = 0;
+  /** Refreshes in a row that told nothing new. */
+  #inVain = 0;
   #refreshedAt = Number.NEGATIVE_INFINITY;
   #features: ReadonlyMap<string, number> = new Map();
   #featuresEpoch = -1;
@@ -140,10 +142,14 @@ export class Cluster implements BrokerDirectory {
     for (const topic of topics) this.#wanted.set(topic, mayCreate || this.#wanted.get(topic) === true);
     if (this.#refreshing) return;
     const { clock, random } = this.platform;
+    const { baseMs, maxMs } = this.options.backoff;
+    const now = clock.monotonic();
+    // Nobody asked for long: what follows is another matter.
+    if (now - this.#refreshedAt > 2 * maxMs) this.#inVain = 0;
     // Even when all goes well: news takes its time, and asking in a loop does not hasten it.
-    const pause = this.#failures > 0 ? backoffMs(random, this.options.backoff, this.#failures) : 0;
-    const earliest = this.#refreshedAt + Math.max(pause, this.options.backoff.baseMs);
-    this.#refreshAlarm.setBy(Math.max(clock.monotonic(), earliest));
+    const tries = Math.max(this.#failures, this.#inVain);
+    const pause = tries > 0 ? backoffMs(random, this.options.backoff, tries) : 0;
+    this.#refreshAlarm.setBy(Math.max(now, this.#refreshedAt + Math.max(pause, baseMs)));
   }
 
   /** Reads metadata again soon, that of topics too of which only the ids are known (brokers since Apache Kafka 3.1). */
@@ -211,12 +217,14 @@ export class Cluster implements BrokerDirectory {
     const created = names.filter((name) => wanted.get(name) === true);
     const others = names.filter((name) => wanted.get(name) !== true);
     this.#refreshedAt = this.platform.clock.monotonic();
+    const { newsCount } = this.metadata;
     try {
       if (created.length > 0) await this.#readTopics(created, true);
       // Also for the brokers alone.
       if (others.length > 0 || created.length === 0) await this.#readTopics(others, false);
       await this.#readTopicsById();
       this.#failures = 0;
+      this.#inVain = this.metadata.newsCount === newsCount ? this.#inVain + 1 : 0;
       this.#obstacle = undefined;
     } catch (error) {
       this.#failures++;

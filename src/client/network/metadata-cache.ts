@@ -24,6 +24,12 @@ export class MetadataCache {
   readonly #topics = new Map<string, TopicMetadata>();
   readonly #namesById = new Map<string, string>();
   readonly #errors = new Map<string, Exclude<ErrorName, "NONE">>();
+  #newsCount = 0;
+
+  /** How often an answer told something new of a topic. */
+  get newsCount(): number {
+    return this.#newsCount;
+  }
 
   get brokers(): readonly BrokerInfo[] {
     return [...this.#brokers.values()];
@@ -94,6 +100,7 @@ export class MetadataCache {
     const error = errorName(response.errorCode);
     const old = this.#topics.get(response.name);
     if (error !== "NONE") {
+      if (this.#errors.get(response.name) !== error) this.#newsCount++;
       this.#errors.set(response.name, error);
       // Without a leader the rest is still known.
       if (error !== "LEADER_NOT_AVAILABLE" && old) this.#forget(old);
@@ -103,6 +110,7 @@ export class MetadataCache {
     if (old && old.topicId !== response.topicId) this.#forget(old);
     const topic = toTopic(response.name, response, old?.topicId === response.topicId ? old : undefined);
     this.#topics.set(topic.name, topic);
+    if (!old || isNews(topic, old)) this.#newsCount++;
     if (topic.topicId !== ZERO_UUID) this.#namesById.set(topic.topicId, topic.name);
   }
 
@@ -110,6 +118,14 @@ export class MetadataCache {
     this.#topics.delete(topic.name);
     this.#namesById.delete(topic.topicId);
   }
+}
+
+function isNews(topic: TopicMetadata, old: TopicMetadata): boolean {
+  if (topic.topicId !== old.topicId || topic.partitions.length !== old.partitions.length) return true;
+  return topic.partitions.some(({ partition, leader, leaderEpoch }) => {
+    const before = old.partitions[partition];
+    return leader !== before?.leader || leaderEpoch !== before.leaderEpoch;
+  });
 }
 
 /** A broker that lags behind may answer with an older leader epoch than one already seen: what is newer stays (KIP-320). */
