@@ -70,6 +70,15 @@ async function look(resourceType: number, resourceName: string, name: string): P
 }
 
 describe("settings of the broker", () => {
+  it("are told once of each resource, however often it is asked for", async () => {
+    await session.createTopic("topic");
+    const asked = [TOPIC, BROKER, TOPIC].map((resourceType) => {
+      return { resourceType, resourceName: resourceType === TOPIC ? "topic" : "1", configurationKeys: null };
+    });
+    const { results } = await session.client.send(describeConfigs, 4, { resources: asked, includeSynonyms: false });
+    expect(results.map(({ resourceType }) => resourceType)).toEqual([TOPIC, BROKER]);
+  });
+
   it("for itself go before those for all brokers, these before those of its start; topics inherit them", async () => {
     await session.createTopic("topic");
     const atStart = [

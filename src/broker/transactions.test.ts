@@ -611,6 +611,16 @@ describe("operators", () => {
     expect(topics.map(({ partitions }) => partitions.map(({ partitionIndex }) => partitionIndex))).toEqual([[0, 7]]);
   });
 
+  it("write one marker into a partition, however often they name it", async () => {
+    const topic = await newTopic();
+    const producer = await session.newTransactional(newId());
+    const marker = { ...producer, transactionResult: false, coordinatorEpoch: 0 };
+    const topics = [{ name: topic.name, partitionIndexes: [0, 0, 0] }];
+    const { markers } = await session.client.send(writeTxnMarkers, 1, { markers: [{ ...marker, topics }] });
+    expect(markers[0]?.topics[0]?.partitions).toEqual([{ partitionIndex: 0, errorCode: 0 }]);
+    expect((await session.fetch(topic)).records).toEqual(["0:abort"]);
+  });
+
   it("abort a transaction that hangs in a partition", async () => {
     const topic = await newTopic();
     const id = newId();

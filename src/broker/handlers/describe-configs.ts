@@ -24,6 +24,7 @@ import {
   TOPIC_RESOURCE,
   topicNotFound,
 } from "./config-resources.ts";
+import { eachOnce } from "./duplicates.ts";
 
 type DescribeRequest = RequestOf<typeof describeConfigs>;
 type Resource = DescribeRequest["resources"][number];
@@ -35,10 +36,14 @@ export function describeConfigsHandler(services: BrokerServices): Handler<typeof
     handle(request, _context, reply) {
       reply({
         throttleTimeMs: 0,
-        results: request.resources.map((resource) => describe(services, resource, request)),
+        results: eachOnce(request.resources, keyOf).map((resource) => describe(services, resource, request)),
       });
     },
   };
+}
+
+function keyOf({ resourceType, resourceName }: Resource): string {
+  return `${resourceType}/${resourceName}`;
 }
 
 function describe(services: BrokerServices, resource: Resource, request: DescribeRequest): Result {

@@ -6,6 +6,7 @@ import type { RequestOf, ResponseBody } from "../../protocol/schema.ts";
 import type { BrokerServices } from "../broker-services.ts";
 import type { Marker } from "../marker-writer.ts";
 import type { Handler } from "../router.ts";
+import { eachOnce } from "./duplicates.ts";
 
 type MarkerRequest = RequestOf<typeof writeTxnMarkers>["markers"][number];
 type MarkerResult = ResponseBody<typeof writeTxnMarkers>["markers"][number];
@@ -26,7 +27,7 @@ async function write(services: BrokerServices, request: MarkerRequest): Promise<
   const marker: Marker = { type, producerId, producerEpoch, coordinatorEpoch, transactionVersion };
   const topics = request.topics.map(async ({ name, partitionIndexes }) => ({
     name,
-    partitions: await Promise.all(partitionIndexes.map((index) => writeOne(services, name, index, marker))),
+    partitions: await Promise.all(eachOnce(partitionIndexes).map((index) => writeOne(services, name, index, marker))),
   }));
   return { producerId, topics: await Promise.all(topics) };
 }

@@ -72,7 +72,7 @@ export const defaultGroupCoordinatorConfig: GroupCoordinatorConfig = {
   streamsInitialRebalanceDelayMs: 3_000,
   consumerMigrationPolicy: "bidirectional",
   maxGroupSizeBytes: 64 * 1024 * 1024,
-  maxCommitSizeBytes: 64 * 1024 * 1024,
+  maxCommitSizeBytes: 16 * 1024 * 1024,
   offsetMetadataMaxSize: 4096,
   offsetsRetentionMs: 7 * 24 * 60 * 60 * 1000,
   offsetsRetentionCheckIntervalMs: 600_000,
