@@ -1,5 +1,11 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import type { Client, Consumer, ConsumerOptions, ConsumerRecord } from "../../src/client/index.ts";
+import {
+  type Client,
+  type Consumer,
+  type ConsumerOptions,
+  type ConsumerRecord,
+  TimeoutError,
+} from "../../src/client/index.ts";
 import { apiVersions } from "../../src/protocol/apis/api-versions.ts";
 import { fetch } from "../../src/protocol/apis/fetch.ts";
 import { metadata } from "../../src/protocol/apis/metadata.ts";
@@ -482,6 +488,18 @@ describe("a consumer of chosen partitions", () => {
     await consumer.close();
     expect(commits).toBe(1);
     await ended;
+  });
+
+  it("throws when it is closed what the listener throws, a timeout too", async () => {
+    const consumer = make({ groupId: cluster.unique("throwing") });
+    const late = new TimeoutError("the listener's own");
+    consumer.subscribe([topic], { onRevoked: () => Promise.reject(late) });
+    await until(async () => {
+      await consumer.poll({ timeoutMs: 10 });
+      return consumer.assignment().length === 2;
+    });
+    consumers.splice(0);
+    await expect(consumer.close()).rejects.toBe(late);
   });
 
   it("gives its partitions up once when it is closed while it unsubscribes, and leaves its group", async () => {

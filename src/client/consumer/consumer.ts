@@ -414,11 +414,12 @@ export class Consumer<K = Buffer, V = Buffer> implements AsyncDisposable {
   async #close(options: ConsumerCloseOptions): Promise<void> {
     const { timeoutMs = 30_000, leaveGroup = this.#settings.groupInstanceId === null } = options;
     const leaving = this.#membership ? this.#unsubscribe(leaveGroup) : (this.#unsubscribing ?? this.#autoCommitNow());
+    const late = new TimeoutError(`not done within ${timeoutMs} ms`);
     try {
-      await withTimeout(this.#clock, leaving, timeoutMs, () => new TimeoutError(`not done within ${timeoutMs} ms`));
+      await withTimeout(this.#clock, leaving, timeoutMs, () => late);
     } catch (error) {
-      if (!(error instanceof TimeoutError)) throw error;
-      const fields = { groupId: this.#settings.groupId, error: error.message };
+      if (error !== late) throw error;
+      const fields = { groupId: this.#settings.groupId, error: late.message };
       this.#cluster.options.logger.log("warn", "a consumer was closed without leaving its group", fields);
     } finally {
       this.#letGo();
