@@ -308,10 +308,9 @@ export class ClientConnection implements ConnectionHandler, Peer {
     this.#heldBytes += replyBytes;
     if (!isNext) return;
     this.#collectReady();
-    if (late) {
-      this.#late = late;
-      this.#flush();
-    }
+    if (late) this.#late = late;
+    // Records for somebody who waits for them leave at once, not behind what else is to be done.
+    if (sending && (late || !this.#isInTurn)) this.#flush();
     if (this.#isInTurn || this.#isFlushScheduled) return;
     // Many replies come at once when a sync ends: those of one turn of the event loop leave together.
     this.#isFlushScheduled = true;

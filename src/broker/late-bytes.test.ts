@@ -78,6 +78,33 @@ function content(sizeBytes: number, seed: number): Uint8Array {
   return Uint8Array.from({ length: sizeBytes }, (_, i) => (i * 31 + (i >> 8) + seed) & 0xff);
 }
 
+interface Asked {
+  readonly reply: (pieces: readonly Uint8Array[], sending?: Sending) => void;
+}
+
+function openConnection(socket: Socket): { readonly connection: ClientConnection; readonly asked: Asked[] } {
+  const clock = new SteppedClock();
+  const asked: Asked[] = [];
+  const connection = new ClientConnection({
+    connection: socket,
+    endpoint: { listener: "default", host: "127.0.0.1", port: 1 },
+    dispatch: (_frame, _peer, reply) => asked.push({ reply }),
+    clock,
+    logger: silentLogger,
+    complaints: new LogLimiter(clock, silentLogger),
+    limits: {
+      maxRequestBytes: 1000,
+      maxInFlightRequests: 10,
+      maxHeldBytes: 10_000_000,
+      requestMemory: new MemoryBudget(clock, 1000, 1000),
+      replyMemory: new MemoryBudget(clock, 10_000_000),
+    },
+  });
+  return { connection, asked };
+}
+
+const oneRequest = Buffer.from([0, 0, 0, 1, 0]);
+
 describe("a reply whose bytes are read late", () => {
   it("goes out whole, however much the system takes at a time", () => {
     fc.assert(
@@ -103,33 +130,6 @@ describe("a reply whose bytes are read late", () => {
       { numRuns: 40 },
     );
   });
-
-  interface Asked {
-    readonly reply: (pieces: readonly Uint8Array[], sending?: Sending) => void;
-  }
-
-  function openConnection(socket: Socket): { readonly connection: ClientConnection; readonly asked: Asked[] } {
-    const clock = new SteppedClock();
-    const asked: Asked[] = [];
-    const connection = new ClientConnection({
-      connection: socket,
-      endpoint: { listener: "default", host: "127.0.0.1", port: 1 },
-      dispatch: (_frame, _peer, reply) => asked.push({ reply }),
-      clock,
-      logger: silentLogger,
-      complaints: new LogLimiter(clock, silentLogger),
-      limits: {
-        maxRequestBytes: 1000,
-        maxInFlightRequests: 10,
-        maxHeldBytes: 10_000_000,
-        requestMemory: new MemoryBudget(clock, 1000, 1000),
-        replyMemory: new MemoryBudget(clock, 10_000_000),
-      },
-    });
-    return { connection, asked };
-  }
-
-  const oneRequest = Buffer.from([0, 0, 0, 1, 0]);
 
   it("is written before anything else can happen to its file", () => {
     const socket = new Socket();
@@ -174,6 +174,22 @@ describe("a reply whose bytes are read late", () => {
     asked[place === "next" ? 1 : 0]?.reply([Buffer.from("other")]);
     await nextTurn();
     expect(Buffer.concat(socket.taken).length).toBe(0);
+  });
+});
+
+describe("replies that come after their requests' turn", () => {
+  it("leave together, but for records that somebody waits for: they leave at once, with what is in front of them", async () => {
+    const socket = new Socket();
+    const { connection, asked } = openConnection(socket);
+    connection.onData(Buffer.concat([oneRequest, oneRequest, oneRequest]));
+    asked[0]?.reply([Buffer.from("first ")]);
+    expect(socket.taken).toEqual([]);
+    asked[1]?.reply([Buffer.from("records ")], { late: new Map(), onSent: () => {} });
+    expect(Buffer.concat(socket.taken).toString()).toBe("first records ");
+    asked[2]?.reply([Buffer.from("last")]);
+    expect(Buffer.concat(socket.taken).toString()).toBe("first records ");
+    await nextTurn();
+    expect(Buffer.concat(socket.taken).toString()).toBe("first records last");
   });
 });
 

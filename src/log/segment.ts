@@ -58,6 +58,8 @@ export class Segment {
   /** What their files hold was compared with the CRCs, once. */
   #areIndexesChecked = false;
   #bytesSinceIndexEntry = 0;
+  /** The one that was admitted last: whoever follows the log's end asks for it. */
+  #lastBatch: BatchPlace | undefined;
   /** Undefined in a sealed segment until somebody asks. */
   #latest: TimeEntry | undefined;
   #firstTimestamp: number | undefined;
@@ -172,7 +174,7 @@ export class Segment {
   /** Takes in a batch that stands in the file behind those known so far. Where index entries go is Apache Kafka's rule:
    * its dump tool compares. */
   admit(batch: RecordBatch, indexIntervalBytes: number): void {
-    const { sizeBytes, lastOffset } = batch;
+    const { sizeBytes, baseOffset, lastOffset, nextOffset } = batch;
     assert(lastOffset >= this.nextOffset || this.#sizeBytes === 0);
     this.#latest = laterOf(this.latest, batch);
     if (this.#bytesSinceIndexEntry > indexIntervalBytes) {
@@ -181,12 +183,15 @@ export class Segment {
       this.#bytesSinceIndexEntry = 0;
     }
     this.#bytesSinceIndexEntry += sizeBytes;
+    this.#lastBatch = { position: this.#sizeBytes, sizeBytes, baseOffset, nextOffset };
     this.#sizeBytes += sizeBytes;
-    this.nextOffset = lastOffset + 1;
+    this.nextOffset = nextOffset;
   }
 
   /** The batch that holds `offset`, or else the first one behind it; undefined when there is none. */
   find(offset: number): BatchPlace | undefined {
+    const last = this.#lastBatch;
+    if (last && offset >= last.baseOffset && offset < last.nextOffset) return last;
     return this.#walk(this.#offsetIndex.lookup(offset), (batch) => batch.lastOffset >= offset);
   }
 
@@ -322,6 +327,7 @@ export class Segment {
     this.#isSealed = false;
     this.#sizeBytes = 0;
     this.#bytesSinceIndexEntry = 0;
+    this.#lastBatch = undefined;
     this.nextOffset = this.baseOffset;
     this.#latest = NO_TIME;
   }
@@ -335,6 +341,7 @@ export class Segment {
     this.#isSealed = false;
     this.#sizeBytes = end.position;
     this.#bytesSinceIndexEntry = end.bytesSinceIndexEntry;
+    this.#lastBatch = undefined;
     this.checked.appendFrom(end.position);
     this.nextOffset = offset;
     this.#latest = end.latest;
