@@ -235,6 +235,17 @@ describe("fetch", () => {
     other.close();
   });
 
+  it("does not wait for bytes that are there already: of a batch that does not fit, or in the next segment", async () => {
+    const topic = await newTopic();
+    for (let i = 0; i < 3; i++) await session.produce(topic, [`${i}`.repeat(400)]);
+    const fetched = await session.fetch(topic, { maxWaitMs: 20_000, minBytes: 1_000, maxBytes: 1_000 });
+    expect(fetched.records).toHaveLength(2);
+    const rolling = await newTopic(1, { "segment.bytes": "1048576" });
+    for (const letter of ["a", "b"]) await session.produce(rolling, [letter.repeat(600_000)]);
+    const first = await session.fetch(rolling, { maxWaitMs: 20_000, minBytes: 1_000_000 });
+    expect(first.records.map((record) => record.slice(0, 3))).toEqual(["0:a"]);
+  });
+
   it("gives what there is when its waiting time is over", async () => {
     const topic = await newTopic();
     await session.produce(topic, ["a"]);

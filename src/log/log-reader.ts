@@ -17,8 +17,11 @@ const MIN_LATE_BYTES = 128 * 1024;
 export interface BatchesRead {
   readonly records: Buffer;
   readonly fill?: Fill;
+  readonly availableBytes: number;
   readonly abortedTransactions: readonly AbortedTransaction[];
 }
+
+export const NO_BATCHES: BatchesRead = { records: NOTHING, availableBytes: 0, abortedTransactions: [] };
 
 /**
  * The whole batches from the one that holds `offset` on, as far as they end below `limitOffset` and fit into `maxBytes`,
@@ -39,16 +42,18 @@ export function readBatches(
   const { offset, limitOffset } = options;
   const found = segments.find(offset);
   const maxBytes = found && options.minOneBatch ? Math.max(options.maxBytes, found.sizeBytes) : options.maxBytes;
-  if (!found || maxBytes < found.sizeBytes) return { records: NOTHING, abortedTransactions: [] };
+  if (!found || maxBytes < found.sizeBytes) return NO_BATCHES;
   const { segment, position } = found;
   const wanted = Math.min(maxBytes, segment.endPositionOf(limitOffset) - position);
   const late =
     options.mayBeLate && wanted >= MIN_LATE_BYTES ? batchesToRead(segments, found, wanted, limitOffset) : undefined;
   const { nextOffset, ...batches } = late ?? batchesAt(found, wanted, limitOffset);
-  if (!options.listsAborted || batches.records.length === 0) return { ...batches, abortedTransactions: [] };
+  if (batches.records.length === 0) return NO_BATCHES;
+  const availableBytes = segment.nextOffset < limitOffset ? Number.POSITIVE_INFINITY : wanted;
+  if (!options.listsAborted) return { ...batches, availableBytes, abortedTransactions: [] };
   const aborted = segments.abortedIn(offset, nextOffset);
   const abortedTransactions = aborted.map(({ producerId, firstOffset }) => ({ producerId, firstOffset }));
-  return { ...batches, abortedTransactions };
+  return { ...batches, availableBytes, abortedTransactions };
 }
 
 interface Batches {
@@ -102,8 +107,8 @@ function soundBatches(
   { segment, position }: FoundBatch,
 ): { readonly length: number; readonly nextOffset: number } {
   const isChecked = segment.checked.covers(position, position + wanted);
-  let previous = NO_BATCHES;
-  let sound = NO_BATCHES;
+  let previous = NOTHING_SOUND;
+  let sound = NOTHING_SOUND;
   while (wanted - sound.length >= BATCH_HEADER_BYTES) {
     const batch = new RecordBatch(bytes, sound.length);
     const end = sound.length + Math.max(batch.sizeBytes, BATCH_HEADER_BYTES);
@@ -128,7 +133,7 @@ function soundBatches(
   return sound;
 }
 
-const NO_BATCHES = { length: 0, nextOffset: 0 };
+const NOTHING_SOUND = { length: 0, nextOffset: 0 };
 
 function problemOf(batch: RecordBatch): string | undefined {
   return headerProblem(batch, batch.sizeBytes) ?? (batch.hasValidCrc() ? undefined : "the CRC does not match");

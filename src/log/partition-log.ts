@@ -17,7 +17,7 @@ import type { LeaderEpochs } from "./leader-epochs.ts";
 import type { LogConfig } from "./log-config.ts";
 import { LogHealth } from "./log-health.ts";
 import { LogLostError } from "./log-lost-error.ts";
-import { findLatestRecord, findRecordByTime, readBatches } from "./log-reader.ts";
+import { findLatestRecord, findRecordByTime, NO_BATCHES, readBatches } from "./log-reader.ts";
 import { LogStart } from "./log-start.ts";
 import { LogSync } from "./log-sync.ts";
 import { LogWriter } from "./log-writer.ts";
@@ -340,7 +340,7 @@ export class PartitionLog {
       logStartOffset: this.logStartOffset,
     } as const;
     const mayHaveRecords = offset < limitOffset && (options.maxBytes > 0 || options.minOneBatch);
-    if (!mayHaveRecords) return { ...state, records: NOTHING, abortedTransactions: [] };
+    if (!mayHaveRecords) return { ...state, ...NO_BATCHES };
     try {
       return { ...state, ...readBatches(this.#segments, { ...options, limitOffset, listsAborted }) };
     } catch (error) {
@@ -511,8 +511,6 @@ export class PartitionLog {
     this.#onAdvance();
   }
 }
-
-const NOTHING: Buffer = Buffer.alloc(0);
 
 function recoveryContext(options: PartitionLogOptions, logStartOffset: number): RecoveryContext {
   const { disk, logger, folder, clock, leaderEpoch, isKnown = false } = options;

@@ -57,6 +57,8 @@ export class Segment {
   #hasOpenIndexes = false;
   /** What their files hold was compared with the CRCs, once. */
   #areIndexesChecked = false;
+  /** They were made here, or there were CRCs to compare them with: other folders have none. */
+  #areIndexesSure = false;
   #bytesSinceIndexEntry = 0;
   /** The one that was admitted last: whoever follows the log's end asks for it. */
   #lastBatch: BatchPlace | undefined;
@@ -248,7 +250,7 @@ export class Segment {
     const entry = this.#offsetIndex.lookupWithin(maxPosition, limitOffset);
     const start = entry && entry.position > position ? entry : undefined;
     // All batches in front of the entry's end where that begins.
-    if (start && maxPosition - start.position < (maxPosition - place.position) * LEFT_OUT_PART)
+    if (start && this.#areIndexesSure && maxPosition - start.position < (maxPosition - place.position) * LEFT_OUT_PART)
       return { position: start.position, nextOffset: start.lastOffset + 1 };
     const window = new BatchWindow(this.log, this.#sizeBytes, lookupWindow);
     position = start?.position ?? position;
@@ -312,8 +314,11 @@ export class Segment {
       this.#timeIndex.open(this.nextOffset) &&
       this.abortedIndex.open(this.nextOffset) &&
       (this.#areIndexesChecked || this.#crcs.agree());
-    if (this.#hasOpenIndexes) this.#areIndexesChecked = true;
-    else this.#closeIndexes();
+    if (!this.#hasOpenIndexes) this.#closeIndexes();
+    else if (!this.#areIndexesChecked) {
+      this.#areIndexesChecked = true;
+      this.#areIndexesSure = this.#crcs.exist();
+    }
     return this.#hasOpenIndexes;
   }
 
@@ -324,6 +329,7 @@ export class Segment {
     this.#crcs.reset();
     this.checked.appendFrom(0);
     this.#areIndexesChecked = false;
+    this.#areIndexesSure = true;
     this.#isSealed = false;
     this.#sizeBytes = 0;
     this.#bytesSinceIndexEntry = 0;
@@ -336,6 +342,7 @@ export class Segment {
    * there, or an index cannot be right. */
   resume(offset: number): boolean {
     const end = this.#resumeIndexes(offset) ? this.#endAt(offset) : undefined;
+    this.#areIndexesSure = this.#crcs.exist();
     this.#closeIndexes();
     if (!end) return false;
     this.#isSealed = false;

@@ -106,6 +106,9 @@ export interface ReadSuccess {
   readonly records: Uint8Array;
   /** When `records` is memory of the right size that nothing was read into yet. */
   readonly fill?: Fill;
+  /** What the log has for this reader there, of a batch that is not among `records` any more the part within `maxBytes`. Infinity
+   * where another segment goes on behind. 0 without records. */
+  readonly availableBytes: number;
   readonly highWatermark: number;
   readonly lastStableOffset: number;
   readonly logStartOffset: number;

@@ -41,6 +41,9 @@ export class FetchReader {
   #hasRoom = true;
   #bytesLeft = 0;
   #bytesRead = 0;
+  /** With what is there and was not read, as the limits were: a request for so many bytes does not wait for more of them. Source:
+   * DelayedFetch. */
+  #bytesAvailable = 0;
   #isUrgent = false;
   #late: Map<Uint8Array, Fill> = new Map();
 
@@ -66,11 +69,13 @@ export class FetchReader {
     this.#hasRoom = roomBytes > 0;
     this.#bytesLeft = Math.min(this.#maxBytes, roomBytes);
     this.#bytesRead = 0;
+    this.#bytesAvailable = 0;
     this.#isUrgent = false;
     this.#late = new Map();
     const read = this.#targets.map((target) => this.#readPartition(this.#find(target), target));
     const minBytes = Math.min(this.#request.minBytes, this.#maxBytes);
-    return { read, late: this.#late, bytes: this.#bytesRead, isEnough: this.#isUrgent || this.#bytesRead >= minBytes };
+    const isEnough = this.#isUrgent || this.#bytesAvailable >= minBytes;
+    return { read, late: this.#late, bytes: this.#bytesRead, isEnough };
   }
 
   /** The partitions whose advance could matter. */
@@ -118,6 +123,7 @@ export class FetchReader {
     const { records, fill, highWatermark, lastStableOffset, logStartOffset, abortedTransactions } = outcome;
     if (fill) this.#late.set(records, fill);
     this.#bytesRead += records.length;
+    this.#bytesAvailable += outcome.availableBytes;
     this.#bytesLeft -= records.length;
     return {
       partitionIndex: asked.partition,
