@@ -55,6 +55,12 @@ export class OncillaError extends Error {
   }
 }
 
+/** What a function threw over what it was given, as an INVALID_ARGUMENT; an OncillaError as it is. */
+export function asOncillaError(error: unknown): OncillaError {
+  if (error instanceof OncillaError) return error;
+  return new OncillaError("INVALID_ARGUMENT", error instanceof Error ? error.message : String(error), { cause: error });
+}
+
 /** Another producer or consumer has taken this one's place (its transactional id or group instance id). */
 export class FencedError extends OncillaError {
   override readonly name = "FencedError";

@@ -46,11 +46,16 @@ export interface Network {
     onConnection: (connection: Connection) => void,
     onError?: (error: NetworkError) => void,
   ): Promise<Listener>;
-  /** Rejects with a NetworkError (ECONNREFUSED, ENOTFOUND, TIMEOUT …). */
-  connect(options: { readonly host: string; readonly port: number; readonly timeoutMs: number }): Promise<Connection>;
+  /** Rejects with a NetworkError (ECONNREFUSED, ENOTFOUND, TIMEOUT …). `signal` gives an attempt up (ABORTED), if the network can. */
+  connect(options: {
+    readonly host: string;
+    readonly port: number;
+    readonly timeoutMs: number;
+    readonly signal?: AbortSignal;
+  }): Promise<Connection>;
 }
 
-/** A failed network operation. `code` is the system's (ECONNREFUSED, ECONNRESET …) or "TIMEOUT". */
+/** A failed network operation. `code` is the system's (ECONNREFUSED, ECONNRESET …), "TIMEOUT" or "ABORTED". */
 export class NetworkError extends Error {
   override readonly name = "NetworkError";
   readonly code: string;

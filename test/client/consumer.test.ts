@@ -294,6 +294,55 @@ describe("a consumer of chosen partitions", () => {
     await connected.close();
   });
 
+  it("stores what was committed last, however often an earlier commit that nobody awaits has to be tried again", async () => {
+    const groupId = cluster.unique("unawaited");
+    const network = new FaultyNetwork();
+    let attempts = 0;
+    // The first one is not carried out as far as the consumer knows, and is tried again.
+    const errorCode = errorCodes.COORDINATOR_LOAD_IN_PROGRESS;
+    network.rewrite(offsetCommit, (response) => {
+      if (attempts++ > 0) return undefined;
+      const refused = (one: { readonly partitionIndex: number }) => ({ ...one, errorCode });
+      return {
+        ...response,
+        topics: response.topics.map((each) => ({ ...each, partitions: each.partitions.map(refused) })),
+      };
+    });
+    const connected = cluster.connect({ platform: network.platform, retryBackoffMs: 50, retryBackoffMaxMs: 50 });
+    const consumer = connected.consumer({ groupId });
+    consumer.assign([at(0)]);
+    const offsets = [1, 2, 3];
+    await Promise.all(offsets.map((offset) => consumer.commit([{ ...at(0), offset }])));
+    expect(attempts).toBe(3);
+    expect((await client.admin().listConsumerGroupOffsets(groupId))[0]?.offset).toBe(3);
+    await connected.close();
+  });
+
+  it("is told of a topic that no broker takes, also where its position is known", async () => {
+    const consumer = client.consumer();
+    const bad = { topic: "a/b", partition: 0 };
+    consumer.assign([bad, at(0)]);
+    consumer.seek(bad, 5);
+    const polling = async (): Promise<never> => {
+      for (;;) await consumer.poll({ timeoutMs: 100 });
+    };
+    await expect(polling()).rejects.toMatchObject({ code: "INVALID_TOPIC_EXCEPTION" });
+    await consumer.close();
+  });
+
+  it("goes on committing when an earlier commit has failed", async () => {
+    const groupId = cluster.unique("refused");
+    const patient = cluster.connect({ missingTopicTimeoutMs: 200 });
+    const consumer = patient.consumer({ groupId });
+    consumer.assign([at(0)]);
+    const refused = consumer.commit([{ topic: cluster.unique("missing"), partition: 0, offset: 1 }]);
+    const stored = consumer.commit([{ ...at(0), offset: 2 }]);
+    await expect(refused).rejects.toThrow(/UNKNOWN_TOPIC_OR_PARTITION|do not exist|does not exist/);
+    await stored;
+    expect((await client.admin().listConsumerGroupOffsets(groupId))[0]?.offset).toBe(2);
+    await patient.close();
+  });
+
   it("starts over by the policy when its position is no longer in the log", async () => {
     await produce(0, 10);
     await client.admin().deleteRecords([{ ...at(0), offset: 4 }]);

@@ -332,6 +332,25 @@ describe.each<Protocol>(["classic", "consumer"])("a group of the %s protocol", (
     await until(() => member.values.length === 6);
   });
 
+  it("stores, when it is closed, all that was to be committed, awaited or not", async () => {
+    const consumer = client.consumer({ groupId, groupProtocol: protocol });
+    const commits: Promise<void>[] = [];
+    consumer.subscribe([topic], {
+      onRevoked: () => void commits.push(consumer.commit([{ topic, partition: 0, offset: 4 }])),
+    });
+    await until(async () => {
+      await consumer.poll({ timeoutMs: 100 });
+      return consumer.assignment().length === 6;
+    });
+    for (const offset of [1, 2, 3]) commits.push(consumer.commit([{ topic, partition: 0, offset }]));
+    expect(await consumer.committed([{ topic, partition: 0 }])).toMatchObject([{ offset: 3 }]);
+    for (const offset of [1, 2, 3]) commits.push(consumer.commit([{ topic, partition: 0, offset }]));
+    await consumer.close();
+    await Promise.all(commits);
+    expect(commits.length).toBe(7);
+    expect(await client.admin().listConsumerGroupOffsets(groupId)).toMatchObject([{ offset: 4 }]);
+  });
+
   it("waits, when it is closed, for the listener that is at work", async () => {
     const steps: string[] = [];
     let finish = (): void => {};

@@ -145,6 +145,19 @@ describe("a producer", () => {
     await other.close();
   });
 
+  it("refuses a header without a key, and nothing else of a topic that is not known yet", async () => {
+    const other = cluster.connect();
+    const producer = other.producer();
+    const sent = [producer.send({ topic, value: "before" })];
+    const bad = producer.send({ topic, value: "bad", headers: [{ key: undefined as unknown as string, value: null }] });
+    sent.push(producer.send({ topic, value: "behind" }));
+    await expect(bad).rejects.toMatchObject({ code: "INVALID_ARGUMENT", message: expect.stringContaining("key") });
+    await Promise.all(sent);
+    const values = (await readAll(client, topic)).map(({ value }) => text(value));
+    expect(values.sort()).toEqual(["before", "behind"]);
+    await other.close();
+  });
+
   it.each([1, 0] as const)("produces with acks %d", async (acks) => {
     const producer = client.producer({ acks });
     // What is lost with acks 0 is not sent again: the leader has to be up by now.

@@ -56,6 +56,19 @@ async function readPartition(partition: number, isolationLevel: IsolationLevel):
 }
 
 describe("a transaction", () => {
+  it("is not committed without offsets that could not be sent, though nobody waits for both", async () => {
+    const producer = await start();
+    const group = { groupId: cluster.unique("group"), generationId: -1, memberId: "", groupInstanceId: null };
+    const failed = producer.transaction(async (tx) => {
+      everywhere(tx, "half");
+      void tx.sendOffsetsToTransaction([{ topic, partition: 0, offset: Number.NaN }], group);
+    });
+    await expect(failed).rejects.toMatchObject({ code: "INVALID_ARGUMENT", abortable: true });
+    await producer.transaction(async (tx) => everywhere(tx, "whole"));
+    expect(summary(await readAll(client, topic))).toEqual({ whole: 4 });
+    await producer.close();
+  });
+
   it("shows all of its records once it is committed, and none when it is aborted", async () => {
     const producer = await start();
     const result = await producer.transaction(async (tx) => {

@@ -32,6 +32,7 @@ import {
   type RebalanceListener,
   type TopicPattern,
 } from "./options.ts";
+import { PendingCommits } from "./pending-commits.ts";
 import { PositionFinder } from "./position-finder.ts";
 import { Rebalancer } from "./rebalancer.ts";
 import { Undelivered } from "./undelivered.ts";
@@ -79,8 +80,10 @@ export class Consumer<K = Buffer, V = Buffer> implements AsyncDisposable {
   #leftGroup: ConsumerGroupMetadata | undefined;
   #closed: Promise<void> | undefined;
   #nextAutoCommitAt: number;
-  /** The commit of a `poll` that is under way. Never rejects with what a cluster does. */
-  #autoCommitting: Promise<void> | undefined;
+  /** Under way: two at most. The answer to one may be there when the next is due, and while neither is answered the older one leaves
+   * all to the newer. */
+  #autoCommits = 0;
+  readonly #commits = new PendingCommits();
 
   /** @internal Consumers are made by `client.consumer()`. */
   constructor(cluster: Cluster, options: ConsumerOptions<K, V>, onClosed: () => void) {
@@ -333,8 +336,9 @@ export class Consumer<K = Buffer, V = Buffer> implements AsyncDisposable {
     return paused.map(({ topic, partition }) => ({ topic, partition }));
   }
 
-  /** Stores `offsets` (default: the positions) for the group. Throws CommitFailedError when the member was replaced, and
-   * REBALANCE_IN_PROGRESS when only a poll brings it into the group's next generation. */
+  /** Stores `offsets` (default: the positions) for the group; of several calls the last one counts, awaited or not. Throws
+   * CommitFailedError when the member was replaced, and REBALANCE_IN_PROGRESS when only a poll brings it into the group's next
+   * generation. */
   async commit(offsets: readonly TopicPartitionOffset[] = this.positions()): Promise<void> {
     this.#requireOpen();
     const coordinator = this.#requireGroup();
@@ -346,8 +350,9 @@ export class Consumer<K = Buffer, V = Buffer> implements AsyncDisposable {
     try {
       const latest = (): ConsumerGroupMetadata | undefined => (holdsAll() ? membership?.latest(group) : undefined);
       const { defaultTimeoutMs } = this.#settings;
-      const earlier = this.#autoCommitting;
-      await commitAsMember(this.#scope, defaultTimeoutMs, coordinator, group, offsets, latest, earlier);
+      await this.#commits.run(offsets, (remaining) =>
+        commitAsMember(this.#scope, defaultTimeoutMs, coordinator, group, remaining, latest),
+      );
     } catch (error) {
       if (!(error instanceof CommitFailedError)) throw error;
       const isOvertaken = isOldGeneration(error.cause) && membership?.hasNext(group);
@@ -495,7 +500,9 @@ export class Consumer<K = Buffer, V = Buffer> implements AsyncDisposable {
   /** A topic that does not exist is waited for; one that never will, or that this client may not know, is not. */
   #throwRefusedTopic(): void {
     const { metadata } = this.#cluster;
-    for (const topic of this.#topics) {
+    if (!metadata.hasErrors) return;
+    const assigned = this.#assignment.list().map(({ topic }) => topic);
+    for (const topic of new Set([...this.#topics, ...assigned])) {
       const error = metadata.errorOf(topic);
       if (!error || !refusals.has(error)) continue;
       this.#cluster.requestRefresh([topic]);
@@ -567,22 +574,23 @@ export class Consumer<K = Buffer, V = Buffer> implements AsyncDisposable {
 
   #autoCommitWhenDue(): void {
     const isDue = this.#settings.autoCommit && this.#clock.monotonic() >= this.#nextAutoCommitAt;
-    if (!isDue || this.#autoCommitting) return;
+    if (!isDue || this.#autoCommits > 1) return;
     this.#nextAutoCommitAt = this.#clock.monotonic() + this.#settings.autoCommitIntervalMs;
-    this.#autoCommitting = this.#autoCommitNow().finally(() => {
-      this.#autoCommitting = undefined;
-    });
+    void this.#autoCommitNow();
   }
 
   /** What is not committed now is read again by whoever gets the partition: at least once. */
   async #autoCommitNow(): Promise<void> {
     if (!this.#settings.autoCommit) return;
+    this.#autoCommits++;
     try {
       await this.commit();
     } catch (error) {
       if (!(error instanceof OncillaError)) throw error;
       const fields = { groupId: this.#settings.groupId, error: error.message };
       this.#cluster.options.logger.log("warn", "positions were not committed", fields);
+    } finally {
+      this.#autoCommits--;
     }
   }
 

@@ -87,21 +87,21 @@ export async function commitGroupOffsets(
   }
 }
 
-/** As `commitGroupOffsets`, until it is done. A later epoch of the same membership will do: `latest` gives it, as long as the
- * member holds the partitions. Waits for the `earlier` commit, which could land last else, when it is tried again. */
+/** As `commitGroupOffsets`, until it is done, each time with what is `remaining`. A later epoch of the same membership will do:
+ * `latest` gives it, as long as the member holds the partitions. */
 export function commitAsMember(
   scope: RetryScope,
   timeoutMs: number,
   coordinator: CoordinatorLink,
   group: ConsumerGroupMetadata,
-  offsets: readonly TopicPartitionOffset[],
+  remaining: () => readonly TopicPartitionOffset[],
   latest: () => ConsumerGroupMetadata | undefined,
-  earlier: Promise<void> | undefined,
 ): Promise<void> {
   const what = `commit of group ${group.groupId}`;
   let claim = group;
   return retrying(scope, what, timeoutMs, async () => {
-    if (earlier) await earlier;
+    const offsets = remaining();
+    if (offsets.length === 0) return;
     try {
       await commitGroupOffsets(coordinator, claim, offsets);
     } catch (error) {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { SteppedClock } from "../../../test/support/stepped-clock.ts";
 import type { Clock } from "../../platform/clock.ts";
-import type { Connection, ConnectionHandler } from "../../platform/network.ts";
+import type { Connection, ConnectionHandler, Network } from "../../platform/network.ts";
 import { NetworkError } from "../../platform/network.ts";
 import { nodePlatform } from "../../platform/node/index.ts";
 import { apiVersions } from "../../protocol/apis/api-versions.ts";
@@ -82,6 +82,7 @@ class ScriptedBroker implements Connection {
   }
 
   #tellVersions(version: number, correlationId: number): void {
+    if (this.#apiVersions < 0) return;
     const isKnown = version <= this.#apiVersions;
     const [minVersion, maxVersion] = this.#heartbeats;
     this.answer(apiVersions, isKnown ? version : 0, correlationId, {
@@ -256,6 +257,31 @@ describe("a connection", () => {
     await asked;
     expect((await moved).address).toBe("scripted:2");
     lane.close();
+  });
+
+  it("that is still being opened is given up once its owner is closed", async () => {
+    const connect: Network["connect"] = ({ signal }) =>
+      new Promise((_, reject) => {
+        signal?.addEventListener("abort", () => reject(new NetworkError("ABORTED", "given up")));
+      });
+    const network = { listen: () => Promise.reject(new Error("unused")), connect };
+    const lane = new Lane(
+      { addressOf: () => ({ host: "silent", port: 1 }), connected: () => {} },
+      { platform: { ...nodePlatform, network }, clientId: "test", connectTimeoutMs: 60_000, requestTimeoutMs: 1_000 },
+    );
+    const asked = expect(lane.request(7, heartbeat, beat)).rejects.toMatchObject({ code: "CLOSED" });
+    lane.close();
+    await asked;
+  });
+
+  it("to what does not speak Kafka's protocol is DISCONNECTED", async () => {
+    const broker = new ScriptedBroker({ apiVersions: -1 });
+    const opened = expect(broker.connect()).rejects.toMatchObject({ code: "DISCONNECTED" });
+    await Promise.resolve();
+    // An HTTP/2 server's first frame: a frame of four bytes, which are the correlation id of the only request.
+    broker.receive(Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]));
+    await opened;
+    expect(broker.isDestroyed).toBe(true);
   });
 
   it("is not opened any more once its owner is closed", async () => {

@@ -68,8 +68,9 @@ export class BrokerConnection {
     const { connectTimeoutMs: timeoutMs } = options;
     let connection: Connection;
     try {
-      connection = await options.platform.network.connect({ host, port, timeoutMs });
+      connection = await options.platform.network.connect({ host, port, timeoutMs, signal });
     } catch (error) {
+      signal.throwIfAborted();
       if (!(error instanceof NetworkError)) throw error;
       const advice = "check that it runs, and that it can be reached from here";
       throw new OncillaError("DISCONNECTED", `no connection to broker: ${error.message}: ${advice}`, {
@@ -261,6 +262,7 @@ export class BrokerConnection {
   /** Asks in the newest version; a broker that does not know it answers in v0 and says what it knows (KIP-511). */
   async #negotiate(version: number = apiVersions.versions[1]): Promise<void> {
     const decode = (reader: Reader, frame: Buffer): ResponseOf<typeof apiVersions> => {
+      if (frame.length < reader.position + 2) throw new ProtocolError("an answer without an error code");
       const isUnsupported = frame.readInt16BE(reader.position) === errorCodes.UNSUPPORTED_VERSION;
       return readResponse(apiVersions, isUnsupported ? 0 : version, reader);
     };

@@ -66,6 +66,10 @@ export class MetadataCache {
     return this.partition(topic, partition)?.leaderEpoch ?? -1;
   }
 
+  get hasErrors(): boolean {
+    return this.#errors.size > 0;
+  }
+
   /** What the last answer about a topic that has no entry said. */
   errorOf(topic: string): Exclude<ErrorName, "NONE"> | undefined {
     return this.#errors.get(topic);

@@ -57,6 +57,14 @@ describe("the sticky choice", () => {
     for (const count of counts.values()) expect(count).toBeGreaterThan(900);
   });
 
+  it("leaves a partition that there is no more", () => {
+    for (const isAvailable of [all, () => false]) {
+      const sticky = new StickyChoice(seededRandom(5), 100);
+      while (sticky.choose(4, all) !== 3) sticky.appended(100);
+      expect(sticky.choose(2, isAvailable)).toBeLessThan(2);
+    }
+  });
+
   it("chooses something even when nothing is available, or there is only one", () => {
     expect(new StickyChoice(seededRandom(3), 1).choose(3, () => false)).toBe(0);
     const sticky = new StickyChoice(seededRandom(4), 1);

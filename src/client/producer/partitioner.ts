@@ -52,6 +52,8 @@ export class StickyChoice {
 
   /** The partition of the next record. `isAvailable`: has a leader; those without are avoided. */
   choose(partitionCount: number, isAvailable: (partition: number) => boolean): number {
+    // A topic that was made anew may have fewer.
+    if (this.#partition >= partitionCount) this.#partition = -1;
     if (this.#partition >= 0 && this.#bytes < this.#switchAfterBytes) return this.#partition;
     this.#bytes = 0;
     this.#partition = this.#another(partitionCount, isAvailable);

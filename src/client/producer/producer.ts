@@ -1,5 +1,5 @@
 import type { Clock } from "../../platform/clock.ts";
-import { OncillaError } from "../errors.ts";
+import { asOncillaError, OncillaError } from "../errors.ts";
 import type { Cluster } from "../network/cluster.ts";
 import type { Lane } from "../network/lane.ts";
 import type { RecordSerdes } from "../serde.ts";
@@ -108,7 +108,8 @@ export class Producer<K = BytesLike, V = BytesLike> implements AsyncDisposable {
 
   /**
    * The fast path: takes the record without a promise. Failures reach `callback`, or else the next `flush` or
-   * `commitTransaction`, which throws the first of them. Does not wait when the buffer is full: ask `ready` now and then.
+   * `commitTransaction`, which throws the first of them. Does not wait when the buffer is full, and so comes before records whose `send`
+   * does: ask `ready` now and then.
    * Throws at once when no record can be taken: outside of a transaction, after an error that needs an abort, when closed.
    */
   enqueue(record: ProducerRecord<K, V>, callback?: DeliveryCallback): void {
@@ -254,9 +255,7 @@ export class Producer<K = BytesLike, V = BytesLike> implements AsyncDisposable {
   /** A record given to `send` was not taken. The transaction fails with it: its owner may learn of it only after the commit. */
   #refused(error: unknown): unknown {
     if (!this.#transactions) return error;
-    if (error instanceof OncillaError) return this.#transactions.batchFailed(error);
-    const message = error instanceof Error ? error.message : String(error);
-    return this.#transactions.batchFailed(new OncillaError("INVALID_ARGUMENT", message, { cause: error }));
+    return this.#transactions.batchFailed(asOncillaError(error));
   }
 
   async #flushed(): Promise<void> {

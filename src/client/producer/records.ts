@@ -54,8 +54,11 @@ function toHeaders(headers: ProducerRecord["headers"], topic: string): readonly 
   if (!isHeaderList(headers)) {
     return Object.entries(headers).map(([key, value]) => ({ key, value: toBytes(value, "header", topic) }));
   }
-  if (headers.every(({ value }) => value === null || isBytes(value))) return headers;
-  return headers.map(({ key, value }) => ({ key, value: toBytes(value, "header", topic) }));
+  if (headers.every(({ key, value }) => typeof key === "string" && (value === null || isBytes(value)))) return headers;
+  return headers.map(({ key, value }) => {
+    if (typeof key !== "string") throw invalid(`a header of a record for ${topic}: its key is no string`);
+    return { key, value: toBytes(value, "header", topic) };
+  });
 }
 
 /** Of whatever realm: a test runner has a Uint8Array of its own. */

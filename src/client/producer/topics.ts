@@ -11,6 +11,7 @@ interface PendingRecord {
   readonly partition: number | undefined;
   readonly record: EncodedRecord;
   readonly callback: DeliveryCallback | undefined;
+  readonly sizeBytes: number;
 }
 
 interface Topic {
@@ -64,8 +65,9 @@ export class ProducerTopics {
       this.#append(topic, partition, record, callback);
       return;
     }
-    topic.pending.push({ partition, record: copyOf(record), callback });
-    this.#accumulator.reserve(pendingSize(record));
+    const sizeBytes = estimateRecordSize(record.key, record.value, record.headers);
+    topic.pending.push({ partition, record: copyOf(record), callback, sizeBytes });
+    this.#accumulator.reserve(sizeBytes);
   }
 
   /** Resolves when no record waits for its topic to become known. */
@@ -117,7 +119,7 @@ export class ProducerTopics {
     let sizeBytes = 0;
     for (const each of pending) {
       action(each);
-      sizeBytes += pendingSize(each.record);
+      sizeBytes += each.sizeBytes;
     }
     // Not before: who waits for room comes behind all of them.
     this.#accumulator.reserve(-sizeBytes);
@@ -202,8 +204,4 @@ function copyOf(record: EncodedRecord): EncodedRecord {
   const { key, value, headers } = record;
   const copied = headers.map((header) => ({ key: header.key, value: header.value && Buffer.from(header.value) }));
   return { ...record, key: key && Buffer.from(key), value: value && Buffer.from(value), headers: copied };
-}
-
-function pendingSize({ key, value, headers }: EncodedRecord): number {
-  return estimateRecordSize(key, value, headers);
 }

@@ -10,7 +10,7 @@ import { addPartitionsToTxn } from "../../protocol/apis/add-partitions-to-txn.ts
 import { endTxn } from "../../protocol/apis/end-txn.ts";
 import { initProducerId } from "../../protocol/apis/init-producer-id.ts";
 import { errorName } from "../../protocol/errors.ts";
-import { OncillaError, wireError } from "../errors.ts";
+import { asOncillaError, OncillaError, wireError } from "../errors.ts";
 import { groupByTopic } from "../network/by-topic.ts";
 import type { Cluster } from "../network/cluster.ts";
 import { CoordinatorLink } from "../network/coordinator-link.ts";
@@ -178,8 +178,7 @@ export class TransactionManager implements DeliveryGuard {
   sendOffsets(offsets: readonly TopicPartitionOffset[], group: ConsumerGroupMetadata): Promise<void> {
     this.#machine.requireOpen("sendOffsetsToTransaction");
     const call = this.#sendOffsets(offsets, group).catch((error: unknown) => {
-      if (!(error instanceof OncillaError)) throw error;
-      throw this.#failed(fromCoordinator(error));
+      throw this.#failed(fromCoordinator(asOncillaError(error)));
     });
     this.#track(call);
     return call;

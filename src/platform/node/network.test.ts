@@ -15,3 +15,17 @@ it("a timeout beyond what Node's timers take is a long one", async () => {
   connection.destroy();
   server.close();
 });
+
+it("gives an attempt to connect up when it is told to, before or meanwhile", async () => {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  const ending = new AbortController();
+  const options = { host: "127.0.0.1", port, timeoutMs: 60_000, signal: ending.signal };
+  const connecting = nodeNetwork.connect(options);
+  ending.abort();
+  await expect(connecting).rejects.toMatchObject({ name: "NetworkError", code: "ABORTED" });
+  await expect(nodeNetwork.connect(options)).rejects.toMatchObject({ code: "ABORTED" });
+  // Neither holds the process, or the server, up.
+  await new Promise((resolve) => server.close(resolve));
+});

@@ -141,23 +141,34 @@ export const nodeNetwork: Network = {
     });
   },
 
-  connect({ host, port, timeoutMs }): Promise<Connection> {
+  connect({ host, port, timeoutMs, signal }): Promise<Connection> {
     return new Promise((resolve, reject) => {
       const socket = connectSocket({ host, port, noDelay: true });
-      const timer = nodeClock.setTimer(timeoutMs, () => {
-        socket.destroy();
-        reject(new NetworkError("TIMEOUT", `${host}:${port}: no connection within ${timeoutMs} ms`));
-      });
-      const onError = (error: NodeJS.ErrnoException): void => {
+      const timer = nodeClock.setTimer(timeoutMs, () =>
+        giveUp("TIMEOUT", `${host}:${port}: no connection within ${timeoutMs} ms`),
+      );
+      const onAbort = (): void => giveUp("ABORTED", `${host}:${port}: the attempt to connect was given up`);
+      const settle = (): void => {
         timer.cancel();
+        signal?.removeEventListener("abort", onAbort);
+      };
+      const giveUp = (code: string, message: string): void => {
+        settle();
+        socket.destroy();
+        reject(new NetworkError(code, message));
+      };
+      const onError = (error: NodeJS.ErrnoException): void => {
+        settle();
         reject(toNetworkError(error, `${host}:${port}`));
       };
       socket.once("error", onError);
       socket.once("connect", () => {
-        timer.cancel();
+        settle();
         socket.off("error", onError);
         resolve(new NodeConnection(socket));
       });
+      signal?.addEventListener("abort", onAbort);
+      if (signal?.aborted) onAbort();
     });
   },
 };
