@@ -80,8 +80,7 @@ export class Consumer<K = Buffer, V = Buffer> implements AsyncDisposable {
   #leftGroup: ConsumerGroupMetadata | undefined;
   #closed: Promise<void> | undefined;
   #nextAutoCommitAt: number;
-  /** Under way: two at most. The answer to one may be there when the next is due, and while neither is answered the older one leaves
-   * all to the newer. */
+  /** Under way. A `poll` begins none beside another. */
   #autoCommits = 0;
   readonly #commits = new PendingCommits();
 
@@ -574,7 +573,7 @@ export class Consumer<K = Buffer, V = Buffer> implements AsyncDisposable {
 
   #autoCommitWhenDue(): void {
     const isDue = this.#settings.autoCommit && this.#clock.monotonic() >= this.#nextAutoCommitAt;
-    if (!isDue || this.#autoCommits > 1) return;
+    if (!isDue || this.#autoCommits > 0) return;
     this.#nextAutoCommitAt = this.#clock.monotonic() + this.#settings.autoCommitIntervalMs;
     void this.#autoCommitNow();
   }

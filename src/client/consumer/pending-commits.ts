@@ -30,11 +30,19 @@ export class PendingCommits {
       leftTo = [...new Set(commit.heirs.values())];
       return offsets.filter((offset) => !commit.heirs.has(keyOf(offset)));
     });
-    commit.outcome = stored
-      .then(() => (leftTo.length > 0 ? waitFor(leftTo) : undefined))
-      .finally(() => {
-        for (const key of offsets.map(keyOf)) if (this.#latest.get(key) === commit) this.#latest.delete(key);
-      });
+    const end = (): void => {
+      for (const key of offsets.map(keyOf)) if (this.#latest.get(key) === commit) this.#latest.delete(key);
+    };
+    commit.outcome = stored.then(
+      () => {
+        end();
+        return leftTo.length > 0 ? waitFor(leftTo) : undefined;
+      },
+      (error: unknown) => {
+        end();
+        throw error;
+      },
+    );
     return commit.outcome;
   }
 }
