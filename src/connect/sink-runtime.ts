@@ -135,8 +135,8 @@ export class SinkRuntime implements AsyncDisposable {
   #commit: Promise<void> | undefined;
   readonly #catchUp: CatchUp;
   #metrics = { recordsWritten: 0, batchesWritten: 0, batchesRefused: 0 };
-  /** Called when the runtime ends by itself, after the change to "error". Must not throw. Without it, and without a logger, a line on
-   * standard error tells. */
+  /** Called when the runtime ends by itself, after the change to "error"; not for a `start` that throws. Must not throw. Without it,
+   * and without a logger, a line on standard error tells. */
   onError: ((error: Error) => void) | undefined;
 
   constructor(sink: Sink, options: SinkRuntimeOptions) {

@@ -71,8 +71,8 @@ export class StreamsApp implements AsyncDisposable {
   #isAbandoned = false;
   /** Called after each change of `state`. Must not throw. */
   onStateChange: ((state: StreamsAppState, previous: StreamsAppState) => void) | undefined;
-  /** Called when the app ends by itself, after the change to "error". Must not throw. Without it, and without a logger, a line on
-   * standard error tells. */
+  /** Called when the app ends by itself, after the change to "error"; not for a `start` that throws. Must not throw. Without it, and
+   * without a logger, a line on standard error tells. */
   onError: ((error: Error) => void) | undefined;
 
   /** Throws a StreamsError with code INVALID_ARGUMENT. */
@@ -224,6 +224,7 @@ export class StreamsApp implements AsyncDisposable {
     const { applicationId, logger } = this.#config;
     const isHeard = this.onError !== undefined || logger !== silentLogger;
     this.#fail(error);
+    this.onError?.(error);
     if (!isHeard) stderrLogger("error").log("error", `the application ${applicationId} has ended`, { error });
   }
 
@@ -251,7 +252,6 @@ export class StreamsApp implements AsyncDisposable {
     this.#error = error;
     this.#config.logger.log("error", `the application ends: ${error.message}`);
     this.#setState("error");
-    this.onError?.(error);
   }
 
   #setState(state: StreamsAppState): void {

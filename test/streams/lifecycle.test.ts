@@ -330,6 +330,17 @@ describe("an application", () => {
     expect(app.error?.message).toMatch(/raise .*max\.message\.bytes/);
   });
 
+  it("tells of a start that fails by its error alone", async () => {
+    const names = newNames();
+    const app = make(names);
+    const told: Error[] = [];
+    app.onError = (error) => told.push(error);
+    await expect(app.start()).rejects.toMatchObject({ code: "MISSING_TOPIC" });
+    expect(app.state).toBe("error");
+    expect(app.error).toMatchObject({ code: "MISSING_TOPIC" });
+    expect(told).toEqual([]);
+  });
+
   it("leaves its place to others when an option is refused", async () => {
     const names = newNames();
     for (const topic of Object.values(names)) await createTopic(cluster.client, topic, 1);
