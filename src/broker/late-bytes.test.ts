@@ -1,11 +1,18 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { describeRecords, RawSession } from "../../test/support/raw-session.ts";
+import { describeRecords, RawSession, type RawTopic } from "../../test/support/raw-session.ts";
 import { SteppedClock } from "../../test/support/stepped-clock.ts";
+import type { LateRead } from "../log/types.ts";
 import { silentLogger } from "../platform/logger.ts";
+import { allocate } from "../platform/memory.ts";
 import type { Connection } from "../platform/network.ts";
 import { fetch } from "../protocol/apis/fetch.ts";
+import { batchesIn } from "../protocol/records/batch.ts";
+import type { RequestBody } from "../protocol/schema.ts";
 import { Broker } from "./broker.ts";
 import { ClientConnection, type Sending } from "./connection.ts";
 import { type LateBytes, writeLate } from "./late-bytes.ts";
@@ -68,10 +75,16 @@ class Socket implements Connection {
 /** Memory to read `content` into. */
 function lateBytes(content: Uint8Array): { readonly piece: Uint8Array; readonly late: LateBytes } {
   const piece = new Uint8Array(content.length);
-  return {
-    piece,
-    late: new Map([[piece, (target, from) => target.set(content.subarray(from, from + target.length))]]),
+  const read: LateRead = {
+    fill: (target, from) => target.set(content.subarray(from, from + target.length)),
+    // May have less at hand.
+    next(from, maxBytes) {
+      const bytes = allocate(Math.min(maxBytes, 300_000));
+      this.fill(bytes, from);
+      return bytes;
+    },
   };
+  return { piece, late: new Map([[piece, read]]) };
 }
 
 function content(sizeBytes: number, seed: number): Uint8Array {
@@ -164,10 +177,10 @@ describe("a reply whose bytes are read late", () => {
     const { connection, asked } = openConnection(socket);
     connection.onData(Buffer.concat([oneRequest, oneRequest]));
     const piece = new Uint8Array(700_000);
-    const read = (): void => {
+    const read = (): never => {
       throw new Error("the disk is gone");
     };
-    const sending: Sending = { late: new Map([[piece, read]]), onSent: () => {} };
+    const sending: Sending = { late: new Map([[piece, { fill: read, next: read }]]), onSent: () => {} };
     asked[place === "next" ? 0 : 1]?.reply([Buffer.from("head"), piece], sending);
     expect(socket.isDestroyed).toBe(true);
     expect(connection.isClosed).toBe(true);
@@ -193,6 +206,18 @@ describe("replies that come after their requests' turn", () => {
   });
 });
 
+function fetchOf(
+  { name, id }: RawTopic,
+  partitions: readonly {
+    readonly partition: number;
+    readonly fetchOffset: number;
+    readonly partitionMaxBytes: number;
+  }[],
+): RequestBody<typeof fetch> {
+  const topics = [{ topic: name, topicId: id, partitions }];
+  return { maxWaitMs: 0, minBytes: 1, maxBytes: 2 ** 26, isolationLevel: 0, topics };
+}
+
 describe("a large fetch", () => {
   it("brings what was produced to each of many partitions, also when the topic goes right behind it", async () => {
     const broker = await Broker.start();
@@ -206,24 +231,12 @@ describe("a large fetch", () => {
         expected.push(value);
       }
     }
-    const request = {
-      maxWaitMs: 0,
-      minBytes: 1,
-      maxBytes: 2 ** 26,
-      isolationLevel: 0,
-      topics: [
-        {
-          topic: topic.name,
-          topicId: topic.id,
-          partitions: [0, 1, 2, 3, 4, 5].map((partition) => ({
-            partition,
-            fetchOffset: 0,
-            partitionMaxBytes: 2 ** 20,
-          })),
-        },
-      ],
-    };
-    const fetched = session.client.send(fetch, 13, request);
+    const partitions = [0, 1, 2, 3, 4, 5].map((partition) => ({
+      partition,
+      fetchOffset: 0,
+      partitionMaxBytes: 2 ** 20,
+    }));
+    const fetched = session.client.send(fetch, 13, fetchOf(topic, partitions));
     const deleted = session.deleteTopic(topic);
     const { responses } = await fetched;
     await deleted;
@@ -237,6 +250,41 @@ describe("a large fetch", () => {
     expect(values).toEqual(expected.slice(0, values.length));
     session.close();
     await broker.stop();
+  });
+
+  it("brings what is in a folder's files to several who read all of it, at their own pace", async () => {
+    const dataDir = mkdtempSync(join(tmpdir(), "oncilla-late-"));
+    const broker = await Broker.start({ dataDir, durability: "os" });
+    const session = await RawSession.open(broker.address);
+    const topic = await session.createTopic("large", 1);
+    const expected: string[] = [];
+    for (let i = 0; i < 150; i++) {
+      const value = `${i} ${"x".repeat(60_000 + i)}`;
+      await session.produce(topic, [value]);
+      expected.push(`${i}:${value}`);
+    }
+    const readAll = async (maxBytes: number): Promise<string[]> => {
+      const reader = await RawSession.open(broker.address);
+      const values: string[] = [];
+      while (values.length < expected.length) {
+        const request = fetchOf(topic, [{ partition: 0, fetchOffset: values.length, partitionMaxBytes: maxBytes }]);
+        const { responses } = await reader.client.send(fetch, 13, request);
+        const bytes = responses[0]?.partitions[0]?.records ?? new Uint8Array();
+        const batches = [...batchesIn(bytes)];
+        expect(batches.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)).toBe(bytes.length);
+        expect(batches.every((batch) => batch.hasValidCrc())).toBe(true);
+        values.push(...describeRecords(bytes));
+      }
+      reader.close();
+      return values;
+    };
+    for (const read of await Promise.all([2 ** 20, 2 ** 20, 300_000, 3_000_000].map(readAll))) {
+      expect(read.length).toBe(expected.length);
+      expect(read.every((record, i) => record === expected[i])).toBe(true);
+    }
+    session.close();
+    await broker.stop();
+    rmSync(dataDir, { recursive: true });
   });
 
   it.each([

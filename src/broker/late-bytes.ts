@@ -1,21 +1,21 @@
 /** Sends what is still in a file part by part: the client has the first ones while the others are read. */
-import { allocate, free } from "../platform/memory.ts";
+import type { LateRead } from "../log/types.ts";
+import { free } from "../platform/memory.ts";
 import type { Connection } from "../platform/network.ts";
 
-/** Pieces of a reply that nothing was read into yet, and what reads them, from the byte `from` on, into `target`. It can do
- * so until the turn of the event loop ends, and throws when it cannot. */
-export type LateBytes = ReadonlyMap<Uint8Array, (target: Uint8Array, from: number) => void>;
+/** Pieces of a reply that nothing was read into yet, and what reads them. */
+export type LateBytes = ReadonlyMap<Uint8Array, LateRead>;
 
 /** Larger ones let the client wait, smaller ones cost a system call and a wake-up each. */
 const PART_BYTES = 512 * 1024;
 
 /** Reads what `late` has of `pieces`. */
 export function readLate(pieces: readonly Uint8Array[], late: LateBytes): void {
-  for (const piece of pieces) late.get(piece)?.(piece, 0);
+  for (const piece of pieces) late.get(piece)?.fill(piece, 0);
 }
 
 /** Like `connection.write`, and reads what is late: as long as the operating system takes all that it gets, right before, part
- * by part into the same memory, which stays in the processor's cache. */
+ * by part into little memory, which stays in the processor's cache. */
 export function writeLate(
   connection: Connection,
   pieces: readonly Uint8Array[],
@@ -36,14 +36,13 @@ export function writeLate(
         part = undefined;
       }
       if (connection.unsentBytes > 0) break;
-      part = allocate(Math.min(PART_BYTES, piece.length - at));
-      read(part, at);
+      part = read.next(at, Math.min(PART_BYTES, piece.length - at));
       ready.push(part);
       at += part.length;
     }
     if (at === piece.length) continue;
     const rest = piece.subarray(at);
-    read?.(rest, at);
+    read?.fill(rest, at);
     ready.push(rest);
   }
   const hasRoom = connection.write(ready, onSent);

@@ -5,6 +5,7 @@ import { leftFolders, removeFolder } from "../log/deleted-folder.ts";
 import type { LogConfig } from "../log/log-config.ts";
 import { LogLostError } from "../log/log-lost-error.ts";
 import { PartitionLog } from "../log/partition-log.ts";
+import { ReadAhead } from "../log/read-ahead.ts";
 import type { PartitionLogOptions } from "../log/types.ts";
 import { shortageOf } from "../log/write-file.ts";
 import { assert } from "../platform/assert.ts";
@@ -40,6 +41,7 @@ export class Partitions {
    * synced too: a power loss would take back who has which producer epoch, what was decided and what was committed, and leave the
    * records that rest on it. */
   readonly #syncedTopicIds = new Set<string>();
+  readonly #readAhead: ReadAhead;
   /** Of logs that need room for a copy of a segment: all at once, they would need it for all. */
   #turns: Promise<void> = Promise.resolve();
 
@@ -56,6 +58,7 @@ export class Partitions {
   ) {
     this.#image = image;
     this.#options = options;
+    this.#readAhead = new ReadAhead(options.clock);
   }
 
   /** How many there are, and how much of their logs was read to check it when they were opened. */
@@ -180,6 +183,7 @@ export class Partitions {
 
   /** Rejects once all are closed that can be. */
   async close(): Promise<void> {
+    this.#readAhead.close();
     await allEnded(this.all().map(({ log }) => log.close()));
   }
 
@@ -265,6 +269,7 @@ export class Partitions {
       isKnown: index < topic.openedCount,
       onAdvance: () => partition.current?.advanced(),
       onSynced: (elapsedMs) => metrics.flushTime.observe(elapsedMs),
+      readAhead: this.#readAhead,
       inTurn: (task) => this.#inTurn(task),
     };
     try {

@@ -13,11 +13,11 @@ import type { AbortedTransaction, ReadOptions, ReadSuccess } from "./types.ts";
 const LATE_BYTES = 128 * 1024;
 
 /** What is sent of a late read whose parts are read one by one, out of order. */
-function filled({ records, fill }: ReadSuccess, partBytes: number): Buffer {
+function filled({ records, late }: ReadSuccess, partBytes: number): Buffer {
   const target = Buffer.alloc(records.length, 0xa5);
-  if (!fill) return Buffer.from(records);
+  if (!late) return Buffer.from(records);
   const starts = Array.from({ length: Math.ceil(target.length / partBytes) }, (_, i) => i * partBytes);
-  for (const start of starts.reverse()) fill(target.subarray(start, start + partBytes), start);
+  for (const start of starts.reverse()) late.fill(target.subarray(start, start + partBytes), start);
   return target;
 }
 
@@ -72,7 +72,7 @@ describe("a late read", () => {
             // The first one checks what was there before the log was opened.
             const expected = read(log, options);
             const late = readLate(log, options);
-            if (late.fill) {
+            if (late.late) {
               lateReads++;
               // Of less a response has copies, which nobody fills.
               expect(late.records.length).toBeGreaterThanOrEqual(LATE_BYTES);
@@ -122,7 +122,7 @@ describe("a late read", () => {
         log.read(options);
         const late = log.read({ ...options, mayBeLate: true });
         if (!late.ok) continue;
-        if (late.fill) lateReads++;
+        if (late.late) lateReads++;
         const sent = filled(late, 100_000);
         expect(sent.equals((expected[i] as ReadSuccess).records.subarray(0, sent.length)), `byte ${at}`).toBe(true);
         const end = [...batchesIn(sent)].at(-1)?.nextOffset ?? options.offset;
@@ -139,12 +139,12 @@ describe("a late read", () => {
   it("is for large ones that were checked already", async () => {
     const fixture = new LogFixture();
     let log = await filledLog(fixture, [1_000, ...Array<number>(20).fill(50_000)]);
-    expect(readLate(log, { maxBytes: LATE_BYTES - 1 }).fill).toBeUndefined();
-    expect(readLate(log, { maxBytes: LATE_BYTES + 50_000 }).fill).toBeDefined();
+    expect(readLate(log, { maxBytes: LATE_BYTES - 1 }).late).toBeUndefined();
+    expect(readLate(log, { maxBytes: LATE_BYTES + 50_000 }).late).toBeDefined();
     await log.close();
     log = await fixture.open();
-    expect(readLate(log, {}).fill).toBeUndefined();
-    expect(readLate(log, {}).fill).toBeDefined();
+    expect(readLate(log, {}).late).toBeUndefined();
+    expect(readLate(log, {}).late).toBeDefined();
     await log.close();
   });
 
@@ -171,7 +171,7 @@ describe("a late read", () => {
     const log = await filledLog(fixture, Array<number>(200).fill(16_000));
     disk.readAt.length = 0;
     const late = readLate(log, { offset: 50, maxBytes });
-    expect(late.fill).toBeDefined();
+    expect(late.late).toBeDefined();
     expect(late.records.length).toBeGreaterThan(900_000);
     expect(disk.readAt.length).toBeLessThanOrEqual(2);
     expect(Math.max(...disk.readAt)).toBeLessThan(60 * 16_000);
@@ -184,7 +184,7 @@ describe("a late read", () => {
     const log = await filledLog(fixture, Array<number>(70).fill(190_000));
     const offsets = Array.from({ length: 30 }, (_, i) => i * 2);
     const reads = offsets.map((offset) => readLate(log, { offset, maxBytes: 250_000 }));
-    expect(reads.filter(({ fill }) => fill).length).toBeGreaterThan(20);
+    expect(reads.filter(({ late }) => late).length).toBeGreaterThan(20);
     for (const each of reads) filled(each, 100_000);
     expect(disk.openLogs).toBeLessThanOrEqual(4);
     await log.close();

@@ -4,9 +4,11 @@ import { readInt64 } from "../protocol/reader.ts";
 import { BATCH_HEADER_BYTES, RecordBatch } from "../protocol/records/batch.ts";
 import { recordsOf } from "../protocol/records/record.ts";
 import { headerProblem } from "./batch-window.ts";
+import { LateBatches } from "./late-batches.ts";
 import { LogCorruptionError } from "./log-corruption-error.ts";
+import type { ReadAhead } from "./read-ahead.ts";
 import type { FoundBatch, SegmentList } from "./segment-list.ts";
-import type { AbortedTransaction, Fill, TimestampAndOffset } from "./types.ts";
+import type { AbortedTransaction, LateRead, TimestampAndOffset } from "./types.ts";
 
 const NOTHING: Buffer = Buffer.alloc(0);
 const BASE_OFFSET_BYTES = 8;
@@ -16,7 +18,7 @@ const MIN_LATE_BYTES = 128 * 1024;
 
 export interface BatchesRead {
   readonly records: Buffer;
-  readonly fill?: Fill;
+  readonly late?: LateRead;
   readonly availableBytes: number;
   readonly abortedTransactions: readonly AbortedTransaction[];
 }
@@ -27,6 +29,7 @@ export const NO_BATCHES: BatchesRead = { records: NOTHING, availableBytes: 0, ab
  * The whole batches from the one that holds `offset` on, as far as they end below `limitOffset` and fit into `maxBytes`,
  * from one segment, in one buffer. `listsAborted`: with the aborted transactions that overlap them, taken at the same moment.
  * `mayBeLate`: what was checked before need not be read yet.
+ * `readAhead`: has a part of those, perhaps.
  */
 export function readBatches(
   segments: SegmentList,
@@ -37,6 +40,7 @@ export function readBatches(
     readonly minOneBatch: boolean;
     readonly listsAborted: boolean;
     readonly mayBeLate?: boolean;
+    readonly readAhead?: ReadAhead | undefined;
   },
 ): BatchesRead {
   const { offset, limitOffset } = options;
@@ -46,7 +50,9 @@ export function readBatches(
   const { segment, position } = found;
   const wanted = Math.min(maxBytes, segment.endPositionOf(limitOffset) - position);
   const late =
-    options.mayBeLate && wanted >= MIN_LATE_BYTES ? batchesToRead(segments, found, wanted, limitOffset) : undefined;
+    options.mayBeLate && wanted >= MIN_LATE_BYTES
+      ? batchesToRead(segments, found, wanted, limitOffset, options.readAhead)
+      : undefined;
   const { nextOffset, ...batches } = late ?? batchesAt(found, wanted, limitOffset);
   if (batches.records.length === 0) return NO_BATCHES;
   const availableBytes = segment.nextOffset < limitOffset ? Number.POSITIVE_INFINITY : wanted;
@@ -58,7 +64,7 @@ export function readBatches(
 
 interface Batches {
   readonly records: Buffer;
-  readonly fill?: Fill;
+  readonly late?: LateRead;
   readonly nextOffset: number;
 }
 
@@ -76,6 +82,7 @@ function batchesToRead(
   found: FoundBatch,
   wanted: number,
   limitOffset: number,
+  readAhead: ReadAhead | undefined,
 ): Batches | undefined {
   const { segment, position } = found;
   const end = segment.endWithin(found, position + wanted, limitOffset);
@@ -84,17 +91,11 @@ function batchesToRead(
   const length = end.position - position;
   // Much less than wanted, when the next batch is large. Of small pieces a response has copies, which nobody would fill.
   if (length < MIN_LATE_BYTES) return { records: segment.read(position, length), nextOffset };
-  const fill: Fill = (target, from) => {
-    try {
-      // Other reads of this turn may have taken its place among the open ones.
-      segments.keepOpen(segment);
-      segment.readInto(target, position + from);
-    } catch (error) {
-      segment.checked.forget();
-      throw error;
-    }
+  return {
+    records: allocate(length),
+    late: new LateBatches({ segments, segment, position, length, readAhead }),
+    nextOffset,
   };
-  return { records: allocate(length), fill, nextOffset };
 }
 
 /** How much of the first `wanted` of `bytes` is batches that are there in full, hold what was written and end below

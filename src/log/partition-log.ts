@@ -23,6 +23,7 @@ import { LogSync } from "./log-sync.ts";
 import { LogWriter } from "./log-writer.ts";
 import { takeSnapshot } from "./producer-snapshot.ts";
 import type { ProducedBatch, ProducerState } from "./producer-state.ts";
+import type { ReadAhead } from "./read-ahead.ts";
 import {
   decidedOffsetAt,
   type RecoveredLog,
@@ -71,6 +72,7 @@ export class PartitionLog {
   readonly #name: string;
   readonly #topicId: string;
   readonly #onAdvance: () => void;
+  readonly #readAhead: ReadAhead | undefined;
   readonly #segments: SegmentList;
   readonly #producers: ProducerState;
   readonly #epochs: LeaderEpochs;
@@ -128,6 +130,7 @@ export class PartitionLog {
     this.#name = `${topicPartition.topic}-${topicPartition.partition}`;
     this.#topicId = options.topicId;
     this.#onAdvance = onAdvance;
+    this.#readAhead = options.readAhead;
     this.#config = options.config;
     this.#producers = producers;
     this.#epochs = epochs;
@@ -341,8 +344,9 @@ export class PartitionLog {
     } as const;
     const mayHaveRecords = offset < limitOffset && (options.maxBytes > 0 || options.minOneBatch);
     if (!mayHaveRecords) return { ...state, ...NO_BATCHES };
+    const readAhead = this.#readAhead;
     try {
-      return { ...state, ...readBatches(this.#segments, { ...options, limitOffset, listsAborted }) };
+      return { ...state, ...readBatches(this.#segments, { ...options, limitOffset, listsAborted, readAhead }) };
     } catch (error) {
       return this.#health.unreadable(error as Error);
     }

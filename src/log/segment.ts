@@ -106,6 +106,10 @@ export class Segment {
     this.#log ??= this.#disk.open(this.path("log"));
     return this.#log;
   }
+  /** While it is open. */
+  get openLog(): DiskFile | undefined {
+    return this.#log;
+  }
   get sizeBytes(): number {
     return this.#sizeBytes;
   }

@@ -5,6 +5,7 @@ import type { Logger } from "../platform/logger.ts";
 import type { ErrorName } from "../protocol/errors.ts";
 import type { MarkerType } from "../protocol/records/control.ts";
 import type { LogConfig } from "./log-config.ts";
+import type { ReadAhead } from "./read-ahead.ts";
 
 export interface PartitionLogOptions {
   readonly disk: Disk;
@@ -25,6 +26,8 @@ export interface PartitionLogOptions {
   readonly onAdvance?: () => void;
   /** A sync of its files has ended, after so long. */
   readonly onSynced?: (elapsedMs: number) => void;
+  /** Default: nothing is read ahead. */
+  readonly readAhead?: ReadAhead;
   /** Runs what needs room for a copy of a segment, one such task after the other. Default: at once. */
   readonly inTurn?: (task: () => Promise<void>) => Promise<void>;
 }
@@ -87,13 +90,18 @@ export interface ReadOptions {
   readonly isolation: "read_uncommitted" | "read_committed";
   /** Return the first batch even when it is larger than `maxBytes`. */
   readonly minOneBatch: boolean;
-  /** The caller can do with records that are not read yet, and reads them with `fill`. Default false. */
+  /** The caller can do with records that are not read yet, and reads them with `late`. Default false. */
   readonly mayBeLate?: boolean;
 }
 
-/** Reads the records from the byte `from` on into `target`, which they fill. Until the turn of the event loop ends: then the
- * file may be another. Throws what reading a file does; the next read says what is wrong. */
-export type Fill = (target: Uint8Array, from: number) => void;
+/** Reads records when they are sent. Until the turn of the event loop ends: then the file may be another. Throws what reading a file
+ * does; the next read says what is wrong. */
+export interface LateRead {
+  /** Reads from the byte `from` on into `target`, which it fills. */
+  fill(target: Uint8Array, from: number): void;
+  /** Gives bytes from `from` on, 1 to `maxBytes` of them, in memory from `allocate`, which is the caller's. */
+  next(from: number, maxBytes: number): Uint8Array;
+}
 
 export interface AbortedTransaction {
   readonly producerId: number;
@@ -105,7 +113,7 @@ export interface ReadSuccess {
   /** Whole batches; the first may begin below the offset asked for. The caller owns the bytes. */
   readonly records: Uint8Array;
   /** When `records` is memory of the right size that nothing was read into yet. */
-  readonly fill?: Fill;
+  readonly late?: LateRead;
   /** What the log has for this reader there, of a batch that is not among `records` any more the part within `maxBytes`. Infinity
    * where another segment goes on behind. 0 without records. */
   readonly availableBytes: number;

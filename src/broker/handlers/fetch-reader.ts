@@ -1,5 +1,5 @@
 /** Reads what one Fetch asks for, as often as it takes until there is enough. */
-import type { Fill } from "../../log/types.ts";
+import type { LateRead } from "../../log/types.ts";
 import { type ErrorName, errorCodes } from "../../protocol/errors.ts";
 import type { BrokerServices } from "../broker-services.ts";
 import type { LateBytes } from "../late-bytes.ts";
@@ -45,7 +45,7 @@ export class FetchReader {
    * DelayedFetch. */
   #bytesAvailable = 0;
   #isUrgent = false;
-  #late: Map<Uint8Array, Fill> = new Map();
+  #late: Map<Uint8Array, LateRead> = new Map();
 
   constructor(
     services: BrokerServices,
@@ -120,8 +120,8 @@ export class FetchReader {
       mayBeLate: true,
     });
     if (!outcome.ok) return this.#failed(asked.partition, outcome.error);
-    const { records, fill, highWatermark, lastStableOffset, logStartOffset, abortedTransactions } = outcome;
-    if (fill) this.#late.set(records, fill);
+    const { records, late, highWatermark, lastStableOffset, logStartOffset, abortedTransactions } = outcome;
+    if (late) this.#late.set(records, late);
     this.#bytesRead += records.length;
     this.#bytesAvailable += outcome.availableBytes;
     this.#bytesLeft -= records.length;
