@@ -245,7 +245,10 @@ export class ClientConnection implements ConnectionHandler, Peer {
   #turn(): void {
     this.#isInTurn = true;
     try {
-      while (!this.#isOverLimits()) {
+      for (;;) {
+        // What it is over the limits by may only wait to be written.
+        if (this.#isOverLimits()) this.#flush();
+        if (this.#isOverLimits()) break;
         const frame = this.#frames.next();
         if (!frame) break;
         this.#take(frame);
@@ -401,8 +404,14 @@ export class ClientConnection implements ConnectionHandler, Peer {
       this.#unmute !== undefined ||
       !this.#takesRequests ||
       this.#heldBytes > this.#limits.maxHeldBytes ||
+      this.#owesTooMuch ||
       this.#slots.length - this.#firstSlot >= this.#limits.maxInFlightRequests
     );
+  }
+
+  /** With what all others have not taken: of those who have something to take, nobody gets more. */
+  get #owesTooMuch(): boolean {
+    return this.#heldBytes + this.#queuedBytes > 0 && this.#limits.replyMemory.freeBytes === 0;
   }
 
   /** Whether there is memory for what is there of the next request, if need be by the right to overdraw, which is this connection's then.

@@ -7,6 +7,7 @@ import { until } from "../../test/support/until.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Logger } from "../platform/logger.ts";
 import { nodePlatform } from "../platform/node/index.ts";
+import { describeConfigs } from "../protocol/apis/describe-configs.ts";
 import { fetch } from "../protocol/apis/fetch.ts";
 import { metadata } from "../protocol/apis/metadata.ts";
 import { ZERO_UUID } from "../protocol/codec.ts";
@@ -273,6 +274,55 @@ describe("replies that are not taken", () => {
       socket.resume();
       await until(() => received > 1_000_000);
     }
+    session.close();
+  });
+});
+
+async function queuedReplyBytes(): Promise<number> {
+  const response = await globalThis.fetch(`http://${broker.metricsAddress}/metrics`);
+  return Number(/^oncilla_queued_reply_bytes (\d+)$/m.exec(await response.text())?.[1]);
+}
+
+describe("replies that are not taken, of any kind", () => {
+  it("stay near queuedMaxReplyBytes: each client gets one more at most, and in the end all", async () => {
+    await start({ queuedMaxReplyBytes: 8 * MIB, metricsPort: 0 });
+    const session = await RawSession.open(broker.address);
+    for (let i = 0; i < 20; i++) await session.createTopic(`settings-${i}`);
+    const resources = Array.from({ length: 20 }, (_, i) => ({
+      resourceType: 2,
+      resourceName: `settings-${i}`,
+      configurationKeys: null,
+    }));
+    const body = { resources, includeSynonyms: true, includeDocumentation: true };
+    const describe = (correlationId: number): Buffer =>
+      Buffer.concat(encodeRequest(describeConfigs, 4, { correlationId, clientId: "slow" }, body));
+    const count = 200;
+    const requests = Buffer.concat(Array.from({ length: count }, (_, i) => describe(i)));
+    const slow = await Promise.all(Array.from({ length: 10 }, () => open()));
+    for (const socket of slow) {
+      socket.pause();
+      socket.write(requests);
+    }
+    for (let i = 0; i < 50; i++) expect(await answers(session.client)).toBe(true);
+    // They are of some 90 kB, 18 MB for each client.
+    const queuedBytes = await queuedReplyBytes();
+    expect(queuedBytes).toBeGreaterThan(8 * MIB);
+    expect(queuedBytes).toBeLessThan(10 * MIB);
+    for (const socket of slow) {
+      const seen: number[] = [];
+      let rest = Buffer.alloc(0);
+      socket.on("data", (chunk: Buffer) => {
+        rest = Buffer.concat([rest, chunk]);
+        while (rest.length >= 8 && rest.length >= 4 + rest.readInt32BE(0)) {
+          seen.push(rest.readInt32BE(4));
+          rest = rest.subarray(4 + rest.readInt32BE(0));
+        }
+      });
+      socket.resume();
+      await until(() => seen.length === count);
+      expect(seen).toEqual(Array.from({ length: count }, (_, i) => i));
+    }
+    expect(await queuedReplyBytes()).toBe(0);
     session.close();
   });
 });

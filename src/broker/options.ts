@@ -99,8 +99,8 @@ export interface BrokerOptions {
   /** Once all connections' requests that are being received or served take up that much, no further one is read until
    * some are answered. Default 256 MiB. */
   readonly queuedMaxRequestBytes?: number;
-  /** The closer all replies that clients have not taken come to that much, the less a fetch returns; down to one batch.
-   * Default 512 MiB. */
+  /** The closer all replies that clients have not taken come to that much, the less a fetch returns; down to one batch. Once they take
+   * up that much, clients with replies to take are not served further: each can have one reply more. Default 512 MiB. */
   readonly queuedMaxReplyBytes?: number;
   /** The most that one Fetch returns, whatever it asks for. Default 4 MiB: what was read is sent while the processor still has
    * it in its caches, and partitions take turns from one Fetch to the next. More is faster over long distances. */
@@ -268,7 +268,7 @@ export const brokerOptionNames: readonly string[] = [
 
 /** Throws a BrokerError, INVALID_OPTION, that names the option. */
 export function resolveOptions(options: BrokerOptions): BrokerConfig {
-  if (typeof options !== "object" || options === null) throw invalid("the broker's options must be an object");
+  if (!isPlainObject(options)) throw invalid("the broker's options must be an object");
   const given: Readonly<Record<string, unknown>> = { ...options };
   refuseUnknown(Object.keys(given), brokerOptionNames, "broker option");
   for (const [name, members] of Object.entries(surroundings)) checkMembers(name, given[name], members);
@@ -316,7 +316,7 @@ function severalListeners(given: Readonly<Record<string, unknown>>): ListenerCon
   if (!Array.isArray(list) || list.length === 0) throw invalid('broker option "listeners" must be a list of listeners');
   return list.map((listener: unknown, i) => {
     const path = (name: string): string => `"listeners[${i}].${name}"`;
-    if (typeof listener !== "object" || listener === null) throw invalid(`"listeners[${i}]" must be an object`);
+    if (!isPlainObject(listener)) throw invalid(`"listeners[${i}]" must be an object`);
     const parts: Readonly<Record<string, unknown>> = { ...listener };
     const partChecks: Checks<ListenerConfig> = { name: listenerName, ...addressChecks };
     refuseUnknown(Object.keys(parts), Object.keys(partChecks), "part of a listener");
@@ -336,6 +336,13 @@ function checkAll<T>(
 function refuseUnknown(names: readonly string[], known: readonly string[], what: string): void {
   const unknown = names.find((name) => !known.includes(name));
   if (unknown !== undefined) throw invalid(`there is no ${what} "${unknown}"`);
+}
+
+/** Of another one, a Map for one, what it holds would be overlooked. */
+function isPlainObject(given: unknown): given is object {
+  if (typeof given !== "object" || given === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(given);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
 function quoted(name: string): string {
@@ -388,7 +395,7 @@ function oneOf<T extends string>(...values: readonly T[]): OptionCheck<T> {
 
 function topicDefaults(path: string, given: unknown): ReadonlyMap<string, string> {
   if (given === undefined) return new Map();
-  if (typeof given !== "object" || given === null) throw invalid(`${path} must be an object`);
+  if (!isPlainObject(given)) throw invalid(`${path} must be an object`);
   const checked = checkTopicConfigs(Object.entries(given).map(([config, value]) => [config, String(value)]));
   if (!checked.ok) throw invalid(`${path}: ${checked.message}`);
   const { configs } = checked;
