@@ -6,7 +6,7 @@ export const rareEvents: readonly string[] = [
   "log: producers came back from a snapshot",
   "log: an open transaction came back from a snapshot",
   "log: a segment was rolled",
-  "log cut before a batch that was not written in full; nothing below is lost",
+  "log cut before a batch that does not hold, where a write may have been interrupted; what lies below is whole",
   "indexes missing or damaged",
   "appends refused",
   "log compacted",

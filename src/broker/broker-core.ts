@@ -323,12 +323,14 @@ function openMetadataLog({ disk, clock, logger, folder }: CoreOptions): Promise<
     topicPartition: { topic: METADATA_TOPIC, partition: 0 },
     topicId: METADATA_TOPIC_ID,
     isKnown: holdsPartitions(disk, folder),
-    // Nothing of it is ever deleted, and nothing is ever lost: neither producer ids nor leader epochs may come again.
+    // Nothing of it is ever deleted, and nothing is ever lost: neither producer ids nor leader epochs may come again. Changes are few: each
+    // is a recovery point, so that also after a crash damage is found and not taken for a write that was interrupted.
     config: {
       ...defaultLogConfig,
       durability: "fsync",
       cleanupPolicy: [],
       retentionMs: Number.POSITIVE_INFINITY,
+      recoveryPointIntervalBytes: 1,
     },
     leaderEpoch: 0,
   });

@@ -28,6 +28,45 @@ async function withBroker(
   }
 }
 
+it("a bit of the metadata that has changed is found by the start after a crash: it ends, and says where", async () => {
+  const disk = new MemoryDisk({ canCrash: true });
+  const startOn = (of: MemoryDisk): Promise<Broker> =>
+    Broker.start({ platform: { ...nodePlatform, disk: of }, dataDir: "data" });
+  const first = await startOn(disk);
+  const session = await RawSession.open(first.address);
+  for (let i = 0; i < 3; i++) await session.createTopic(`topic-${i}`);
+  const path = "data/__cluster_metadata-0/00000000000000000000.log";
+  const { length } = disk.readFile(path);
+  // What the last change left behind its back.
+  await until(() => disk.list("data/__cluster_metadata-0").some((name) => name.endsWith(".snapshot")));
+  for (let at = 0; at < length; at += 7) {
+    const crashed = disk.afterCrash(seededRandom(at));
+    const file = crashed.open(path);
+    const byte = Buffer.alloc(1);
+    file.read(byte, 0, 1, at);
+    byte[0] = (byte[0] as number) ^ (1 << (at % 8));
+    file.write([byte], at);
+    file.close();
+    const outcome = await startOn(crashed).then(
+      async (broker) => {
+        const topics = await RawSession.open(broker.address).then(async (each) => {
+          const { topics: found } = await each.client.send(metadata, 12, { topics: null });
+          each.close();
+          return found.length;
+        });
+        await broker.stop();
+        return topics;
+      },
+      (error: Error) => error.message,
+    );
+    expect(outcome, `byte ${at}`).toSatisfy(
+      (found: unknown) => found === 3 || (typeof found === "string" && found.includes(path)),
+    );
+  }
+  session.close();
+  await first.stop();
+});
+
 describe("a restart on disk", () => {
   let folder: string;
   const start = () => Broker.start({ dataDir: folder });

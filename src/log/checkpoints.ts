@@ -26,6 +26,8 @@ export class Checkpoints {
   #snapshotOffsets: number[];
   #soundSnapshotOffset: number | undefined;
   #snapshotsToSave = 0;
+  /** For want of room. */
+  #unsavedEpochs: LeaderEpochs | undefined;
   #savedLogStartOffset = 0;
   #work: Promise<void> = Promise.resolve();
 
@@ -134,21 +136,28 @@ export class Checkpoints {
     await this.settled();
   }
 
-  /** On a full disk there will be no such file: the next start reads the epochs from all batches. */
+  /** On a full disk there will be no such file, unless there is room at the end: the next start reads the epochs from all batches. */
   saveEpochs(epochs: LeaderEpochs): void {
     const { disk, folder, folderSync, logger } = this.#options;
     this.queue(async () => {
       try {
         await replaceChecked(disk, folder, EPOCHS_FILE, epochs.encode());
         await folderSync.run();
+        this.#unsavedEpochs = undefined;
       } catch (error) {
         const shortage = shortageOf(error);
         if (shortage === undefined) throw error;
         logger.log("warn", `leader epochs not saved: ${shortage}`, { folder });
+        this.#unsavedEpochs = epochs;
         removeChecked(disk, folder, EPOCHS_FILE);
         await folderSync.run();
       }
     });
+  }
+
+  /** There may be room again. */
+  saveMissingEpochs(): void {
+    if (this.#unsavedEpochs) this.saveEpochs(this.#unsavedEpochs);
   }
 
   saveMetadata(topicId: string): void {

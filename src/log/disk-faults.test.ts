@@ -630,6 +630,21 @@ describe.each(["ENOSPC", "SHORT_WRITE", "EDQUOT", "EFBIG"])("a full disk (%s)", 
     expect([log.logStartOffset, log.offlineReason]).toEqual([6, undefined]);
   });
 
+  it("saves the leader epochs at the end when there is room again", async () => {
+    const disk = new FaultyDisk();
+    disk.code = "ENOSPC";
+    const fixture = new LogFixture({}, disk);
+    disk.fails = (operation, path) => operation === "write" && path.includes("leader-epoch");
+    const log = await fixture.open();
+    append(log);
+    await log.flush();
+    disk.fails = () => false;
+    await log.close();
+    fixture.lines.length = 0;
+    await (await fixture.open()).close();
+    expect(fixture.lines).toEqual([]);
+  });
+
   it("leaves the leader epochs out: the next start reads them from the batches", async () => {
     append(log);
     await durable(log);

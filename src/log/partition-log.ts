@@ -450,7 +450,10 @@ export class PartitionLog {
     this.#health.close();
     await this.compaction.stop();
     try {
-      if (!this.offlineReason) await this.#leaveSnapshot();
+      if (!this.offlineReason) {
+        this.#checkpoints.saveMissingEpochs();
+        await this.#leaveSnapshot();
+      }
     } catch (error) {
       this.#notLeft(error as Error);
     }
@@ -518,8 +521,19 @@ export class PartitionLog {
 
 function recoveryContext(options: PartitionLogOptions, logStartOffset: number): RecoveryContext {
   const { disk, logger, folder, clock, leaderEpoch, isKnown = false } = options;
-  const { indexIntervalBytes } = options.config;
-  return { disk, logger, folder, now: clock.now(), indexIntervalBytes, leaderEpoch, logStartOffset, isKnown };
+  const { indexIntervalBytes, cleanupPolicy } = options.config;
+  const isCompacted = cleanupPolicy.includes("compact");
+  return {
+    disk,
+    logger,
+    folder,
+    now: clock.now(),
+    indexIntervalBytes,
+    leaderEpoch,
+    logStartOffset,
+    isKnown,
+    isCompacted,
+  };
 }
 
 function parentOf(folder: string): string {

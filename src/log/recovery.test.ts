@@ -134,7 +134,8 @@ describe("a torn tail (fault 17)", () => {
     expect(fixture.lines).toEqual([
       {
         level: "warn",
-        message: "log cut before a batch that was not written in full; nothing below is lost",
+        message:
+          "log cut before a batch that does not hold, where a write may have been interrupted; what lies below is whole",
         fields: expect.objectContaining({ position: positions[2], offset: 6, cutBytes }),
       },
     ]);

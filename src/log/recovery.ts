@@ -9,7 +9,7 @@ import { defined } from "../platform/assert.ts";
 import { type Disk, DiskError, type DiskFile } from "../platform/disk.ts";
 import type { Logger } from "../platform/logger.ts";
 import { ProtocolError } from "../protocol/protocol-error.ts";
-import type { RecordBatch } from "../protocol/records/batch.ts";
+import { BATCH_HEADER_BYTES, type RecordBatch } from "../protocol/records/batch.ts";
 import { BatchWindow } from "./batch-window.ts";
 import { readEpochs } from "./checkpoints.ts";
 import { LeaderEpochs } from "./leader-epochs.ts";
@@ -35,6 +35,8 @@ export interface RecoveryContext {
   readonly logStartOffset: number;
   /** The first segment had a durable name. */
   readonly isKnown: boolean;
+  /** Compaction may have taken the last batches of a segment. */
+  readonly isCompacted: boolean;
 }
 
 /** A segment that was sealed and whose files are not synced yet. */
@@ -203,13 +205,19 @@ class Recovery {
       if (problem) this.#cut(segment, problem);
       const next = this.#segments[i + 1];
       const endOffset = segment.nextOffset;
-      if (next && !problem && (next.baseOffset === endOffset || endOffset < this.#recoveryPoint)) {
+      if (next && !problem && (next.baseOffset === endOffset || this.#mayEndAt(endOffset))) {
         this.#seal(segment, next);
       } else {
         this.#removeFrom(i + 1);
         return endOffset;
       }
     }
+  }
+
+  /** Whether batches in front of the next segment may have been compacted away: not where they may have got lost, behind the recovery
+   * point. Where somebody has removed all snapshots, nobody knows that point. */
+  #mayEndAt(endOffset: number): boolean {
+    return endOffset < this.#recoveryPoint || (this.#context.isCompacted && this.#snapshotOffsets.length === 0);
   }
 
   /** Leaves what a roll would have left. */
@@ -224,7 +232,8 @@ class Recovery {
   #scan(segment: Segment, nextBaseOffset: number | undefined): Problem | undefined {
     const { indexIntervalBytes, leaderEpoch, now } = this.#context;
     const endOffset = nextBaseOffset ?? segment.endOffsetMax;
-    const limits = { gaplessFrom: this.#recoveryPoint, endOffset, leaderEpoch };
+    const gaplessFrom = nextBaseOffset === undefined ? this.#recoveryPoint : Number.POSITIVE_INFINITY;
+    const limits = { gaplessFrom, endOffset, leaderEpoch };
     this.#scannedBytes += segment.log.size() - segment.sizeBytes;
     return scanBatches(segment, segment.sizeBytes, segment.nextOffset, limits, (batch) => {
       segment.admit(batch, indexIntervalBytes);
@@ -238,12 +247,12 @@ class Recovery {
   #cut(segment: Segment, problem: Problem): void {
     const path = segment.path("log");
     const offset = segment.nextOffset;
-    if (offset < this.#recoveryPoint || problem.isDamage)
-      throw new LogCorruptionError(path, problem.position, problem.text);
+    if (offset < this.#recoveryPoint) throw new LogCorruptionError(path, problem.position, problem.text);
     const cutBytes = segment.log.size() - problem.position;
     segment.log.truncate(problem.position);
     const { position, text } = problem;
-    const message = "log cut before a batch that was not written in full; nothing below is lost";
+    const message =
+      "log cut before a batch that does not hold, where a write may have been interrupted; what lies below is whole";
     this.#context.logger.log("warn", message, { path, position, offset, cutBytes, problem: text });
   }
 
@@ -265,13 +274,11 @@ class Recovery {
 interface Problem {
   readonly position: number;
   readonly text: string;
-  /** It lies below the recovery point, for sure. */
-  readonly isDamage?: boolean;
 }
 
 interface ScanLimits {
   /** Offsets follow one another without gaps from here on; below, compaction may have left some, and batches behind them that end
-   * there at the latest. */
+   * there at the latest. Infinity in a segment whose end is known: a wrong offset shows by what comes behind it. */
   readonly gaplessFrom: number;
   /** No batch goes beyond it. The CRC does not cover where a batch lies in the log. */
   readonly endOffset: number;
@@ -291,8 +298,6 @@ function scanBatches(
   const window = new BatchWindow(segment.log, sizeBytes, SCAN_WINDOW_BYTES);
   let expected = expectedOffset;
   let lastEpoch = 0;
-  /** Of the last batch, when it stands behind a gap: its base offset, which no CRC covers, may be the wrong one. */
-  let gapPosition: number | undefined;
   for (let position = start; position < sizeBytes; ) {
     const batch = window.batchAt(position);
     if (!batch) return { position, text: window.problemAt(position) };
@@ -304,15 +309,16 @@ function scanBatches(
       };
     }
     const { baseOffset } = batch;
-    const isGap = baseOffset > expected && batch.nextOffset > gaplessFrom;
-    if (baseOffset < expected && gapPosition !== undefined) {
-      const text = `a batch up to offset ${expected - 1}, where the next one begins at ${baseOffset}`;
-      return { position: gapPosition, text, isDamage: true };
-    }
-    if (baseOffset < expected || isGap) {
+    const isGap = baseOffset > expected;
+    if (baseOffset < expected || (isGap && batch.nextOffset > gaplessFrom)) {
       return { position, text: `a batch of offset ${baseOffset} in the place of ${expected}` };
     }
-    gapPosition = baseOffset > expected ? position : undefined;
+    // No CRC covers the base offset: behind a gap it may be the wrong one.
+    const offsetBehind = isGap ? baseOffsetAt(segment, position + batch.sizeBytes, sizeBytes) : undefined;
+    if (offsetBehind !== undefined && offsetBehind < batch.nextOffset) {
+      const text = `a batch up to offset ${batch.lastOffset}, where the next one begins at ${offsetBehind}`;
+      return { position, text };
+    }
     if (batch.nextOffset > endOffset) {
       return { position, text: `a batch up to offset ${batch.lastOffset}, beyond the segment's end at ${endOffset}` };
     }
@@ -322,6 +328,11 @@ function scanBatches(
     visit(batch);
   }
   return undefined;
+}
+
+/** Of the batch there; undefined where there is none that looks like one. */
+function baseOffsetAt(segment: Segment, position: number, sizeBytes: number): number | undefined {
+  return new BatchWindow(segment.log, sizeBytes, BATCH_HEADER_BYTES).headerAt(position)?.baseOffset;
 }
 
 /** The producers when the log ended at `offset`; undefined when the snapshot is damaged or gone. */

@@ -286,7 +286,7 @@ export class Segment {
 
   /** Writes the indexes out; returns all files, which are to be synced. */
   saveIndexes(): DiskFile[] {
-    if (this.latest.timestamp >= 0) this.#timeIndex.append(this.latest);
+    this.#timeIndex.append(this.latest);
     return [this.log, ...this.#indexes().map((index) => index.save()), this.#crcs.save(this.nextOffset)];
   }
 

@@ -27,10 +27,9 @@ export class TimeIndex {
     return this.entries.count >= Math.floor(maxBytes / TIME_ENTRY_BYTES) - 1;
   }
 
-  /** Adds an entry unless the last one says as much. */
+  /** Adds an entry unless the last one says as much, or no record has a timestamp. Source: TimeIndex.maybeAppend. */
   append(entry: TimeEntry): void {
-    const last = this.last();
-    if (last && entry.timestamp <= last.timestamp) return;
+    if (entry.timestamp <= (this.last()?.timestamp ?? -1)) return;
     const { buffer, at } = this.entries.append();
     writeInt64(buffer, entry.timestamp, at);
     buffer.writeInt32BE(entry.offset - this.#baseOffset, at + 8);

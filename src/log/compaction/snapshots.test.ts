@@ -36,6 +36,26 @@ it("stays when there is no room for its like (simulator, seed 31003757)", async 
   expect(contents(log)).toEqual(["2:a=2", "3:b=1", "4:c=1"]);
 });
 
+it("that somebody removed with all others leaves the log as it is, gaps and all", async () => {
+  const fixture = new LogFixture({ ...config, segmentBytes: 500 });
+  let log = await fixture.open();
+  // The first segment keeps its middle, and neither its start nor its end.
+  for (let i = 0; i < 30; i++) appendKeyed(log, { entries: [i === 3 ? "kept=1" : `k${i % 3}=${i}`] });
+  await durable(log);
+  await log.flush();
+  await log.compaction.run(0, compactionOptions(fixture));
+  const expected = contents(log);
+  expect(expected[0]).toBe("3:kept=1");
+  expect(fixture.files("log").length).toBeGreaterThan(1);
+  await log.close();
+  for (const name of fixture.files("snapshot")) fixture.disk.remove(fixture.path(name));
+  fixture.lines.length = 0;
+  log = await fixture.open();
+  expect(contents(log)).toEqual(expected);
+  expect(log.logEndOffset).toBe(30);
+  expect(fixture.lines).toEqual([]);
+});
+
 it("of the middle of a segment is gone, durably, before that is compacted", async () => {
   const disk = new FaultyDisk({ canCrash: true });
   const left: Disk[] = [];
