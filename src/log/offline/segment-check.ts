@@ -111,8 +111,8 @@ export class SegmentCheck {
     const { nextBaseOffset, recoveryPoint } = this.#options;
     if (!batch.hasValidCrc()) return "the CRC does not match";
     const { baseOffset, nextOffset, leaderEpoch } = batch;
-    // Compaction leaves gaps within segments, and only below. How far it came is not known: a crash may have ended it.
-    const isGap = baseOffset > this.#expected && nextOffset > recoveryPoint;
+    // Compaction leaves gaps, in sealed segments alone. How far it came is not known: a crash may have ended it.
+    const isGap = baseOffset > this.#expected && nextBaseOffset === undefined && nextOffset > recoveryPoint;
     if (baseOffset < this.#expected || isGap)
       return `a batch of offset ${baseOffset} in the place of ${this.#expected}`;
     if (nextBaseOffset !== undefined && nextOffset > nextBaseOffset) {
