@@ -135,7 +135,7 @@ function broker(tools: Tools, side: Side): Contestant {
       const sent = await measured(side.pid, requests * batch.length, () =>
         exchange({ address, requests, inFlight: IN_FLIGHT, request }),
       );
-      checkFetched(sent, requests, batch.length);
+      checkFetched(side.label, sent, requests, batch.length);
       await tools.deleteTopic(side, topic);
       return foundIn(received, sent);
     },
@@ -202,9 +202,10 @@ function checkProduced(last: Buffer, baseOffset: number): void {
   throw new Error(`the last batch should be at ${baseOffset}: ${JSON.stringify(answer)}`);
 }
 
-function checkFetched({ last, bytes }: Exchange, requests: number, batchBytes: number): void {
+function checkFetched(label: string, { last, bytes }: Exchange, requests: number, batchBytes: number): void {
   const response = readResponseAfterCorrelationId(fetch, FETCH_VERSION, new Reader(last, 4));
   const answer = response.responses[0]?.partitions[0];
   if (answer?.errorCode === 0 && answer.records?.length === batchBytes && bytes >= requests * batchBytes) return;
-  throw new Error(`each answer should hold a batch of ${batchBytes} bytes, the last held ${answer?.records?.length}`);
+  const found = `the last held ${answer?.records?.length} (error ${answer?.errorCode}), all ${bytes}`;
+  throw new Error(`${label}: each of ${requests} answers should hold a batch of ${batchBytes} bytes; ${found}`);
 }

@@ -43,7 +43,7 @@ function newWorld(): World {
     let isRead = true;
     const connection: Connection = {
       remoteAddress: "127.0.0.1:1",
-      unsentBytes: 0,
+      unsentBytes: takesReplies ? 0 : LARGEST_BYTES,
       open: () => {},
       write: () => takesReplies,
       pause: () => {
@@ -60,6 +60,7 @@ function newWorld(): World {
       endpoint: { listener: "default", host: "127.0.0.1", port: 1 },
       dispatch: ({ length }, peer, reply) => {
         requests.push({ peer, sizeBytes: length, reply: () => reply([Buffer.alloc(1)]) });
+        return false;
       },
       clock,
       logger: silentLogger,

@@ -46,13 +46,13 @@ export interface Peer {
 
 /** Handles one request. `frame` is valid during the call only. `reply` is called once, during the call or later, with
  * a whole response frame in pieces, or with nothing for a request that is answered by silence. A ProtocolError, thrown or
- * passed to `fail`, ends the connection. */
+ * passed to `fail`, ends the connection. Gives whether the connection's next request has to wait for the reply. */
 export type RequestDispatcher = (
   frame: Buffer,
   peer: Peer,
   reply: (pieces: readonly Uint8Array[], sending?: Sending) => void,
   fail: (error: unknown) => void,
-) => void;
+) => boolean;
 
 /** How a reply with large pieces goes out. */
 export interface Sending {
@@ -91,8 +91,10 @@ export class ClientConnection implements ConnectionHandler, Peer {
   #late: LateBytes | undefined;
   /** Bytes of replies that are not handed to the network yet. */
   #heldBytes = 0;
-  /** Bytes that the network has and the client does not take; 0 unless `#isSocketFull`. */
+  /** Bytes that the network has and the client does not take. */
   #queuedBytes = 0;
+  /** The request that others wait for. */
+  #waitedFor: Slot | undefined;
   /** Frames without a reply, and the one that is being gathered. */
   #requestBytes = 0;
   #gatheringBytes = 0;
@@ -140,7 +142,7 @@ export class ClientConnection implements ConnectionHandler, Peer {
   }
 
   get replyRoomBytes(): number {
-    if (this.#heldBytes + this.#queuedBytes > this.#limits.maxHeldBytes) return 0;
+    if (this.#heldBytes + this.#queuedBytes > this.#limits.maxHeldBytes || this.#owesTooMuch) return 0;
     // A part of what is left to all, so that it lasts for others too; never nothing, so that everybody gets on.
     return Math.max(1, Math.floor(this.#limits.replyMemory.freeBytes / 4));
   }
@@ -172,9 +174,7 @@ export class ClientConnection implements ConnectionHandler, Peer {
   onDrain(): void {
     this.#lastActiveMs = this.#clock.monotonic();
     this.#isSocketFull = false;
-    this.#limits.replyMemory.giveBack(this.#queuedBytes);
-    this.#queuedBytes = 0;
-    this.#resumeIfPossible();
+    this.#sent();
   }
 
   mute(durationMs: number): void {
@@ -246,9 +246,11 @@ export class ClientConnection implements ConnectionHandler, Peer {
     this.#isInTurn = true;
     try {
       for (;;) {
-        // What it is over the limits by may only wait to be written.
-        if (this.#isOverLimits()) this.#flush();
-        if (this.#isOverLimits()) break;
+        if (this.#isOverLimits()) {
+          // What it is over them by may only wait to be written.
+          this.#flush();
+          if (this.#isOverLimits()) break;
+        }
         const frame = this.#frames.next();
         if (!frame) break;
         this.#take(frame);
@@ -289,12 +291,13 @@ export class ClientConnection implements ConnectionHandler, Peer {
     this.#gatheringBytes = 0;
     this.#countShared();
     this.#slots.push(slot);
-    this.#dispatch(
+    const isWaitedFor = this.#dispatch(
       frame,
       this,
       (pieces, sending) => this.#reply(slot, pieces, sending),
       (error) => this.#fail(error),
     );
+    if (isWaitedFor && !slot.pieces) this.#waitedFor = slot;
   }
 
   #reply(slot: Slot, pieces: readonly Uint8Array[], sending: Sending | undefined): void {
@@ -309,13 +312,21 @@ export class ClientConnection implements ConnectionHandler, Peer {
     const replyBytes = sizeOf(pieces);
     this.#limits.replyMemory.take(replyBytes);
     this.#heldBytes += replyBytes;
+    if (this.#waitedFor === slot) {
+      this.#waitedFor = undefined;
+      this.#goOnSoon();
+    }
     if (!isNext) return;
     this.#collectReady();
     if (late) this.#late = late;
     // Records for somebody who waits for them leave at once, not behind what else is to be done.
     if (sending && (late || !this.#isInTurn)) this.#flush();
-    if (this.#isInTurn || this.#isFlushScheduled) return;
     // Many replies come at once when a sync ends: those of one turn of the event loop leave together.
+    if (!this.#isInTurn) this.#goOnSoon();
+  }
+
+  #goOnSoon(): void {
+    if (this.#isFlushScheduled) return;
     this.#isFlushScheduled = true;
     this.#clock.setImmediate(() => {
       this.#isFlushScheduled = false;
@@ -379,14 +390,27 @@ export class ClientConnection implements ConnectionHandler, Peer {
     this.#queuedBytes += bytes;
     const callAll = (): void => {
       for (const call of onSent) call();
+      this.#sent();
     };
-    const allSent = onSent.length > 0 ? callAll : undefined;
+    const allSent = onSent.length > 0 ? callAll : this.#sent;
     const hasRoom = late ? writeLate(this.#connection, pieces, late, allSent) : this.#connection.write(pieces, allSent);
     if (!hasRoom) this.#isSocketFull = true;
-    if (this.#isSocketFull) return;
-    this.#limits.replyMemory.giveBack(this.#queuedBytes);
-    this.#queuedBytes = 0;
+    this.#countQueued();
   }
+
+  #countQueued(): void {
+    const { unsentBytes } = this.#connection;
+    if (unsentBytes >= this.#queuedBytes) return;
+    this.#limits.replyMemory.giveBack(this.#queuedBytes - unsentBytes);
+    this.#queuedBytes = unsentBytes;
+  }
+
+  /** The system has taken something. */
+  readonly #sent = (): void => {
+    if (this.#isClosed) return;
+    this.#countQueued();
+    this.#resumeIfPossible();
+  };
 
   #checkDrained(): void {
     if (this.#onDrained && this.#slots.length === 0 && this.#outgoing.length === 0) this.#onDrained();
@@ -403,6 +427,7 @@ export class ClientConnection implements ConnectionHandler, Peer {
       this.#isClosed ||
       this.#unmute !== undefined ||
       !this.#takesRequests ||
+      this.#waitedFor !== undefined ||
       this.#heldBytes > this.#limits.maxHeldBytes ||
       this.#owesTooMuch ||
       this.#slots.length - this.#firstSlot >= this.#limits.maxInFlightRequests
@@ -423,7 +448,7 @@ export class ClientConnection implements ConnectionHandler, Peer {
   }
 
   #pauseIfOverLimits(): void {
-    const { requestMemory } = this.#limits;
+    const { requestMemory, replyMemory } = this.#limits;
     const isHeldBack = this.#isHeldBack();
     if (!isHeldBack && this.#claimRoom()) return;
     // Others would wait for this one. What it has gathered it must be able to finish, though: it keeps that memory from them.
@@ -431,6 +456,7 @@ export class ClientConnection implements ConnectionHandler, Peer {
     if (!this.#takesRequests) return;
     if (!this.#isPaused) this.#connection.pause();
     this.#isPaused = true;
+    if (this.#owesTooMuch) replyMemory.whenFree(this.#resumeIfPossible);
     if (!isHeldBack) requestMemory.whenFree(this.#resumeIfPossible);
   }
 
@@ -451,6 +477,7 @@ export class ClientConnection implements ConnectionHandler, Peer {
   #giveMemoryBack(): void {
     const { requestMemory, replyMemory } = this.#limits;
     requestMemory.forget(this.#resumeIfPossible);
+    replyMemory.forget(this.#resumeIfPossible);
     requestMemory.endOverdraft(this);
     requestMemory.giveBack(this.#sharedBytes);
     replyMemory.giveBack(this.#heldBytes + this.#queuedBytes);

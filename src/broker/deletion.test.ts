@@ -310,7 +310,7 @@ describe("a topic made anew while the one of its name is still being forgotten",
         : other.commitOffset("group", topic, offset);
 
     // The deletion and what makes the new topic become durable, and nothing behind.
-    disk.hold("__cluster_metadata-0", 2);
+    disk.hold("__cluster_metadata-0/00000000000000000000.log", 2);
     const deleted = session.deleteTopic(topic);
     const made = session.createTopic("topic");
     const other = await RawSession.open(broker.address);

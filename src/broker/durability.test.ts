@@ -206,7 +206,7 @@ describe("acknowledged means durable", () => {
     await session.endTransaction("id", producer, "abort");
     await until(async () => (await session.endOffset(topic, "read_committed")) === 2);
     const outcomes = new Set<string>();
-    for (let seed = 0; seed < 20; seed++) {
+    for (let seed = 0; seed < 100; seed++) {
       const [later, writer] = await startOn(disk.afterCrash(seededRandom(seed)));
       let next: RawProducer = await writer.newTransactional("id");
       for (let isDone = false; !isDone; ) {

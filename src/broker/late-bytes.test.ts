@@ -101,7 +101,10 @@ function openConnection(socket: Socket): { readonly connection: ClientConnection
   const connection = new ClientConnection({
     connection: socket,
     endpoint: { listener: "default", host: "127.0.0.1", port: 1 },
-    dispatch: (_frame, _peer, reply) => asked.push({ reply }),
+    dispatch: (_frame, _peer, reply) => {
+      asked.push({ reply });
+      return false;
+    },
     clock,
     logger: silentLogger,
     complaints: new LogLimiter(clock, silentLogger),

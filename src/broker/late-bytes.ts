@@ -15,7 +15,7 @@ export function readLate(pieces: readonly Uint8Array[], late: LateBytes): void {
 }
 
 /** Like `connection.write`, and reads what is late: as long as the operating system takes all that it gets, right before, part
- * by part into little memory, which stays in the processor's cache. */
+ * by part into little memory, which stays in the processor's cache; but for what was read ahead. */
 export function writeLate(
   connection: Connection,
   pieces: readonly Uint8Array[],

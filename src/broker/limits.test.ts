@@ -10,6 +10,8 @@ import { nodePlatform } from "../platform/node/index.ts";
 import { describeConfigs } from "../protocol/apis/describe-configs.ts";
 import { fetch } from "../protocol/apis/fetch.ts";
 import { metadata } from "../protocol/apis/metadata.ts";
+import { offsetCommit } from "../protocol/apis/offset-commit.ts";
+import { offsetFetch } from "../protocol/apis/offset-fetch.ts";
 import { ZERO_UUID } from "../protocol/codec.ts";
 import { encodeRequest } from "../protocol/frame.ts";
 import { Broker } from "./broker.ts";
@@ -283,7 +285,58 @@ async function queuedReplyBytes(): Promise<number> {
   return Number(/^oncilla_queued_reply_bytes (\d+)$/m.exec(await response.text())?.[1]);
 }
 
+/** The correlation ids of the replies that come to `socket`. */
+function repliesTo(socket: Socket): number[] {
+  const seen: number[] = [];
+  let rest = Buffer.alloc(0);
+  socket.on("data", (chunk: Buffer) => {
+    rest = Buffer.concat([rest, chunk]);
+    while (rest.length >= 8 && rest.length >= 4 + rest.readInt32BE(0)) {
+      seen.push(rest.readInt32BE(4));
+      rest = rest.subarray(4 + rest.readInt32BE(0));
+    }
+  });
+  socket.resume();
+  return seen;
+}
+
 describe("replies that are not taken, of any kind", () => {
+  it("are not made in advance where they come later than their requests", async () => {
+    await start({ metricsPort: 0 });
+    const session = await RawSession.open(broker.address);
+    const topic = await session.createTopic("offsets", 100);
+    const partitions = Array.from({ length: 100 }, (_, partitionIndex) => ({
+      partitionIndex,
+      committedOffset: 0,
+      committedMetadata: "m".repeat(4_000),
+    }));
+    await session.findCoordinator("group", "group");
+    const commit = { groupId: "group", memberId: "", generationIdOrMemberEpoch: -1 };
+    await session.client.send(offsetCommit, 8, { ...commit, topics: [{ name: topic.name, partitions }] });
+    const count = 200;
+    const requests = Array.from({ length: count }, (_, correlationId) =>
+      encodeRequest(
+        offsetFetch,
+        7,
+        { correlationId, clientId: "slow" },
+        { groupId: "group", topics: null, requireStable: false },
+      ),
+    );
+    const slow = await open();
+    slow.pause();
+    slow.write(Buffer.concat(requests.flat()));
+    for (let i = 0; i < 50; i++) expect(await answers(session.client)).toBe(true);
+    const queuedBytes = await queuedReplyBytes();
+    // They are of 400 kB, 80 MB together.
+    expect(queuedBytes).toBeGreaterThan(MIB);
+    expect(queuedBytes).toBeLessThan(17 * MIB);
+    const seen = repliesTo(slow);
+    await until(() => seen.length === count);
+    expect(seen).toEqual(Array.from({ length: count }, (_, i) => i));
+    expect(await queuedReplyBytes()).toBe(0);
+    session.close();
+  });
+
   it("stay near queuedMaxReplyBytes: each client gets one more at most, and in the end all", async () => {
     await start({ queuedMaxReplyBytes: 8 * MIB, metricsPort: 0 });
     const session = await RawSession.open(broker.address);
@@ -309,16 +362,7 @@ describe("replies that are not taken, of any kind", () => {
     expect(queuedBytes).toBeGreaterThan(8 * MIB);
     expect(queuedBytes).toBeLessThan(10 * MIB);
     for (const socket of slow) {
-      const seen: number[] = [];
-      let rest = Buffer.alloc(0);
-      socket.on("data", (chunk: Buffer) => {
-        rest = Buffer.concat([rest, chunk]);
-        while (rest.length >= 8 && rest.length >= 4 + rest.readInt32BE(0)) {
-          seen.push(rest.readInt32BE(4));
-          rest = rest.subarray(4 + rest.readInt32BE(0));
-        }
-      });
-      socket.resume();
+      const seen = repliesTo(socket);
       await until(() => seen.length === count);
       expect(seen).toEqual(Array.from({ length: count }, (_, i) => i));
     }

@@ -268,7 +268,7 @@ export const brokerOptionNames: readonly string[] = [
 
 /** Throws a BrokerError, INVALID_OPTION, that names the option. */
 export function resolveOptions(options: BrokerOptions): BrokerConfig {
-  if (!isPlainObject(options)) throw invalid("the broker's options must be an object");
+  if (!isPlainObject(options)) throw invalid("the broker's options must be a plain object");
   const given: Readonly<Record<string, unknown>> = { ...options };
   refuseUnknown(Object.keys(given), brokerOptionNames, "broker option");
   for (const [name, members] of Object.entries(surroundings)) checkMembers(name, given[name], members);
@@ -316,7 +316,7 @@ function severalListeners(given: Readonly<Record<string, unknown>>): ListenerCon
   if (!Array.isArray(list) || list.length === 0) throw invalid('broker option "listeners" must be a list of listeners');
   return list.map((listener: unknown, i) => {
     const path = (name: string): string => `"listeners[${i}].${name}"`;
-    if (!isPlainObject(listener)) throw invalid(`"listeners[${i}]" must be an object`);
+    if (!isPlainObject(listener)) throw invalid(`"listeners[${i}]" must be a plain object`);
     const parts: Readonly<Record<string, unknown>> = { ...listener };
     const partChecks: Checks<ListenerConfig> = { name: listenerName, ...addressChecks };
     refuseUnknown(Object.keys(parts), Object.keys(partChecks), "part of a listener");
@@ -395,7 +395,7 @@ function oneOf<T extends string>(...values: readonly T[]): OptionCheck<T> {
 
 function topicDefaults(path: string, given: unknown): ReadonlyMap<string, string> {
   if (given === undefined) return new Map();
-  if (!isPlainObject(given)) throw invalid(`${path} must be an object`);
+  if (!isPlainObject(given)) throw invalid(`${path} must be a plain object`);
   const checked = checkTopicConfigs(Object.entries(given).map(([config, value]) => [config, String(value)]));
   if (!checked.ok) throw invalid(`${path}: ${checked.message}`);
   const { configs } = checked;

@@ -32,6 +32,9 @@ export interface Handler<A extends Api> {
   readonly readsInPlace?: boolean;
   /** Whether ApiVersions tells of it; by default it does. */
   readonly isAdvertised?: boolean;
+  /** Set where a reply may be large and comes after the call: the connection's next request waits for it, as in Apache Kafka for any
+   * reply. Those of a thousand requests that came together would be without bound. */
+  readonly holdsNext?: boolean;
   /** Replies during the call or later. A rejected promise, like a thrown error, ends the connection. */
   handle(request: RequestOf<A>, context: RequestContext, reply: Reply<A>): void | Promise<void>;
 }
@@ -42,6 +45,7 @@ export interface AnyHandler {
   readonly api: Api;
   readonly readsInPlace?: boolean;
   readonly isAdvertised?: boolean;
+  readonly holdsNext?: boolean;
   handle(request: never, context: RequestContext, reply: never): void | Promise<void>;
 }
 
@@ -85,7 +89,7 @@ export function createRouter(
     if (!isServed(api, header.apiVersion)) {
       if (api.key !== apiVersions.key) throw new ProtocolError(`${api.name} has no version ${header.apiVersion}`);
       reply(encodeResponse(apiVersions, 0, header.correlationId, unknownVersion));
-      return;
+      return false;
     }
     const body = handler.readsInPlace ? reader : new Reader(Buffer.from(frame), reader.position);
     if (isFlexible(api, header.apiVersion)) skipTagged(body);
@@ -114,6 +118,7 @@ export function createRouter(
     const pending = handler.handle(request as never, context, answer as never);
     work?.pause();
     if (pending) pending.catch(fail);
+    return handler.holdsNext ?? false;
   };
 }
 

@@ -47,6 +47,6 @@ export class LateBatches implements LateRead {
 
   #haveRead(end: number): void {
     const { segment, position, length, readAhead } = this.#place;
-    if (end === length) readAhead?.start(segment, position + end);
+    if (end === length) readAhead?.start(segment, position + end, length);
   }
 }

@@ -18,6 +18,7 @@ const MAX_PARTS = 32;
 /** Notes where segments are read, but for look-ups. */
 class CountingDisk extends FaultyDisk {
   readAt: number[] = [];
+  readBytes = 0;
 
   override open(path: string, options?: { readonly create?: boolean }): DiskFile {
     const file = super.open(path, options);
@@ -25,7 +26,10 @@ class CountingDisk extends FaultyDisk {
     return {
       ...file,
       read: (target, targetOffset, length, position) => {
-        if (length > 10_000) this.readAt.push(position);
+        if (length > 10_000) {
+          this.readAt.push(position);
+          this.readBytes += length;
+        }
         return file.read(target, targetOffset, length, position);
       },
     };
@@ -142,6 +146,35 @@ describe("what a reader is about to ask for", () => {
       { numRuns: 40 },
     );
     expect(taken).toBeGreaterThan(20);
+  });
+
+  it("is no more than it reads at a time", async () => {
+    const { disk, log } = await filledLog(100);
+    let sentBytes = 0;
+    disk.readBytes = 0;
+    for (let offset = 0; offset < 95; ) {
+      const bytes = sent(readLate(log, offset, 210_000));
+      sentBytes += bytes.length;
+      offset += batchCount(bytes);
+      await turns(2);
+    }
+    // The last part was not asked for.
+    expect(disk.readBytes).toBeLessThan(sentBytes + 220_000);
+    await log.close();
+  });
+
+  it("is there for each of several who read side by side", async () => {
+    const { disk, log } = await filledLog(100);
+    const count = batchCount(sent(readLate(log, 0)));
+    sent(readLate(log, 0));
+    await turns(1);
+    disk.readAt = [];
+    sent(readLate(log, count, 400_000));
+    await turns(1);
+    disk.readAt = [];
+    sent(readLate(log, count, 400_000));
+    expect(disk.readAt).toEqual([]);
+    await log.close();
   });
 
   it("is given up when nobody comes back for it, and when the broker stops", async () => {

@@ -3,18 +3,25 @@ import type { Clock, Timer } from "../platform/clock.ts";
 import { allocate, free } from "../platform/memory.ts";
 import type { Segment } from "./segment.ts";
 
-/** With less the reader has to wait for the next part; more holds up others, and costs memory. */
+/** At most: with less the reader has to wait for the next part; more holds up others, and costs memory. */
 const PART_BYTES = 512 * 1024;
 /** For less, nobody waits. */
 const MIN_BYTES = 128 * 1024;
 /** Of all readers together. */
 const MAX_PARTS = 32;
-/** Whoever has not come back by then may not come at all. */
+/** At least: whoever has not come back by then may not come at all. */
 const KEPT_MS = 1_000;
 
-interface Part {
+interface Place {
   readonly segment: Segment;
   readonly position: number;
+}
+
+interface Wanted extends Place {
+  readonly length: number;
+}
+
+interface Part extends Place {
   readonly bytes: Buffer;
   readonly readAtMs: number;
 }
@@ -23,7 +30,7 @@ interface Part {
 export class ReadAhead {
   readonly #clock: Clock;
   /** Read in one turn of the event loop each. */
-  #wanted: { readonly segment: Segment; readonly position: number }[] = [];
+  #wanted: Wanted[] = [];
   #isReading = false;
   /** Oldest first. */
   #parts: Part[] = [];
@@ -35,18 +42,19 @@ export class ReadAhead {
 
   /** Bytes from `position` on, `maxBytes` at most, if they were read: in memory from `allocate`, which is the caller's then. */
   take(segment: Segment, position: number, maxBytes: number): Buffer | undefined {
-    const isIt = (place: { readonly segment: Segment; readonly position: number }): boolean =>
-      place.position === position && place.segment === segment;
+    const isIt = (place: Place): boolean => place.position === position && place.segment === segment;
+    const index = this.#parts.findIndex(isIt);
+    if (index >= 0) return this.#parts.splice(index, 1)[0]?.bytes.subarray(0, maxBytes);
     const wanted = this.#wanted.findIndex(isIt);
     if (wanted >= 0) this.#wanted.splice(wanted, 1);
-    const index = this.#parts.findIndex(isIt);
-    return index < 0 ? undefined : this.#parts.splice(index, 1)[0]?.bytes.subarray(0, maxBytes);
+    return undefined;
   }
 
-  /** Somebody has read all in front of `position`, and may go on there. */
-  start(segment: Segment, position: number): void {
-    if (segment.sizeBytes - position < MIN_BYTES || this.#parts.length + this.#wanted.length >= MAX_PARTS) return;
-    this.#wanted.push({ segment, position });
+  /** Somebody has read all in front of `position`, and may ask for as much as `length` there. */
+  start(segment: Segment, position: number, length: number): void {
+    const there = Math.min(length, PART_BYTES, segment.sizeBytes - position);
+    if (there < MIN_BYTES || this.#parts.length + this.#wanted.length >= MAX_PARTS) return;
+    this.#wanted.push({ segment, position, length: there });
     if (this.#isReading) return;
     this.#isReading = true;
     this.#clock.setImmediate(this.#readNext);
@@ -65,14 +73,14 @@ export class ReadAhead {
     const next = this.#wanted.shift();
     this.#isReading = next !== undefined;
     if (!next) return;
-    this.#read(next.segment, next.position);
+    this.#read(next);
     this.#clock.setImmediate(this.#readNext);
   };
 
-  #read(segment: Segment, position: number): void {
+  #read({ segment, position, length }: Wanted): void {
     // A file that was closed meanwhile may be gone.
     if (!segment.openLog) return;
-    const bytes = allocate(Math.min(PART_BYTES, segment.sizeBytes - position));
+    const bytes = allocate(length);
     try {
       segment.readInto(bytes, position);
     } catch {

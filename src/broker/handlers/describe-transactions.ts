@@ -8,6 +8,7 @@ import { eachOnce } from "./duplicates.ts";
 export function describeTransactionsHandler({ transactions }: BrokerServices): Handler<typeof describeTransactions> {
   return {
     api: describeTransactions,
+    holdsNext: true,
     async handle(request, _context, reply) {
       const described = eachOnce(request.transactionalIds).map(
         (transactionalId) =>

@@ -19,6 +19,7 @@ import { eachOnce } from "./duplicates.ts";
 export function describeGroupsHandler({ groups }: BrokerServices): Handler<typeof describeGroups> {
   return {
     api: describeGroups,
+    holdsNext: true,
     async handle(request, context, reply) {
       const authorizedOperations = request.includeAuthorizedOperations ? GROUP_OPERATIONS : OPERATIONS_NOT_ASKED;
       const described = eachOnce(request.groups).map(
@@ -47,6 +48,7 @@ export function describeGroupsHandler({ groups }: BrokerServices): Handler<typeo
 export function consumerGroupDescribeHandler({ groups, image }: BrokerServices): Handler<typeof consumerGroupDescribe> {
   return {
     api: consumerGroupDescribe,
+    holdsNext: true,
     async handle(request, _context, reply) {
       const authorizedOperations = request.includeAuthorizedOperations ? GROUP_OPERATIONS : OPERATIONS_NOT_ASKED;
       const described = eachOnce(request.groupIds).map(
@@ -81,6 +83,7 @@ export function consumerGroupDescribeHandler({ groups, image }: BrokerServices):
 export function listGroupsHandler({ groups }: BrokerServices): Handler<typeof listGroups> {
   return {
     api: listGroups,
+    holdsNext: true,
     async handle(request, _context, reply) {
       const shards = groups.shards();
       const problem = shards.find((shard) => shard.problem)?.problem;

@@ -8,6 +8,7 @@ import type { Handler } from "../router.ts";
 export function listTransactionsHandler({ transactions }: BrokerServices): Handler<typeof listTransactions> {
   return {
     api: listTransactions,
+    holdsNext: true,
     async handle(request, _context, reply) {
       const refuse = (error: ErrorName): void => {
         reply({ throttleTimeMs: 0, errorCode: errorCodes[error], unknownStateFilters: [], transactionStates: [] });

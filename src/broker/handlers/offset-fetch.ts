@@ -22,6 +22,7 @@ const GROUP_ERROR_VERSION = 2;
 export function offsetFetchHandler(services: BrokerServices): Handler<typeof offsetFetch> {
   return {
     api: offsetFetch,
+    holdsNext: true,
     async handle(request, { apiVersion }, reply) {
       const groups = apiVersion < BATCHED_VERSION ? [singleGroup(request)] : withoutRepetitions(request.groups);
       const results = await Promise.all(

@@ -87,6 +87,7 @@ function withProblems(
 export function streamsGroupDescribeHandler({ groups, image }: BrokerServices): Handler<typeof streamsGroupDescribe> {
   return {
     api: streamsGroupDescribe,
+    holdsNext: true,
     async handle(request, _context, reply) {
       const authorizedOperations = request.includeAuthorizedOperations ? GROUP_OPERATIONS : OPERATIONS_NOT_ASKED;
       const described = eachOnce(request.groupIds).map(

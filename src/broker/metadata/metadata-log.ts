@@ -159,7 +159,8 @@ function* replay(log: PartitionLog): Generator<MetadataRecord> {
   let offset = log.logStartOffset;
   while (offset < log.logEndOffset) {
     const read = log.read({ offset, maxBytes: READ_BYTES, isolation: "read_uncommitted", minOneBatch: true });
-    if (!read.ok) throw new Error(`the metadata log cannot be read at offset ${offset}: ${read.error}: ${read.message}`);
+    if (!read.ok)
+      throw new Error(`the metadata log cannot be read at offset ${offset}: ${read.error}: ${read.message}`);
     const from = offset;
     for (const batch of batchesIn(read.records)) {
       for (const { key, value } of decodeRecords(batch)) {
