@@ -618,8 +618,8 @@ export const faults: readonly Fault[] = [
       {
         breaks: "the next start takes gaps for damage",
         file: "log/recovery.ts",
-        find: "baseOffset > expected && batch.nextOffset > gaplessFrom",
-        replace: "baseOffset !== expected",
+        find: "isGap && batch.nextOffset > gaplessFrom",
+        replace: "isGap",
         test: {
           file: "src/log/recovery.test.ts",
           name: "gaps that compaction left below the recovery point are no damage (fault 14)",
