@@ -324,7 +324,8 @@ function openMetadataLog({ disk, clock, logger, folder }: CoreOptions): Promise<
     topicId: METADATA_TOPIC_ID,
     isKnown: holdsPartitions(disk, folder),
     // Nothing of it is ever deleted, and nothing is ever lost: neither producer ids nor leader epochs may come again. Changes are few: each
-    // is a recovery point, so that also after a crash damage is found and not taken for a write that was interrupted.
+    // is a recovery point, but for one that comes while the last one's is being saved. So also after a crash damage is found, and not taken
+    // for a write that was interrupted.
     config: {
       ...defaultLogConfig,
       durability: "fsync",

@@ -26,7 +26,7 @@ interface World {
   readonly clock: SteppedClock;
   readonly requests: readonly Request[];
   readonly limits: ConnectionLimits;
-  open(takesReplies?: boolean): ClientConnection & { readonly isRead: () => boolean };
+  open(takesReplies?: boolean, unsentBytes?: number): ClientConnection & { readonly isRead: () => boolean };
 }
 
 function newWorld(): World {
@@ -39,11 +39,11 @@ function newWorld(): World {
     requestMemory: new MemoryBudget(clock, 100_000, LARGEST_BYTES),
     replyMemory: new MemoryBudget(clock, LARGEST_BYTES),
   };
-  const open = (takesReplies = true): ReturnType<World["open"]> => {
+  const open = (takesReplies = true, unsentBytes = takesReplies ? 0 : LARGEST_BYTES): ReturnType<World["open"]> => {
     let isRead = true;
     const connection: Connection = {
       remoteAddress: "127.0.0.1:1",
-      unsentBytes: takesReplies ? 0 : LARGEST_BYTES,
+      unsentBytes,
       open: () => {},
       write: () => takesReplies,
       pause: () => {
@@ -126,6 +126,25 @@ describe("a connection that is ended from here", () => {
     clock.advance(1000);
     expect(client.isIdleSince(clock.monotonic() - 500, clock.monotonic() - 500)).toBe(true);
   });
+});
+
+it("a client that takes nothing is idle after its time also where its socket is not full, and others use up the memory", async () => {
+  const { clock, requests, limits, open } = newWorld();
+  const client = open(true, 1);
+  client.onData(frame(10));
+  requests[0]?.reply();
+  await turn();
+  limits.replyMemory.take(LARGEST_BYTES);
+  client.onData(frame(10));
+  expect(client.isRead()).toBe(false);
+  expect(requests.length).toBe(1);
+  clock.advance(1000);
+  expect(client.isIdleSince(clock.monotonic() - 2000, clock.monotonic() - 2000)).toBe(false);
+  expect(client.isIdleSince(clock.monotonic() - 500, clock.monotonic() - 500)).toBe(true);
+  limits.replyMemory.giveBack(LARGEST_BYTES);
+  await turn();
+  expect(requests.length).toBe(2);
+  expect(client.isRead()).toBe(true);
 });
 
 describe("a muted connection", () => {

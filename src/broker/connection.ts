@@ -106,6 +106,7 @@ export class ClientConnection implements ConnectionHandler, Peer {
   #gatheredMs = 0;
   #isInTurn = false;
   #isFlushScheduled = false;
+  #isWriting = false;
   #isSocketFull = false;
   #isPaused = false;
   #isClosed = false;
@@ -152,11 +153,12 @@ export class ClientConnection implements ConnectionHandler, Peer {
   isIdleSince(timeMs: number, requestTimeMs: number): boolean {
     const isMuted = this.#unmute !== undefined;
     // It is us who do not read. While it is muted, which may be for weeks, nobody would hear that the client is gone, though.
-    if (this.#isPaused && !this.#isSocketFull && !isMuted) return false;
+    const isClientsTurn = this.#isSocketFull || this.#queuedBytes > 0;
+    if (this.#isPaused && !isClientsTurn && !isMuted) return false;
     if (!isMuted && this.#frames.isGathering && this.#gatheredMs < requestTimeMs) return true;
     if (this.#lastActiveMs >= timeMs) return false;
     // A reply may be on its way to the socket.
-    return this.#isSocketFull || (this.#firstSlot === this.#slots.length && this.#heldBytes === 0);
+    return isClientsTurn || (this.#firstSlot === this.#slots.length && this.#heldBytes === 0);
   }
 
   /** Starts to read. */
@@ -393,21 +395,28 @@ export class ClientConnection implements ConnectionHandler, Peer {
       this.#sent();
     };
     const allSent = onSent.length > 0 ? callAll : this.#sent;
-    const hasRoom = late ? writeLate(this.#connection, pieces, late, allSent) : this.#connection.write(pieces, allSent);
-    if (!hasRoom) this.#isSocketFull = true;
+    this.#isWriting = true;
+    try {
+      const connection = this.#connection;
+      const hasRoom = late ? writeLate(connection, pieces, late, allSent) : connection.write(pieces, allSent);
+      if (!hasRoom) this.#isSocketFull = true;
+    } finally {
+      this.#isWriting = false;
+    }
     this.#countQueued();
   }
 
   #countQueued(): void {
     const { unsentBytes } = this.#connection;
     if (unsentBytes >= this.#queuedBytes) return;
+    this.#lastActiveMs = this.#clock.monotonic();
     this.#limits.replyMemory.giveBack(this.#queuedBytes - unsentBytes);
     this.#queuedBytes = unsentBytes;
   }
 
-  /** The system has taken something. */
+  /** The system has taken something; perhaps before `write` has returned. */
   readonly #sent = (): void => {
-    if (this.#isClosed) return;
+    if (this.#isClosed || this.#isWriting) return;
     this.#countQueued();
     this.#resumeIfPossible();
   };

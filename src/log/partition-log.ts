@@ -521,19 +521,8 @@ export class PartitionLog {
 
 function recoveryContext(options: PartitionLogOptions, logStartOffset: number): RecoveryContext {
   const { disk, logger, folder, clock, leaderEpoch, isKnown = false } = options;
-  const { indexIntervalBytes, cleanupPolicy } = options.config;
-  const isCompacted = cleanupPolicy.includes("compact");
-  return {
-    disk,
-    logger,
-    folder,
-    now: clock.now(),
-    indexIntervalBytes,
-    leaderEpoch,
-    logStartOffset,
-    isKnown,
-    isCompacted,
-  };
+  const { indexIntervalBytes } = options.config;
+  return { disk, logger, folder, now: clock.now(), indexIntervalBytes, leaderEpoch, logStartOffset, isKnown };
 }
 
 function parentOf(folder: string): string {

@@ -9,7 +9,7 @@ import { defined } from "../platform/assert.ts";
 import { type Disk, DiskError, type DiskFile } from "../platform/disk.ts";
 import type { Logger } from "../platform/logger.ts";
 import { ProtocolError } from "../protocol/protocol-error.ts";
-import { BATCH_HEADER_BYTES, type RecordBatch } from "../protocol/records/batch.ts";
+import type { RecordBatch } from "../protocol/records/batch.ts";
 import { BatchWindow } from "./batch-window.ts";
 import { readEpochs } from "./checkpoints.ts";
 import { LeaderEpochs } from "./leader-epochs.ts";
@@ -22,6 +22,7 @@ import { EPOCHS_FILE, parseSegmentFileName, segmentFileName } from "./segment-fi
 import { lacksDescriptors } from "./write-file.ts";
 
 const SCAN_WINDOW_BYTES = 1024 * 1024;
+const PEEK_WINDOW_BYTES = 4 * 1024;
 
 export interface RecoveryContext {
   readonly disk: Disk;
@@ -35,8 +36,6 @@ export interface RecoveryContext {
   readonly logStartOffset: number;
   /** The first segment had a durable name. */
   readonly isKnown: boolean;
-  /** Compaction may have taken the last batches of a segment. */
-  readonly isCompacted: boolean;
 }
 
 /** A segment that was sealed and whose files are not synced yet. */
@@ -205,19 +204,14 @@ class Recovery {
       if (problem) this.#cut(segment, problem);
       const next = this.#segments[i + 1];
       const endOffset = segment.nextOffset;
-      if (next && !problem && (next.baseOffset === endOffset || this.#mayEndAt(endOffset))) {
+      // Compaction keeps each segment's last batch: what lacks in front of the next one, behind the recovery point, got lost.
+      if (next && !problem && (next.baseOffset === endOffset || endOffset < this.#recoveryPoint)) {
         this.#seal(segment, next);
       } else {
         this.#removeFrom(i + 1);
         return endOffset;
       }
     }
-  }
-
-  /** Whether batches in front of the next segment may have been compacted away: not where they may have got lost, behind the recovery
-   * point. Where somebody has removed all snapshots, nobody knows that point. */
-  #mayEndAt(endOffset: number): boolean {
-    return endOffset < this.#recoveryPoint || (this.#context.isCompacted && this.#snapshotOffsets.length === 0);
   }
 
   /** Leaves what a roll would have left. */
@@ -298,6 +292,7 @@ function scanBatches(
   const window = new BatchWindow(segment.log, sizeBytes, SCAN_WINDOW_BYTES);
   let expected = expectedOffset;
   let lastEpoch = 0;
+  const behind = new BatchWindow(segment.log, sizeBytes, PEEK_WINDOW_BYTES);
   for (let position = start; position < sizeBytes; ) {
     const batch = window.batchAt(position);
     if (!batch) return { position, text: window.problemAt(position) };
@@ -314,7 +309,7 @@ function scanBatches(
       return { position, text: `a batch of offset ${baseOffset} in the place of ${expected}` };
     }
     // No CRC covers the base offset: behind a gap it may be the wrong one.
-    const offsetBehind = isGap ? baseOffsetAt(segment, position + batch.sizeBytes, sizeBytes) : undefined;
+    const offsetBehind = isGap ? behind.headerAt(position + batch.sizeBytes)?.baseOffset : undefined;
     if (offsetBehind !== undefined && offsetBehind < batch.nextOffset) {
       const text = `a batch up to offset ${batch.lastOffset}, where the next one begins at ${offsetBehind}`;
       return { position, text };
@@ -328,11 +323,6 @@ function scanBatches(
     visit(batch);
   }
   return undefined;
-}
-
-/** Of the batch there; undefined where there is none that looks like one. */
-function baseOffsetAt(segment: Segment, position: number, sizeBytes: number): number | undefined {
-  return new BatchWindow(segment.log, sizeBytes, BATCH_HEADER_BYTES).headerAt(position)?.baseOffset;
 }
 
 /** The producers when the log ended at `offset`; undefined when the snapshot is damaged or gone. */

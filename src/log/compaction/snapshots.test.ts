@@ -39,7 +39,7 @@ it("stays when there is no room for its like (simulator, seed 31003757)", async 
 it("that somebody removed with all others leaves the log as it is, gaps and all", async () => {
   const fixture = new LogFixture({ ...config, segmentBytes: 500 });
   let log = await fixture.open();
-  // The first segment keeps its middle, and neither its start nor its end.
+  // Each segment keeps its last batch, and gaps in front of it.
   for (let i = 0; i < 30; i++) appendKeyed(log, { entries: [i === 3 ? "kept=1" : `k${i % 3}=${i}`] });
   await durable(log);
   await log.flush();

@@ -48,7 +48,6 @@ class PartitionCheck {
   readonly #baseOffsets: number[];
   readonly #snapshots: ReadonlyMap<number, readonly ProducerEntry[]>;
   readonly #recoveryPoint: number;
-  readonly #hasSnapshots: boolean;
   readonly #epochs: LeaderEpochs | undefined;
   readonly #producers = new ProducerState();
   /** From there on `#producers` knows all batches. */
@@ -71,7 +70,6 @@ class PartitionCheck {
       this.#damage(path, "the log start offset is damaged"),
     );
     this.#recoveryPoint = Math.max(first, logStartOffset, ...snapshotOffsets);
-    this.#hasSnapshots = snapshotOffsets.length > 0;
     this.#snapshots = new Map(snapshotOffsets.flatMap((offset) => this.#readSnapshot(offset)));
     this.#epochs = this.#readEpochs();
     this.#producers.load(
@@ -90,10 +88,7 @@ class PartitionCheck {
       if (baseOffset > endOffset && endOffset >= this.#cleanedOffset) {
         const isDamage = endOffset < this.#recoveryPoint;
         const missing = `offsets ${endOffset} to ${baseOffset - 1} are missing before it`;
-        const exception = this.#hasSnapshots ? "" : ", unless they were compacted away";
-        const problem = isDamage
-          ? missing
-          : `${missing}, which were not durable: the next start removes it${exception}`;
+        const problem = isDamage ? missing : `${missing}, which were not durable: the next start removes it`;
         this.#onFinding({ path: this.#path(baseOffset, "log"), problem, isDamage });
         if (!isDamage) break;
       }
