@@ -265,8 +265,6 @@ export class ProducerState {
       this.apply(batch, now);
       return undefined;
     }
-    // Compaction may have emptied it.
-    if (batch.recordCount === 0) return undefined;
     const marker = readMarker(batch);
     if (!marker) return undefined;
     const { producerId, producerEpoch, maxTimestamp: timestamp } = batch;

@@ -101,7 +101,7 @@ function describeBatch(batch: RecordBatch, position: number): string {
 
 function describeMarker(batch: RecordBatch): string {
   // Compaction may have emptied it.
-  const marker = batch.recordCount > 0 ? readMarker(batch) : undefined;
+  const marker = readMarker(batch);
   return marker ? `marker: ${marker.type} coordinatorEpoch: ${marker.coordinatorEpoch}` : "control";
 }
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { emptied } from "../../log/compaction/batch-rewriting.ts";
 import { ProtocolError } from "../protocol-error.ts";
 import { RecordBatch } from "./batch.ts";
 import { RecordBatchBuilder } from "./builder.ts";
@@ -34,6 +35,11 @@ describe("transaction markers", () => {
 
   it("control records of other kinds are no markers", () => {
     expect(readMarker(controlBatch("00000002", "0000"))).toBeUndefined();
+  });
+
+  it("a batch that compaction has emptied is no marker", () => {
+    const options = { type: "commit", producerId: 1, producerEpoch: 0, coordinatorEpoch: 0, timestamp: 0 } as const;
+    expect(readMarker(emptied(new RecordBatch(buildMarker(options))))).toBeUndefined();
   });
 
   it.each([

@@ -32,10 +32,12 @@ export function buildMarker(options: {
   });
 }
 
-/** What a control batch says; undefined for control records of other kinds, which readers skip. */
+/** What a control batch says; undefined for control records of other kinds, which readers skip, and of a batch that Apache Kafka's compaction
+ * has emptied and kept for its place. */
 export function readMarker(
   batch: RecordBatch,
 ): { readonly type: MarkerType; readonly coordinatorEpoch: number } | undefined {
+  if (batch.recordCount === 0) return undefined;
   const record = decodeRecords(batch)[0];
   if (!record?.key) throw new ProtocolError("a control batch without a record");
   const key = new Reader(record.key);

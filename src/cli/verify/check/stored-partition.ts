@@ -79,8 +79,9 @@ export class StoredPartitionReader {
 
   #decide(batch: RecordBatch): void {
     const marker = readMarker(batch);
+    if (!marker) return;
     for (const record of this.#undecided.get(batch.producerId) ?? []) {
-      record.fate = marker?.type === "commit" ? "committed" : "aborted";
+      record.fate = marker.type === "commit" ? "committed" : "aborted";
     }
     this.#undecided.delete(batch.producerId);
   }
