@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { oncillaWithFiles, type RunningCommand } from "./support/command.ts";
 import { RawSession } from "./support/raw-session.ts";
@@ -13,6 +14,10 @@ const SEGMENT_BYTES = 1024 * 1024;
 const VALUE = "x".repeat(100_000);
 /** How often what could not be opened is opened again. */
 const MAINTENANCE_MS = "100";
+/** Of connections in a row. */
+const REFUSALS = 10;
+const BETWEEN_MS = 10;
+const CUT_WITHIN_MS = 20;
 
 let folder: string;
 let broker: RunningCommand;
@@ -29,17 +34,24 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** With connections, until the broker cannot take another one. */
+/**
+ * With connections, until the broker cannot take another one. What it still saves behind its last answer gives descriptors
+ * back in a moment: so it is asked some times.
+ */
 async function takeDescriptors(address: string): Promise<void> {
-  const [host = "", port] = address.split(":");
-  let cut = 0;
-  for (let i = 0; i < LIMIT; i++) {
-    const socket = connect({ host, port: Number(port) });
-    socket.on("error", () => {});
-    socket.once("close", () => cut++);
-    sockets.push(socket);
+  for (let refused = 0; refused < REFUSALS; await setTimeout(BETWEEN_MS)) {
+    refused = (await isTaken(address)) ? 0 : refused + 1;
   }
-  await until(() => cut > 0);
+}
+
+async function isTaken(address: string): Promise<boolean> {
+  const [host = "", port] = address.split(":");
+  const socket = connect({ host, port: Number(port) });
+  sockets.push(socket);
+  socket.on("error", () => {});
+  const closed = new Promise<boolean>((resolve) => socket.once("close", () => resolve(false)));
+  await new Promise((resolve) => socket.once("connect", resolve).once("close", resolve));
+  return Promise.race([closed, setTimeout(CUT_WITHIN_MS, true)]);
 }
 
 function giveDescriptors(): void {
