@@ -27,12 +27,22 @@ const OWN_REQUEST_BYTES = FIRST_GATHERING_BYTES;
 /** What a timer can do: 24 days. */
 const MAX_MUTE_MS = 2 ** 31 - 1;
 
+/** What a client says that it is (KIP-511). */
+export interface ClientSoftware {
+  readonly name: string;
+  readonly version: string;
+}
+
+export const UNKNOWN_SOFTWARE: ClientSoftware = { name: "unknown", version: "unknown" };
+
 /** The connection as the handlers of its requests see it. */
 export interface Peer {
   /** For messages: "127.0.0.1:54321". */
   readonly address: string;
   /** Of the listener that the client came through: where it can reach this broker again. */
   readonly endpoint: Endpoint;
+  /** As the last ApiVersions said. */
+  software: ClientSoftware;
   readonly isClosed: boolean;
   /** Called once the connection is gone. A handler that waits puts its clean-up here, and takes it out when done. */
   readonly onClosed: Set<() => void>;
@@ -72,6 +82,7 @@ interface Slot {
 export class ClientConnection implements ConnectionHandler, Peer {
   readonly address: string;
   readonly endpoint: Endpoint;
+  software: ClientSoftware = UNKNOWN_SOFTWARE;
   readonly onClosed: Set<() => void> = new Set();
   readonly #connection: Connection;
   readonly #dispatch: RequestDispatcher;

@@ -224,6 +224,10 @@ describe("clients' metrics", () => {
       ["match", "host=x"],
       ["match", "client_id=("],
       ["match", "client_id"],
+      ["match", "client_id="],
+      ["match", "client_id=a,,client_id=b"],
+      ["match", "client_id=(.)\\1"],
+      ["metrics", "a,,b"],
       ["unknown", "1"],
     ] as const) {
       expect(await set(CLIENT, name, value, false, CLIENT_METRICS)).toBe("INVALID_CONFIG");

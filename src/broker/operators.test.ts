@@ -1,4 +1,4 @@
-/** What operators ask of a cluster and what a single broker has to say: features, elections, reassignments, the quorum, telemetry. */
+/** What operators ask of a cluster and what a single broker has to say: features, elections, reassignments, the quorum. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,12 +14,9 @@ import { describeConfigs } from "../protocol/apis/describe-configs.ts";
 import { describeGroups } from "../protocol/apis/describe-groups.ts";
 import { describeQuorum } from "../protocol/apis/describe-quorum.ts";
 import { electLeaders } from "../protocol/apis/elect-leaders.ts";
-import { getTelemetrySubscriptions } from "../protocol/apis/get-telemetry-subscriptions.ts";
 import { listPartitionReassignments } from "../protocol/apis/list-partition-reassignments.ts";
-import { pushTelemetry } from "../protocol/apis/push-telemetry.ts";
 import { streamsGroupDescribe } from "../protocol/apis/streams-group-describe.ts";
 import { updateFeatures } from "../protocol/apis/update-features.ts";
-import { ZERO_UUID } from "../protocol/codec.ts";
 import { errorName } from "../protocol/errors.ts";
 import { Broker } from "./broker.ts";
 
@@ -257,34 +254,5 @@ describe("a refusal that repeats a name as long as a string may be", () => {
       includeAuthorizedOperations: false,
     });
     expect(startOf(streams.groups[0]?.errorMessage)).toBe("Group nnnnnnnnnnnnnnnnnnn");
-  });
-});
-
-describe("telemetry, without anybody who wants it", () => {
-  it("is not advertised, and asks for nothing", async () => {
-    const { apiKeys } = await session.client.send(apiVersions, 0, {} as never);
-    const keys = apiKeys.map(({ apiKey }) => apiKey);
-    expect(keys).not.toContain(getTelemetrySubscriptions.key);
-    expect(keys).not.toContain(pushTelemetry.key);
-    const wanted = await session.client.send(getTelemetrySubscriptions, 0, { clientInstanceId: ZERO_UUID });
-    expect(wanted).toMatchObject({ errorCode: 0, requestedMetrics: [], pushIntervalMs: 300_000 });
-    const again = await session.client.send(getTelemetrySubscriptions, 0, wanted);
-    expect(again).toEqual(wanted);
-    const push = async (change: object): Promise<string> => {
-      const { clientInstanceId, subscriptionId } = wanted;
-      const body = {
-        clientInstanceId,
-        subscriptionId,
-        terminating: false,
-        compressionType: 4,
-        metrics: new Uint8Array(9),
-      };
-      return errorName((await session.client.send(pushTelemetry, 0, { ...body, ...change })).errorCode);
-    };
-    expect(await push({})).toBe("NONE");
-    expect(await push({ clientInstanceId: ZERO_UUID })).toBe("INVALID_REQUEST");
-    expect(await push({ subscriptionId: wanted.subscriptionId + 1 })).toBe("UNKNOWN_SUBSCRIPTION_ID");
-    expect(await push({ compressionType: 9 })).toBe("UNSUPPORTED_COMPRESSION_TYPE");
-    expect(await push({ metrics: new Uint8Array(2 ** 20 + 1) })).toBe("TELEMETRY_TOO_LARGE");
   });
 });

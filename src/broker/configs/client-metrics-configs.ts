@@ -1,15 +1,6 @@
-/** Which metrics the cluster's operators want of which clients (KIP-714). Kept and shown; nobody receives metrics here. */
+/** Which metrics the cluster's operators want of which clients (KIP-714). Told to those who ask; nobody receives metrics here. */
 import type { ConfigDefinition } from "./definition.ts";
 import { configSources, type DescribedConfig, describeConfig } from "./describe.ts";
-
-const MATCHED: readonly string[] = [
-  "client_instance_id",
-  "client_id",
-  "client_software_name",
-  "client_software_version",
-  "client_source_address",
-  "client_source_port",
-];
 
 const definitions: readonly ConfigDefinition[] = [
   {
@@ -25,22 +16,23 @@ const definitions: readonly ConfigDefinition[] = [
     type: "list",
     defaultValue: "",
     documentation: "Which clients: a list of what=pattern; without it all.",
-    problem: (value) =>
-      value
-        .split(",")
-        .map(matchProblem)
-        .find((problem) => problem !== undefined),
   },
   {
     name: "metrics",
     type: "list",
     defaultValue: "",
     documentation: "Prefixes of the metrics' names; * for all.",
+    problem: (value) => (value !== "" && value.split(",").includes("") ? "its elements must not be empty" : undefined),
   },
 ];
 
-export function clientMetricsDefinition(name: string): ConfigDefinition | undefined {
-  return definitions.find((definition) => definition.name === name);
+/** With what it takes to check patterns, which is loaded with the first settings of this kind. */
+export async function loadClientMetricsDefinitions(): Promise<(name: string) => ConfigDefinition | undefined> {
+  const { matchProblem: problem } = await import("../telemetry/client-match.ts");
+  const checked = definitions.map((definition) =>
+    definition.name === "match" ? { ...definition, problem } : definition,
+  );
+  return (name) => checked.find((definition) => definition.name === name);
 }
 
 export function describeClientMetricsConfigs(own: ReadonlyMap<string, string>): DescribedConfig[] {
@@ -50,17 +42,4 @@ export function describeClientMetricsConfigs(own: ReadonlyMap<string, string>): 
     const ownLayer = value === undefined ? [] : [{ name, value, source: configSources.clientMetrics }];
     return describeConfig(definition, [...ownLayer, { name, value: defaultValue, source: configSources.default }]);
   });
-}
-
-function matchProblem(text: string): string | undefined {
-  if (text === "") return undefined;
-  const [what = "", pattern, ...rest] = text.split("=").map((part) => part.trim());
-  if (pattern === undefined || rest.length > 0) return `"${text}" is not of the form what=pattern`;
-  if (!MATCHED.includes(what)) return `"${what}" is none of ${MATCHED.join(", ")}`;
-  try {
-    new RegExp(pattern);
-    return undefined;
-  } catch {
-    return `"${pattern}" is no regular expression`;
-  }
 }

@@ -4,11 +4,17 @@ import { incrementalAlterConfigs } from "../../protocol/apis/incremental-alter-c
 import { errorCodes } from "../../protocol/errors.ts";
 import type { ResponseBody } from "../../protocol/schema.ts";
 import type { BrokerServices } from "../broker-services.ts";
+import { loadClientMetricsDefinitions } from "../configs/client-metrics-configs.ts";
 import { type ConfigsOutcome, decideConfigChanges, decideConfigs } from "../metadata/config-decisions.ts";
 import type { MetadataRecord } from "../metadata/records.ts";
 import { type Refusal, refuse } from "../metadata/refusal.ts";
 import type { Handler } from "../router.ts";
-import { type ChangingResource, changingResource, type NamedResource } from "./config-resources.ts";
+import {
+  type ChangingResource,
+  CLIENT_METRICS_RESOURCE,
+  changingResource,
+  type NamedResource,
+} from "./config-resources.ts";
 import { duplicatesOf } from "./duplicates.ts";
 
 type Result = ResponseBody<typeof incrementalAlterConfigs>["responses"][number];
@@ -46,11 +52,14 @@ async function alter<R extends NamedResource>(
 ): Promise<Result[]> {
   const keyOf = ({ resourceType, resourceName }: R): string => `${resourceType}/${resourceName}`;
   const duplicates = duplicatesOf(resources.map(keyOf));
+  const isOfClients = resources.some(({ resourceType }) => resourceType === CLIENT_METRICS_RESOURCE);
+  // What needs not wait keeps its place among the changes of its connection.
+  const clientMetricsDefinition = isOfClients ? await loadClientMetricsDefinitions() : () => undefined;
   const outcomes = await services.metadata.changeEach(resources, {
     validateOnly,
     decide: (image, resource): { readonly ok: true; readonly record: MetadataRecord } | Refusal => {
       if (duplicates.has(keyOf(resource))) return refuse("INVALID_REQUEST", "Each resource must appear at most once.");
-      const subject = changingResource(services, image, resource);
+      const subject = changingResource(services, image, resource, clientMetricsDefinition);
       if ("ok" in subject) return subject;
       const outcome = decide(subject, resource);
       return outcome.ok ? { ok: true, record: subject.recordOf(outcome.configs) } : outcome;

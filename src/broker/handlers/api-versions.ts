@@ -3,11 +3,14 @@ import { apiVersions } from "../../protocol/apis/api-versions.ts";
 import { errorCodes } from "../../protocol/errors.ts";
 import type { ResponseBody } from "../../protocol/schema.ts";
 import type { BrokerServices } from "../broker-services.ts";
+import { UNKNOWN_SOFTWARE } from "../connection.ts";
 import { type FeatureLevels, levelOf, supportedFeatures } from "../metadata/features.ts";
 import type { AnyHandler, Handler } from "../router.ts";
 
 type Response = ResponseBody<typeof apiVersions>;
 
+/** From it on clients say what they are (KIP-511). */
+const SOFTWARE_VERSION = 3;
 /** Older clients cannot read a feature whose lowest version is 0. */
 const FEATURES_FROM_ZERO_VERSION = 4;
 
@@ -18,11 +21,14 @@ export function apiVersionsHandler(
 ): Handler<typeof apiVersions> {
   return {
     api: apiVersions,
-    handle(request, { apiVersion }, reply) {
-      if (apiVersion >= 3 && !isName(request.clientSoftwareName, request.clientSoftwareVersion)) {
+    handle(request, { apiVersion, peer }, reply) {
+      const { clientSoftwareName: name, clientSoftwareVersion: version } = request;
+      const hasSoftware = apiVersion >= SOFTWARE_VERSION;
+      if (hasSoftware && !isName(name, version)) {
         reply({ errorCode: errorCodes.INVALID_REQUEST, apiKeys: [] });
         return;
       }
+      peer.software = hasSoftware ? { name, version } : UNKNOWN_SOFTWARE;
       reply({ ...listing(handlers()), ...describeFeatures(image.features, apiVersion) });
     },
   };

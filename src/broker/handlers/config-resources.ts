@@ -1,7 +1,6 @@
 /** The resources that have settings, as requests name them. */
 
 import type { BrokerServices } from "../broker-services.ts";
-import { clientMetricsDefinition } from "../configs/client-metrics-configs.ts";
 import {
   brokerConfigsConflict,
   dynamicBrokerDefinition,
@@ -35,11 +34,14 @@ export interface ChangingResource extends ConfigSubject {
   recordOf(configs: ReadonlyMap<string, string>): MetadataRecord;
 }
 
-/** What there is to change, or why not. */
+type DefinitionOf = ConfigSubject["definitionOf"];
+
+/** What there is to change, or why not. `clientMetricsDefinition`: of settings that have to be loaded first. */
 export function changingResource(
   services: BrokerServices,
   image: MetadataImage,
   { resourceType, resourceName: name }: NamedResource,
+  clientMetricsDefinition: DefinitionOf,
 ): ChangingResource | Refusal {
   const { config } = services;
   switch (resourceType) {
@@ -97,11 +99,7 @@ function changingBroker({ startConfig }: BrokerServices, image: MetadataImage, n
   };
 }
 
-function changing(
-  image: MetadataImage,
-  resource: ConfigResource,
-  definitionOf: ConfigSubject["definitionOf"],
-): ChangingResource {
+function changing(image: MetadataImage, resource: ConfigResource, definitionOf: DefinitionOf): ChangingResource {
   return {
     kind: resource.kind,
     own: image.configsOf(resource.kind, resource.name),

@@ -49,7 +49,7 @@ import { offsetForLeaderEpochHandler } from "./offset-for-leader-epoch.ts";
 import { alterPartitionReassignmentsHandler, listPartitionReassignmentsHandler } from "./partition-reassignments.ts";
 import { produceHandler } from "./produce.ts";
 import { streamsGroupDescribeHandler, streamsGroupHeartbeatHandler } from "./streams-group.ts";
-import { getTelemetrySubscriptionsHandler, pushTelemetryHandler } from "./telemetry.ts";
+import { telemetryHandlers } from "./telemetry.ts";
 import { txnOffsetCommitHandler } from "./txn-offset-commit.ts";
 import { updateFeaturesHandler } from "./update-features.ts";
 import { writeTxnMarkersHandler } from "./write-txn-markers.ts";
@@ -105,8 +105,7 @@ export function createHandlers(services: BrokerServices): {
     describeLogDirsHandler(services),
     alterReplicaLogDirsHandler(services),
     listConfigResourcesHandler(services),
-    getTelemetrySubscriptionsHandler(services),
-    pushTelemetryHandler(),
+    ...telemetryHandlers(services),
     consumerGroupHeartbeatHandler(services),
     consumerGroupDescribeHandler(services),
     streamsGroupHeartbeatHandler(services),

@@ -1,6 +1,6 @@
 /** What the cluster is: its topics, ids and epochs. A pure state that the metadata log's records build up. */
 import { type ClientQuota, entityKey } from "../quotas/quota-entity.ts";
-import type { ConfigResourceKind } from "./config-resource.ts";
+import type { ConfigResource, ConfigResourceKind } from "./config-resource.ts";
 import type { FeatureLevels } from "./features.ts";
 import type { MetadataRow } from "./records.ts";
 
@@ -33,6 +33,7 @@ export class MetadataImage {
     group: new Map(),
   };
   #topicsVersion = 0;
+  #clientMetricsVersion = 0;
   readonly #topicsByName = new Map<string, Topic>();
   /** With the deleted ones. */
   readonly #topicsById = new Map<string, Topic>();
@@ -55,6 +56,11 @@ export class MetadataImage {
   /** Grows with every change of topics. */
   get topicsVersion(): number {
     return this.#topicsVersion;
+  }
+
+  /** Grows with every change of what is wanted of clients' metrics. */
+  get clientMetricsVersion(): number {
+    return this.#clientMetricsVersion;
   }
 
   /** Settings of its own, in canonical form. */
@@ -114,8 +120,7 @@ export class MetadataImage {
         this.#putTopic(row.topic);
         return;
       case "configs":
-        if (row.configs.size === 0) this.#configs[row.resource.kind].delete(row.resource.name);
-        else this.#configs[row.resource.kind].set(row.resource.name, row.configs);
+        this.#putConfigs(row.resource, row.configs);
         return;
       case "topic-gone":
         this.#topicsById.delete(row.topicId);
@@ -126,6 +131,12 @@ export class MetadataImage {
       case "quota":
         this.#putQuota(row.quota);
     }
+  }
+
+  #putConfigs({ kind, name }: ConfigResource, configs: ReadonlyMap<string, string>): void {
+    if (kind === "client-metrics" && !areSame(configs, this.configsOf(kind, name))) this.#clientMetricsVersion++;
+    if (configs.size === 0) this.#configs[kind].delete(name);
+    else this.#configs[kind].set(name, configs);
   }
 
   #putQuota(quota: ClientQuota): void {
@@ -141,4 +152,8 @@ export class MetadataImage {
     if (!topic.isDeleted) this.#topicsByName.set(topic.name, topic);
     else if (this.#topicsByName.get(topic.name)?.id === topic.id) this.#topicsByName.delete(topic.name);
   }
+}
+
+function areSame(a: ReadonlyMap<string, string>, b: ReadonlyMap<string, string>): boolean {
+  return a.size === b.size && [...a].every(([name, value]) => b.get(name) === value);
 }
