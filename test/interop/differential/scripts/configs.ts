@@ -261,6 +261,9 @@ export const configs: readonly Script[] = [
         ["match", SET, "client_id"],
         ["match", SET, "host=x"],
         ["match", SET, "client_id=("],
+        ["match", SET, "client_id="],
+        ["match", SET, "client_id=a,,client_id=b"],
+        ["metrics", SET, "a,,b"],
         ["metrics", SET, null],
       ];
       for (const each of refused) await change(side, metrics, [each], true);
