@@ -17,16 +17,23 @@ function put(disk: MemoryDisk, path: string, bytes: Uint8Array): void {
   disk.open(path, { create: true }).write([bytes], 0);
 }
 
-it("no text with a wrong bit is believed; the text before is, which a crash may leave", async () => {
+it("no text with a wrong bit is believed, nor one with a wrong bit in its CRCs", async () => {
   const disk = await saved("before 1\n", "now 2\n");
-  expect(readChecked(disk, folder, name)).toBe("now 2\n");
-  const sound = Buffer.from("now 2\n");
-  for (let bit = 0; bit < 8 * sound.length; bit++) {
-    const damaged = Buffer.from(sound);
-    damaged[bit >> 3] = (damaged[bit >> 3] as number) ^ (1 << (bit & 7));
-    put(disk, `${folder}/${name}`, damaged);
-    expect(readChecked(disk, folder, name), `bit ${bit}`).toBeUndefined();
+  for (const path of [`${folder}/${name}`, `${folder}/${name}.crc32c`]) {
+    const sound = Buffer.from(disk.readFile(path));
+    for (let bit = 0; bit < 8 * sound.length; bit++) {
+      const damaged = Buffer.from(sound);
+      damaged[bit >> 3] = (damaged[bit >> 3] as number) ^ (1 << (bit & 7));
+      put(disk, path, damaged);
+      expect(readChecked(disk, folder, name), `${path}, bit ${bit}`).toBeUndefined();
+    }
+    put(disk, path, sound);
   }
+  expect(readChecked(disk, folder, name)).toBe("now 2\n");
+});
+
+it("the text before is believed, which a crash may leave", async () => {
+  const disk = await saved("before 1\n", "now 2\n");
   put(disk, `${folder}/${name}`, Buffer.from("before 1\n"));
   expect(readChecked(disk, folder, name)).toBe("before 1\n");
 });

@@ -10,6 +10,7 @@ import type { PartitionLog } from "./partition-log.ts";
 
 const LOG_START = "log-start-offset-checkpoint";
 const EPOCHS = "leader-epoch-checkpoint";
+const METADATA = "partition.metadata";
 const EPOCHS_CRC = `${EPOCHS}.crc32c`;
 
 let fixture: LogFixture;
@@ -54,9 +55,9 @@ async function opened(): Promise<{ readonly view: unknown; readonly warnings: re
   return { view: seen, warnings };
 }
 
-function damagedPaths(): string[] {
+function damagedPaths(topicId?: string): string[] {
   const findings: Finding[] = [];
-  verifyPartition(fixture.disk, fixture.folder, { onFinding: (finding) => findings.push(finding) });
+  verifyPartition(fixture.disk, fixture.folder, { topicId, onFinding: (finding) => findings.push(finding) });
   return findings.filter(({ isDamage }) => isDamage).map(({ path }) => path);
 }
 
@@ -123,21 +124,40 @@ describe("the log's start offset", () => {
   });
 });
 
-describe("the leader epochs", () => {
-  it("any wrong bit: they are read from the batches, and a warning says so", async () => {
-    await withEachBitWrong(EPOCHS, async (place) => {
-      expect(damagedPaths(), place).toContain(fixture.path(EPOCHS));
-      const seen = await opened();
-      expect(seen, place).toEqual({
-        view: sound,
-        warnings: ["leader epochs missing or damaged: read from all batches"],
-      });
+describe("the topic's id", () => {
+  it("any wrong bit: the log is not opened where another topic's id is read, or the file is written anew, with a warning", async () => {
+    await withEachBitWrong(METADATA, async (place) => {
+      expect(damagedPaths("AAAAAAAAAAAAAAAAAAAAAQ"), place).toEqual([fixture.path(METADATA)]);
+      const seen = await opened().catch((error: Error) => error.message);
+      if (typeof seen === "string")
+        expect(seen, place).toMatch(/^topic-0 belongs to the topic with the id \S{22}, not /);
+      else expect(seen, place).toEqual({ view: sound, warnings: ["topic id unfinished or damaged: written anew"] });
     });
   });
+});
 
-  it("any wrong bit of their CRC harms nothing", async () => {
-    await withEachBitWrong(EPOCHS_CRC, async (place) => expect((await opened()).view, place).toEqual(sound));
+it("a producer snapshot, any wrong bit: it is passed over, with a warning, and an older one serves", async () => {
+  const name = fixture.files("snapshot").at(-1) as string;
+  await withEachBitWrong(name, async (place) => {
+    expect(damagedPaths(), place).toEqual([fixture.path(name)]);
+    expect(await opened(), place).toEqual({ view: sound, warnings: ["damaged producer snapshot passed over"] });
   });
+});
+
+describe("the leader epochs", () => {
+  it.each([EPOCHS, EPOCHS_CRC])(
+    "any wrong bit of %s: they are read from the batches, and a warning says so",
+    async (name) => {
+      await withEachBitWrong(name, async (place) => {
+        expect(damagedPaths(), place).toContain(fixture.path(EPOCHS));
+        const seen = await opened();
+        expect(seen, place).toEqual({
+          view: sound,
+          warnings: ["leader epochs missing or damaged: read from all batches"],
+        });
+      });
+    },
+  );
 
   it("are read without a CRC too, as Apache Kafka writes them", async () => {
     fixture.disk.remove(fixture.path(EPOCHS_CRC));

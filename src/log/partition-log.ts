@@ -34,6 +34,7 @@ import {
 } from "./recovery.ts";
 import { refuse } from "./refuse.ts";
 import { mustRoll } from "./retention.ts";
+import { METADATA_FILE } from "./segment-files.ts";
 import { SegmentList } from "./segment-list.ts";
 import type {
   ActiveProducer,
@@ -99,6 +100,9 @@ export class PartitionLog {
     if (foundTopicId !== undefined && foundTopicId !== topicId) {
       throw new Error(`${folder} belongs to the topic with the id ${foundTopicId}, not ${topicId}`);
     }
+    const metadataPath = `${folder}/${METADATA_FILE}`;
+    if (foundTopicId === undefined && disk.exists(metadataPath))
+      options.logger.log("warn", "topic id unfinished or damaged: written anew", { path: metadataPath });
     await finishSwaps(disk, folder, options.logger);
     await new FailedSync(options).mend();
     const logStartOffset = readLogStartOffset(disk, folder, (path) => {

@@ -46,7 +46,11 @@ function* verifyPartitions(
   const total = { partitions: folders.length, segments: 0, batches: 0, bytes: 0, damages: 0 };
   const path = `${dataFolder}/${CLEANER_CHECKPOINT_FILE}`;
   if (!cleaned && disk.exists(path)) {
-    yield describeFinding({ path, problem: "the file is damaged: the next start compacts logs anew", isDamage: true });
+    yield describeFinding({
+      path,
+      problem: "the file, or its CRC, is damaged: the next start compacts logs anew",
+      isDamage: true,
+    });
     total.damages++;
   }
   const told = new Set<string>();

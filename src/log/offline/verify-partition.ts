@@ -177,7 +177,8 @@ class PartitionCheck {
   #readEpochs(): LeaderEpochs | undefined {
     const path = `${this.#folder}/${EPOCHS_FILE}`;
     const epochs = readEpochs(this.#disk, this.#folder);
-    if (!epochs) this.#damage(path, this.#disk.exists(path) ? "the file is damaged" : "the file is missing");
+    if (!epochs)
+      this.#damage(path, this.#disk.exists(path) ? "the file, or its CRC, is damaged" : "the file is missing");
     return epochs;
   }
 
