@@ -7,7 +7,7 @@ export const rareEvents: readonly string[] = [
   "log: an open transaction came back from a snapshot",
   "log: a segment was rolled",
   "log cut before a batch that does not hold, where a write may have been interrupted; what lies below is whole",
-  "indexes missing or damaged",
+  "indexes missing, damaged or without CRCs",
   "appends refused",
   "log compacted",
   "partition offline",

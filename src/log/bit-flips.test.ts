@@ -167,6 +167,56 @@ describe("a wrong bit in an index, whose format has no CRC", () => {
   );
 });
 
+it.each([
+  ["with producer snapshots", true],
+  ["without", false],
+])(
+  "a wrong bit in a .txnindex without CRCs, as Apache Kafka's are, also of a transaction over segments: it is built anew, once (%s)",
+  async (_, hasSnapshots) => {
+    fixture = new LogFixture({ segmentBytes: 300 });
+    let log = await fixture.open();
+    let sequence = 0;
+    for (let i = 0; i < 3; i++) {
+      // Two that overlap, and go on where the one before left off.
+      for (const value of ["a", "b", "c", "d"]) {
+        appendTransactional(log, { producerId: 1, sequence, values: [`${value} ${i}`] });
+        appendTransactional(log, { producerId: 2, sequence: sequence++, values: [`${value} of 2, ${i}`] });
+      }
+      mark(log, i === 1 ? "commit" : "abort", 1);
+      append(log, { values: [`plain ${i}`] });
+      mark(log, i === 0 ? "commit" : "abort", 2);
+    }
+    await durable(log);
+    const sound = answers(log);
+    await log.close();
+    const last = fixture.files("snapshot").at(-1);
+    for (const kind of hasSnapshots ? ["indexcrc"] : ["indexcrc", "snapshot"])
+      for (const name of fixture.files(kind)) if (name !== last) fixture.disk.remove(fixture.path(name));
+    const files = new Map(fixture.disk.list(fixture.folder).map((name) => [name, fixture.bytesOf(name)]));
+    let bits = 0;
+    for (const name of fixture.files("txnindex")) {
+      const bytes = fixture.bytesOf(name);
+      for (let bit = 0; bit < 8 * bytes.length; bit++, bits++) {
+        const damaged = Buffer.from(bytes);
+        damaged[bit >> 3] = (damaged[bit >> 3] as number) ^ (1 << (bit & 7));
+        fixture.save(name, damaged);
+        for (const rebuilds of [true, false]) {
+          fixture.lines.length = 0;
+          log = await fixture.open();
+          expect(answers(log), `${name}, bit ${bit}`).toEqual(sound);
+          expect(fixture.lines.length > 0, `${name}, bit ${bit}`).toBe(rebuilds);
+          await log.close();
+        }
+        expect(fixture.files("indexcrc")).toHaveLength(fixture.files("log").length);
+        expect(fixture.bytesOf(name)).toEqual(bytes);
+        for (const each of fixture.disk.list(fixture.folder)) fixture.disk.remove(fixture.path(each));
+        for (const [each, content] of files) fixture.save(each, content);
+      }
+    }
+    expect(bits).toBe(4 * 34 * 8);
+  },
+);
+
 it.each([1, 3])(
   "a wrong bit in the base offset of a batch of %i, which its CRC does not cover: no record is read at another offset, none is passed over",
   async (count) => {

@@ -126,5 +126,5 @@ it("a version without CRCs ran on, and saved longer indexes: those of before are
   log = await fixture.open();
   expect(valuesOf(consume(log, "read_committed"))).toEqual(sound);
   await log.close();
-  expect(linesOf(fixture)).toContain("indexes missing, unfinished or damaged: built anew from the batches");
+  expect(linesOf(fixture)).toContainEqual(expect.stringMatching(/^indexes .* built anew from the batches/));
 });

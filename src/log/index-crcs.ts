@@ -32,8 +32,8 @@ interface CheckedEntries {
  * The file that holds the CRCs of a segment's indexes, whose format is Apache Kafka's and has none: a line with the offset
  * up to which they go, and one with size and CRC-32C for each; and the same again each time they were saved, behind what is there,
  * so that a crash in a write leaves those of the time before. It is written behind the indexes. Where a crash leaves four files that
- * do not agree, the indexes are built anew. Folders of Apache Kafka, and of versions before, have no such file; and
- * where one of those ran on a folder, it is older than the indexes.
+ * do not agree, the indexes are built anew; also where Apache Kafka wrote them, which leaves no such file, or one that is older than
+ * the indexes.
  */
 export class IndexCrcs {
   readonly #disk: Disk;
@@ -74,15 +74,10 @@ export class IndexCrcs {
     return this.#file;
   }
 
-  /** Whether there is anything that vouches for them. */
-  exist(): boolean {
-    return this.#disk.exists(this.#path);
-  }
-
-  /** Whether the indexes, all open, are as they were saved. `resumeOffset`: they are wanted up to there only, and what a crash
-   * left may stand behind what was saved. */
+  /** Whether the indexes, all open, are as they were saved; not without a file that vouches for them. `resumeOffset`: they are
+   * wanted up to there only, and what a crash left may stand behind what was saved. */
   agree(resumeOffset?: number): boolean {
-    if (!this.exist()) return true;
+    if (!this.#disk.exists(this.#path)) return false;
     const text = Buffer.from(this.#disk.readFile(this.#path)).toString("latin1");
     const all = decodeIndexCrcs(text);
     if (resumeOffset === undefined) {

@@ -96,46 +96,6 @@ describe("a late read", () => {
     expect(lateReads).toBeGreaterThan(50);
   });
 
-  it("is not misled by a wrong bit in an index without CRCs, as folders of Apache Kafka have it", async () => {
-    const fixture = new LogFixture({ segmentBytes: 400_000 });
-    const written = await filledLog(fixture, Array<number>(250).fill(2_000));
-    await written.close();
-    for (const name of fixture.files("indexcrc")) fixture.disk.remove(fixture.path(name));
-    const files = new Map(fixture.disk.list(fixture.folder).map((name) => [name, fixture.bytesOf(name)]));
-    const reads = [0, 20, 45].map(
-      (offset) => ({ offset, maxBytes: 250_000, isolation: "read_committed", minOneBatch: true }) as const,
-    );
-    const sound = await fixture.open();
-    const expected = reads.map((options) => read(sound, options));
-    await sound.close();
-    const [name = ""] = fixture.files("index");
-    const index = fixture.bytesOf(name);
-    let lateReads = 0;
-    for (let at = 0; at < index.length; at++) {
-      for (const [each, bytes] of files) fixture.save(each, bytes);
-      const damaged = Buffer.from(index);
-      damaged[at] = (damaged[at] as number) ^ (1 << (at % 8));
-      fixture.save(name, damaged);
-      const log = await fixture.open();
-      for (const [i, options] of reads.entries()) {
-        // The first one checks what was there before the log was opened.
-        log.read(options);
-        const late = log.read({ ...options, mayBeLate: true });
-        if (!late.ok) continue;
-        if (late.late) lateReads++;
-        const sent = filled(late, 100_000);
-        expect(sent.equals((expected[i] as ReadSuccess).records.subarray(0, sent.length)), `byte ${at}`).toBe(true);
-        const end = [...batchesIn(sent)].at(-1)?.nextOffset ?? options.offset;
-        const isSent = ({ firstOffset }: AbortedTransaction): boolean => firstOffset < end;
-        const { abortedTransactions } = expected[i] as ReadSuccess;
-        expect(late.abortedTransactions.filter(isSent), `byte ${at}`).toEqual(abortedTransactions.filter(isSent));
-      }
-      await log.close();
-      for (const each of fixture.disk.list(fixture.folder)) fixture.disk.remove(fixture.path(each));
-    }
-    expect(lateReads).toBeGreaterThan(index.length);
-  });
-
   it("is for large ones that were checked already", async () => {
     const fixture = new LogFixture();
     let log = await filledLog(fixture, [1_000, ...Array<number>(20).fill(50_000)]);

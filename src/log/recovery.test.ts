@@ -409,17 +409,18 @@ describe("indexes", () => {
     expectAllFound();
   });
 
-  it("an .index that points into the middle of a batch is built anew when that shows, where no CRC tells", async () => {
+  it("an .index that points into the middle of a batch, since it was compared with its CRC, is built anew when that shows", async () => {
     await writeTransactions();
-    for (const name of fixture.files("indexcrc")) fixture.disk.remove(fixture.path(name));
-    for (const name of fixture.files("index")) {
+    log = await fixture.open();
+    expectAllFound();
+    expect(warnings()).toEqual([]);
+    for (const name of fixture.files("index").slice(0, -1)) {
       const bytes = fixture.bytesOf(name);
       for (let at = 4; at < bytes.length; at += 8) bytes.writeInt32BE(bytes.readInt32BE(at) - 7, at);
       fixture.save(name, bytes);
     }
-    log = await fixture.open();
     expectAllFound();
-    expect(warnings()).toContain("indexes missing or damaged: rebuilt from the batches");
+    expect(warnings()).toContainEqual(expect.stringMatching(/^indexes .* rebuilt from the batches/));
   });
 
   it("an index that was built anew is synced, and the next power loss does not ask for it again", async () => {

@@ -191,7 +191,8 @@ class Recovery {
       if (!(thrown instanceof DiskError) || lacksDescriptors(thrown)) throw thrown;
       error = thrown.message;
     }
-    const message = "indexes missing, unfinished or damaged: built anew from the batches";
+    const message =
+      "indexes missing, unfinished, damaged or without CRCs: built anew from the batches, as Apache Kafka's are";
     this.#context.logger.log("warn", message, { path: segment.path("log"), offset, error });
     return false;
   }
@@ -362,7 +363,8 @@ function scanEpochs(segments: readonly Segment[]): LeaderEpochs {
 export function rebuildIndexes(context: RecoveryContext, segments: readonly Segment[], index: number): SealedSegment {
   const damaged = item(segments, index);
   const { baseOffset, nextOffset } = damaged;
-  context.logger.log("warn", "indexes missing or damaged: rebuilt from the batches", { path: damaged.path("log") });
+  const message = "indexes missing, damaged or without CRCs: rebuilt from the batches, as Apache Kafka's are";
+  context.logger.log("warn", message, { path: damaged.path("log") });
   const { producers, from } = producersBefore(context, segments, index);
   for (const segment of segments.slice(from, index)) {
     verified(segment, segment.nextOffset, context, (batch) => void producers.replay(batch, context.now));

@@ -57,8 +57,6 @@ export class Segment {
   #hasOpenIndexes = false;
   /** What their files hold was compared with the CRCs, once. */
   #areIndexesChecked = false;
-  /** They were made here, or there were CRCs to compare them with: other folders have none. */
-  #areIndexesSure = false;
   #bytesSinceIndexEntry = 0;
   /** The one that was admitted last: whoever follows the log's end asks for it. */
   #lastBatch: BatchPlace | undefined;
@@ -254,7 +252,7 @@ export class Segment {
     const entry = this.#offsetIndex.lookupWithin(maxPosition, limitOffset);
     const start = entry && entry.position > position ? entry : undefined;
     // All batches in front of the entry's end where that begins.
-    if (start && this.#areIndexesSure && maxPosition - start.position < (maxPosition - place.position) * LEFT_OUT_PART)
+    if (start && maxPosition - start.position < (maxPosition - place.position) * LEFT_OUT_PART)
       return { position: start.position, nextOffset: start.lastOffset + 1 };
     const window = new BatchWindow(this.log, this.#sizeBytes, lookupWindow);
     position = start?.position ?? position;
@@ -310,7 +308,7 @@ export class Segment {
     return files;
   }
 
-  /** Makes a sealed segment ready for look-ups. False when an index is missing or cannot be right: rebuild them. */
+  /** Makes a sealed segment ready for look-ups. False when an index is missing, or nothing says that it is right: rebuild them. */
   openIndexes(): boolean {
     if (!this.#isSealed || this.#hasOpenIndexes) return true;
     this.#hasOpenIndexes =
@@ -319,10 +317,7 @@ export class Segment {
       this.abortedIndex.open(this.nextOffset) &&
       (this.#areIndexesChecked || this.#crcs.agree());
     if (!this.#hasOpenIndexes) this.#closeIndexes();
-    else if (!this.#areIndexesChecked) {
-      this.#areIndexesChecked = true;
-      this.#areIndexesSure = this.#crcs.exist();
-    }
+    else this.#areIndexesChecked = true;
     return this.#hasOpenIndexes;
   }
 
@@ -333,7 +328,6 @@ export class Segment {
     this.#crcs.reset();
     this.checked.appendFrom(0);
     this.#areIndexesChecked = false;
-    this.#areIndexesSure = true;
     this.#isSealed = false;
     this.#sizeBytes = 0;
     this.#bytesSinceIndexEntry = 0;
@@ -343,10 +337,9 @@ export class Segment {
   }
 
   /** Makes it active again at `offset`, a recovery point: what lies behind is to be admitted anew. False when no batch ends
-   * there, or an index cannot be right. */
+   * there, or nothing says that an index is right. */
   resume(offset: number): boolean {
     const end = this.#resumeIndexes(offset) ? this.#endAt(offset) : undefined;
-    this.#areIndexesSure = this.#crcs.exist();
     this.#closeIndexes();
     if (!end) return false;
     this.#isSealed = false;
@@ -361,9 +354,8 @@ export class Segment {
 
   /** Takes the entries below `offset` into memory. What a crash left behind those that were saved in full does not matter. */
   #resumeIndexes(offset: number): boolean {
-    const mayBeLonger = this.#crcs.exist();
     return (
-      this.#indexes().every(({ entries }) => entries.openFile({ mayBeLonger })) &&
+      this.#indexes().every(({ entries }) => entries.openFile({ mayBeLonger: true })) &&
       this.#crcs.agree(offset) &&
       this.#offsetIndex.resume(this.#sizeBytes, offset) &&
       this.#timeIndex.resume(offset) &&

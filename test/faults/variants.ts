@@ -495,11 +495,21 @@ export const faults: readonly Fault[] = [
       {
         breaks: "an index that is not what was saved is believed",
         file: "log/index-crcs.ts",
-        find: "if (!this.exist()) return true;",
-        replace: "if (!this.exist() || resumeOffset !== -1) return true;",
+        find: "if (!this.#disk.exists(this.#path)) return false;",
+        replace: "if (!this.#disk.exists(this.#path) || resumeOffset !== -1) return true;",
         test: {
           file: "src/log/bit-flips.test.ts",
           name: "of any .txnindex: aborted transactions and times are told as they are, and it is reported",
+        },
+      },
+      {
+        breaks: "an index without CRCs, which nothing vouches for, is believed as far as it can be right",
+        file: "log/index-crcs.ts",
+        find: "if (!this.#disk.exists(this.#path)) return false;",
+        replace: "if (!this.#disk.exists(this.#path)) return true;",
+        test: {
+          file: "src/log/bit-flips.test.ts",
+          name: "in a .txnindex without CRCs, as Apache Kafka's are, also of a transaction over segments: it is built anew, once",
         },
       },
       {
