@@ -146,8 +146,8 @@ export const logMutations: readonly Mutation[] = [
   {
     name: "take any leader epoch after a crash",
     file: "log/recovery.ts",
-    find: "if (batch.leaderEpoch < lastEpoch || batch.leaderEpoch > leaderEpoch) {",
-    replace: "if (batch.leaderEpoch < lastEpoch && lastEpoch < 0) {",
+    find: "if (epochProblem !== undefined) return { position, text: epochProblem };",
+    replace: "epochs.assign(batch.leaderEpoch, batch.baseOffset);",
   },
   {
     name: "show a log's start before it is durable",

@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { MemoryDisk } from "../platform/memory-disk.ts";
 import { seededRandom } from "../platform/seeded-random.ts";
 import { WatchedDisk } from "./compaction/watched-disk.testing.ts";
-import { append, durable, LogFixture } from "./log.testing.ts";
+import { append, consume, durable, LogFixture, valuesOf } from "./log.testing.ts";
 import type { Finding } from "./offline/finding.ts";
 import { verifyPartition } from "./offline/verify-partition.ts";
 import type { PartitionLog } from "./partition-log.ts";
@@ -12,6 +12,9 @@ const LOG_START = "log-start-offset-checkpoint";
 const EPOCHS = "leader-epoch-checkpoint";
 const METADATA = "partition.metadata";
 const EPOCHS_CRC = `${EPOCHS}.crc32c`;
+
+/** What a kill leaves. */
+const keepAll = { float: () => 0.2, bytes: (length: number) => new Uint8Array(length) };
 
 let fixture: LogFixture;
 
@@ -165,10 +168,32 @@ describe("the leader epochs", () => {
     expect(damagedPaths()).toEqual([]);
   });
 
+  it.each(["fsync", "os"] as const)(
+    "durability %s: a new one is saved before anything of it is written",
+    async (durability) => {
+      fixture.config = { ...fixture.config, durability };
+      for (fixture.leaderEpoch = 4; fixture.leaderEpoch < 7; fixture.leaderEpoch++) {
+        const log = await fixture.open();
+        append(log, { values: [`of epoch ${fixture.leaderEpoch}`] });
+        fixture.disk = (fixture.disk as MemoryDisk).afterCrash(keepAll);
+      }
+      expect(valuesOf(consume(await fixture.open(), "read_uncommitted")).slice(-3)).toEqual([
+        "of epoch 4",
+        "of epoch 5",
+        "of epoch 6",
+      ]);
+      expect(fixture.lines.filter(({ level }) => level !== "info")).toEqual([]);
+    },
+  );
+
+  it("of a leader to come: the log is not opened, for what it would write now would pass for damage", async () => {
+    fixture.leaderEpoch = 2;
+    await expect(fixture.open()).rejects.toThrow("leader-epoch-checkpoint is damaged at position 0: leader epoch 3");
+  });
+
   it("a kill while those of a new epoch are saved: they are relied on at the next start", async () => {
     const { disk } = fixture;
     const images: MemoryDisk[] = [];
-    const keepAll = { float: () => 0.2, bytes: (length: number) => new Uint8Array(length) };
     fixture.leaderEpoch = 4;
     fixture.disk = new WatchedDisk(disk, () => images.push((disk as MemoryDisk).afterCrash(keepAll)));
     const log = await fixture.open();

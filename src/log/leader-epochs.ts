@@ -1,4 +1,8 @@
+import type { RecordBatch } from "../protocol/records/batch.ts";
 import type { EpochEndOffset } from "./types.ts";
+
+/** What stands in a batch that is older than epochs are. */
+const NO_EPOCH = -1;
 
 interface EpochStart {
   readonly leaderEpoch: number;
@@ -34,9 +38,32 @@ export class LeaderEpochs {
     return { leaderEpoch: floor?.leaderEpoch ?? leaderEpoch, endOffset };
   }
 
+  /** Undefined when none is known. */
+  get latest(): number | undefined {
+    return this.#starts.at(-1)?.leaderEpoch;
+  }
+
   /** Which epoch wrote `offset`; undefined below the first one known. */
   epochAt(offset: number): number | undefined {
-    return this.#starts.findLast((each) => each.startOffset <= offset)?.leaderEpoch;
+    // Readers ask for each batch that they check.
+    let low = 0;
+    let high = this.#starts.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#starts[middle] as EpochStart).startOffset <= offset) low = middle + 1;
+      else high = middle;
+    }
+    return this.#starts[low - 1]?.leaderEpoch;
+  }
+
+  /** Why a batch of the log cannot be of the epoch that stands in it, which no CRC covers. By its last offset: the log's start, where
+   * what is known begins, may lie within it. */
+  problemOf({ leaderEpoch, lastOffset }: RecordBatch): string | undefined {
+    const epoch = this.epochAt(lastOffset);
+    if (leaderEpoch === epoch) return undefined;
+    const latestBelow = this.#starts[0]?.leaderEpoch ?? NO_EPOCH;
+    if (epoch === undefined && leaderEpoch >= NO_EPOCH && leaderEpoch <= latestBelow) return undefined;
+    return `a batch of leader epoch ${leaderEpoch}, where epoch ${epoch ?? `${latestBelow} or an earlier one`} wrote`;
   }
 
   /** Forgets epochs that begin at `endOffset` or behind. */

@@ -5,6 +5,7 @@ import { BATCH_HEADER_BYTES, RecordBatch } from "../protocol/records/batch.ts";
 import { recordsOf } from "../protocol/records/record.ts";
 import { headerProblem } from "./batch-window.ts";
 import { LateBatches } from "./late-batches.ts";
+import type { LeaderEpochs } from "./leader-epochs.ts";
 import { LogCorruptionError } from "./log-corruption-error.ts";
 import type { ReadAhead } from "./read-ahead.ts";
 import type { FoundBatch, SegmentList } from "./segment-list.ts";
@@ -53,7 +54,7 @@ export function readBatches(
     options.mayBeLate && wanted >= MIN_LATE_BYTES
       ? batchesToRead(segments, found, wanted, limitOffset, options.readAhead)
       : undefined;
-  const { nextOffset, ...batches } = late ?? batchesAt(found, wanted, limitOffset);
+  const { nextOffset, ...batches } = late ?? batchesAt(segments.epochs, found, wanted, limitOffset);
   if (batches.records.length === 0) return NO_BATCHES;
   const availableBytes = segment.nextOffset < limitOffset ? Number.POSITIVE_INFINITY : wanted;
   if (!options.listsAborted) return { ...batches, availableBytes, abortedTransactions: [] };
@@ -68,11 +69,11 @@ interface Batches {
   readonly nextOffset: number;
 }
 
-function batchesAt(found: FoundBatch, wanted: number, limitOffset: number): Batches {
+function batchesAt(epochs: LeaderEpochs, found: FoundBatch, wanted: number, limitOffset: number): Batches {
   const { segment, position } = found;
   // With the base offset of the batch behind, to check the last one's by.
   const bytes = segment.read(position, Math.min(wanted + BASE_OFFSET_BYTES, segment.sizeBytes - position));
-  const { length, nextOffset } = soundBatches(bytes, wanted, limitOffset, found);
+  const { length, nextOffset } = soundBatches(epochs, bytes, wanted, limitOffset, found);
   return { records: bytes.subarray(0, length), nextOffset };
 }
 
@@ -102,6 +103,7 @@ function batchesToRead(
  * `limitOffset`. Throws a LogCorruptionError when the first does not hold; in front of another one it ends, so that what is
  * sound can be read. */
 function soundBatches(
+  epochs: LeaderEpochs,
   bytes: Buffer,
   wanted: number,
   limitOffset: number,
@@ -114,7 +116,7 @@ function soundBatches(
     const batch = new RecordBatch(bytes, sound.length);
     const end = sound.length + Math.max(batch.sizeBytes, BATCH_HEADER_BYTES);
     if (end > wanted || batch.lastOffset >= limitOffset) break;
-    const problem = isChecked ? undefined : problemOf(batch);
+    const problem = isChecked ? undefined : problemOf(batch, epochs);
     if (problem !== undefined) {
       if (sound.length > 0) break;
       throw new LogCorruptionError(segment.path("log"), position, problem);
@@ -136,8 +138,9 @@ function soundBatches(
 
 const NOTHING_SOUND = { length: 0, nextOffset: 0 };
 
-function problemOf(batch: RecordBatch): string | undefined {
-  return headerProblem(batch, batch.sizeBytes) ?? (batch.hasValidCrc() ? undefined : "the CRC does not match");
+function problemOf(batch: RecordBatch, epochs: LeaderEpochs): string | undefined {
+  const problem = headerProblem(batch, batch.sizeBytes);
+  return problem ?? (batch.hasValidCrc() ? epochs.problemOf(batch) : "the CRC does not match");
 }
 
 /** Of the batch that begins there, whether it is there in full or not; Infinity at the end. */
@@ -156,7 +159,7 @@ export function findRecordByTime(
   while (from < limitOffset) {
     const found = segments.findTimestamp(timestamp, from);
     if (!found || found.baseOffset >= limitOffset) return undefined;
-    const batch = readOne(found);
+    const batch = readOne(found, segments.epochs);
     const record = recordByTime(batch, timestamp, from);
     if (record) return record.offset < limitOffset ? record : undefined;
     // The header promised a time that no record has.
@@ -173,12 +176,12 @@ export function findLatestRecord(
 ): TimestampAndOffset | undefined {
   const latest = segments.latestBelow(limitOffset);
   const found = latest && segments.find(latest.offset);
-  return found && recordByTime(readOne(found), latest.timestamp, fromOffset);
+  return found && recordByTime(readOne(found, segments.epochs), latest.timestamp, fromOffset);
 }
 
-function readOne({ segment, position, sizeBytes }: FoundBatch): RecordBatch {
+function readOne({ segment, position, sizeBytes }: FoundBatch, epochs: LeaderEpochs): RecordBatch {
   const batch = new RecordBatch(segment.read(position, sizeBytes));
-  const problem = segment.checked.covers(position, position + sizeBytes) ? undefined : problemOf(batch);
+  const problem = segment.checked.covers(position, position + sizeBytes) ? undefined : problemOf(batch, epochs);
   if (problem !== undefined) throw new LogCorruptionError(segment.path("log"), position, problem);
   return batch;
 }

@@ -140,10 +140,10 @@ export class PartitionLog {
     this.#epochs = epochs;
     const health = new LogHealth(this.#name, logger, (error) => this.#ended(error));
     const context = (): RecoveryContext => recoveryContext({ ...options, config: this.#config }, this.logStartOffset);
-    const segments = new SegmentList(recovered.segments, recovered.sealed, {
+    const segments = new SegmentList(epochs, recovered.segments, recovered.sealed, {
       rebuild: (all, index) => {
         this.#commit.request();
-        return rebuildIndexes(context(), all, index);
+        return rebuildIndexes(context(), epochs, all, index);
       },
       decidedOffset: (segment) => decidedOffsetAt(context(), segment.nextOffset),
     });
@@ -215,7 +215,8 @@ export class PartitionLog {
     if (hasNewEpoch || !areEpochsSaved) this.#checkpoints.saveEpochs(this.#epochs);
     this.#commit.request();
     if (this.#config.durability === "fsync") await this.flush();
-    else if (isNew) await this.#checkpoints.settled();
+    // An epoch is known before anything of it is written: a batch of one that is not known is damaged.
+    else await this.#checkpoints.settled();
     if (this.offlineReason) throw this.offlineReason;
     this.#isInUse = true;
     this.#advance();

@@ -74,11 +74,15 @@ export function recoverLog(context: RecoveryContext): RecoveredLog {
   );
   try {
     const saved = readEpochs(disk, folder);
-    if (!saved) {
-      const path = `${folder}/${EPOCHS_FILE}`;
-      context.logger.log("warn", "leader epochs missing or damaged: read from all batches", { path });
+    const path = `${folder}/${EPOCHS_FILE}`;
+    if (!saved) context.logger.log("warn", "leader epochs missing or damaged: read from all batches", { path });
+    const epochs = saved ?? scanEpochs(segments, context.leaderEpoch);
+    const { latest = 0 } = epochs;
+    if (latest > context.leaderEpoch) {
+      // What is to be written now could not be told from damage.
+      throw new LogCorruptionError(path, 0, `leader epoch ${latest}, of a leader to come after ${context.leaderEpoch}`);
     }
-    const recovery = new Recovery(context, segments, snapshotOffsets, saved ?? scanEpochs(segments), durableOffset);
+    const recovery = new Recovery(context, segments, snapshotOffsets, epochs, durableOffset);
     return { ...recovery.run(), areEpochsSaved: saved !== undefined };
   } catch (error) {
     letGo(segments);
@@ -225,14 +229,13 @@ class Recovery {
   }
 
   #scan(segment: Segment, nextBaseOffset: number | undefined): Problem | undefined {
-    const { indexIntervalBytes, leaderEpoch, now } = this.#context;
+    const { indexIntervalBytes, now } = this.#context;
     const endOffset = nextBaseOffset ?? segment.endOffsetMax;
     const gaplessFrom = nextBaseOffset === undefined ? this.#recoveryPoint : Number.POSITIVE_INFINITY;
-    const limits = { gaplessFrom, endOffset, leaderEpoch };
+    const limits = { gaplessFrom, endOffset, epochs: this.#epochs };
     this.#scannedBytes += segment.log.size() - segment.sizeBytes;
     return scanBatches(segment, segment.sizeBytes, segment.nextOffset, limits, (batch) => {
       segment.admit(batch, indexIntervalBytes);
-      this.#epochs.assign(batch.leaderEpoch, batch.baseOffset);
       const completed = this.#producers.replay(batch, now);
       if (completed?.isAborted) segment.abortedIndex.append(completed);
     });
@@ -277,8 +280,7 @@ interface ScanLimits {
   readonly gaplessFrom: number;
   /** No batch goes beyond it. The CRC does not cover where a batch lies in the log. */
   readonly endOffset: number;
-  /** The last one that there can be; they never fall. A batch's CRC does not cover its own. */
-  readonly leaderEpoch: number;
+  readonly epochs: LeaderEpochs;
 }
 
 /** Visits every batch from `start` on, each checked, up to the first that does not hold. */
@@ -286,24 +288,17 @@ function scanBatches(
   segment: Segment,
   start: number,
   expectedOffset: number,
-  { gaplessFrom, endOffset, leaderEpoch }: ScanLimits,
+  { gaplessFrom, endOffset, epochs }: ScanLimits,
   visit: (batch: RecordBatch) => void,
 ): Problem | undefined {
   const sizeBytes = segment.log.size();
   const window = new BatchWindow(segment.log, sizeBytes, SCAN_WINDOW_BYTES);
   let expected = expectedOffset;
-  let lastEpoch = 0;
   const behind = new BatchWindow(segment.log, sizeBytes, PEEK_WINDOW_BYTES);
   for (let position = start; position < sizeBytes; ) {
     const batch = window.batchAt(position);
     if (!batch) return { position, text: window.problemAt(position) };
     if (!batch.hasValidCrc()) return { position, text: "the CRC does not match" };
-    if (batch.leaderEpoch < lastEpoch || batch.leaderEpoch > leaderEpoch) {
-      return {
-        position,
-        text: `a batch of leader epoch ${batch.leaderEpoch}, between ${lastEpoch} and ${leaderEpoch}`,
-      };
-    }
     const { baseOffset } = batch;
     const isGap = baseOffset > expected;
     if (baseOffset < expected || (isGap && batch.nextOffset > gaplessFrom)) {
@@ -318,9 +313,10 @@ function scanBatches(
     if (batch.nextOffset > endOffset) {
       return { position, text: `a batch up to offset ${batch.lastOffset}, beyond the segment's end at ${endOffset}` };
     }
+    const epochProblem = epochs.problemOf(batch);
+    if (epochProblem !== undefined) return { position, text: epochProblem };
     position += batch.sizeBytes;
     expected = batch.nextOffset;
-    lastEpoch = batch.leaderEpoch;
     visit(batch);
   }
   return undefined;
@@ -342,13 +338,17 @@ export function readSnapshot(
   }
 }
 
-function scanEpochs(segments: readonly Segment[]): LeaderEpochs {
+/** From headers, but for those that cannot be right: none is out of place, or of a leader to come. */
+function scanEpochs(segments: readonly Segment[], leaderEpoch: number): LeaderEpochs {
   const epochs = new LeaderEpochs();
   for (const segment of segments) {
     const window = new BatchWindow(segment.log, segment.sizeBytes);
+    let expected = segment.baseOffset;
     let batch = window.headerAt(0);
     for (let position = 0; batch; batch = window.headerAt(position)) {
-      epochs.assign(batch.leaderEpoch, batch.baseOffset);
+      const isInPlace = batch.baseOffset >= expected && batch.nextOffset <= segment.nextOffset;
+      if (isInPlace && batch.leaderEpoch <= leaderEpoch) epochs.assign(batch.leaderEpoch, batch.baseOffset);
+      if (isInPlace) expected = batch.nextOffset;
       position += batch.sizeBytes;
     }
     segment.closeFiles();
@@ -360,20 +360,25 @@ function scanEpochs(segments: readonly Segment[]): LeaderEpochs {
  * Builds the indexes of a sealed segment anew from its batches, and returns it in a new shape; the old one is closed.
  * Those before it may be left open. Throws a LogCorruptionError when the batches themselves do not hold.
  */
-export function rebuildIndexes(context: RecoveryContext, segments: readonly Segment[], index: number): SealedSegment {
+export function rebuildIndexes(
+  context: RecoveryContext,
+  epochs: LeaderEpochs,
+  segments: readonly Segment[],
+  index: number,
+): SealedSegment {
   const damaged = item(segments, index);
   const { baseOffset, nextOffset } = damaged;
   const message = "indexes missing, damaged or without CRCs: rebuilt from the batches, as Apache Kafka's are";
   context.logger.log("warn", message, { path: damaged.path("log") });
   const { producers, from } = producersBefore(context, segments, index);
   for (const segment of segments.slice(from, index)) {
-    verified(segment, segment.nextOffset, context, (batch) => void producers.replay(batch, context.now));
+    verified(segment, segment.nextOffset, epochs, (batch) => void producers.replay(batch, context.now));
   }
   damaged.closeFiles();
   const rebuilt = Segment.open(context.disk, context.folder, baseOffset, nextOffset);
   try {
     rebuilt.resetIndexes();
-    verified(rebuilt, nextOffset, context, (batch) => {
+    verified(rebuilt, nextOffset, epochs, (batch) => {
       rebuilt.admit(batch, context.indexIntervalBytes);
       const completed = producers.replay(batch, context.now);
       if (completed?.isAborted) rebuilt.abortedIndex.append(completed);
@@ -421,10 +426,10 @@ function producersBefore(
 function verified(
   segment: Segment,
   endOffset: number,
-  { leaderEpoch }: RecoveryContext,
+  epochs: LeaderEpochs,
   visit: (batch: RecordBatch) => void,
 ): void {
-  const limits = { gaplessFrom: Number.POSITIVE_INFINITY, endOffset, leaderEpoch };
+  const limits = { gaplessFrom: Number.POSITIVE_INFINITY, endOffset, epochs };
   const problem = scanBatches(segment, 0, segment.baseOffset, limits, visit);
   if (problem) throw new LogCorruptionError(segment.path("log"), problem.position, problem.text);
 }

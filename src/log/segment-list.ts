@@ -1,5 +1,6 @@
 import { assert, defined } from "../platform/assert.ts";
 import type { AbortedEntry } from "./aborted-index.ts";
+import type { LeaderEpochs } from "./leader-epochs.ts";
 import { LogCorruptionError } from "./log-corruption-error.ts";
 import type { SealedSegment } from "./recovery.ts";
 import { type BatchPlace, closeAll, type Segment } from "./segment.ts";
@@ -23,6 +24,8 @@ export interface SegmentRepair {
 
 /** The segments of one log, oldest first, the last one active. Keeps few files open, and indexes right. */
 export class SegmentList {
+  /** Who wrote what of them. */
+  readonly epochs: LeaderEpochs;
   readonly #segments: Segment[];
   readonly #repairs: SegmentRepair;
   /** Sealed, and their files not synced yet: these stay open. */
@@ -32,7 +35,13 @@ export class SegmentList {
   /** Segments that could not be repaired. */
   readonly #damaged = new WeakMap<Segment, LogCorruptionError>();
 
-  constructor(segments: readonly Segment[], unsynced: readonly SealedSegment[], repairs: SegmentRepair) {
+  constructor(
+    epochs: LeaderEpochs,
+    segments: readonly Segment[],
+    unsynced: readonly SealedSegment[],
+    repairs: SegmentRepair,
+  ) {
+    this.epochs = epochs;
     this.#segments = [...segments];
     this.#unsynced = [...unsynced];
     this.#opened = unsynced.map((sealed) => sealed.segment);

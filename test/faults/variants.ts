@@ -707,6 +707,26 @@ export const faults: readonly Fault[] = [
         },
       },
       {
+        breaks: "a reader gets a leader epoch as it stands in the batch, where no CRC covers it",
+        file: "log/log-reader.ts",
+        find: 'epochs.problemOf(batch) : "the CRC does not match"',
+        replace: 'undefined : "the CRC does not match"',
+        test: {
+          file: "src/log/bit-flips.test.ts",
+          name: "is found by whoever reads it first, 1 bytes at a time, and by a look-up by time",
+        },
+      },
+      {
+        breaks: "batches of a leader epoch come before it is saved, and pass for damage after a kill",
+        file: "log/partition-log.ts",
+        find: "else await this.#checkpoints.settled();",
+        replace: "",
+        test: {
+          file: "src/log/checkpoints.test.ts",
+          name: "durability os: a new one is saved before anything of it is written",
+        },
+      },
+      {
         breaks: "the log is cut where it had been acknowledged",
         file: "log/recovery.ts",
         find: "this.#recoveryPoint = durableOffset;",

@@ -1,6 +1,7 @@
 import type { DiskFile } from "../../platform/disk.ts";
 import { BATCH_HEADER_BYTES, RecordBatch } from "../../protocol/records/batch.ts";
 import { headerProblem } from "../batch-window.ts";
+import type { LeaderEpochs } from "../leader-epochs.ts";
 import { LogCorruptionError } from "../log-corruption-error.ts";
 import type { Segment } from "../segment.ts";
 import { type CompactableLog, CompactionStopped } from "./compactable-log.ts";
@@ -10,10 +11,11 @@ const PIECE_BYTES = 128 * 1024;
 const PIECE_RECORDS = 2000;
 
 /** Reads a sealed segment's batches piece by piece through a file handle of its own, which the segment's removal does not
- * take away. Every batch's CRC is checked: what is damaged must not get a new one. */
+ * take away. Every batch's CRC and leader epoch are checked: what is damaged must not get a new one. */
 export class SegmentScan {
   readonly #file: DiskFile;
   readonly #path: string;
+  readonly #epochs: LeaderEpochs;
   readonly #sizeBytes: number;
   #position = 0;
   #buffer: Buffer = Buffer.allocUnsafe(0);
@@ -24,6 +26,7 @@ export class SegmentScan {
       throw new CompactionStopped("segments were deleted meanwhile");
     }
     this.#path = segment.path("log");
+    this.#epochs = segments.epochs;
     this.#file = disk.open(this.#path);
     this.#sizeBytes = segment.sizeBytes;
   }
@@ -44,7 +47,8 @@ export class SegmentScan {
     while (records < PIECE_RECORDS && bytes.length - at >= BATCH_HEADER_BYTES) {
       const batch = this.#batchIn(bytes, at);
       if (batch.sizeBytes > bytes.length - at) break;
-      if (!batch.hasValidCrc()) throw this.#damaged(at, "the CRC does not match");
+      const problem = batch.hasValidCrc() ? this.#epochs.problemOf(batch) : "the CRC does not match";
+      if (problem !== undefined) throw this.#damaged(at, problem);
       batches.push(batch);
       at += batch.sizeBytes;
       records += batch.recordCount;

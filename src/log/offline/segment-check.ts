@@ -2,6 +2,7 @@ import type { RecordBatch } from "../../protocol/records/batch.ts";
 import { ABORTED_ENTRY_BYTES, type AbortedEntry, hasKnownVersion, readAbortedEntry } from "../aborted-index.ts";
 import { BatchWindow } from "../batch-window.ts";
 import { type Checksum, crcOfFile, decodeIndexCrcs, type SavedIndexes } from "../index-crcs.ts";
+import type { LeaderEpochs } from "../leader-epochs.ts";
 import { OFFSET_ENTRY_BYTES, type OffsetEntry, readOffsetEntry } from "../offset-index.ts";
 import type { CompletedTransaction, ProducerState } from "../producer-state.ts";
 import { type SegmentFileKind, segmentFileName } from "../segment-files.ts";
@@ -22,8 +23,8 @@ interface SegmentCheckOptions {
   readonly nextBaseOffset: number | undefined;
   /** Everything below was durable. */
   readonly recoveryPoint: number;
-  /** The leader epoch that an offset belongs to, where it is known. */
-  readonly epochAt: (offset: number) => number | undefined;
+  /** Undefined when they are not known. */
+  readonly epochs: LeaderEpochs | undefined;
   /** As the segments before leave them. */
   readonly producers: ProducerState;
   /** From there on they know all batches. */
@@ -110,7 +111,7 @@ export class SegmentCheck {
   #problemOf(batch: RecordBatch): string | undefined {
     const { nextBaseOffset, recoveryPoint } = this.#options;
     if (!batch.hasValidCrc()) return "the CRC does not match";
-    const { baseOffset, nextOffset, leaderEpoch } = batch;
+    const { baseOffset, nextOffset } = batch;
     // Compaction leaves gaps, in sealed segments alone. How far it came is not known: a crash may have ended it.
     const isGap = baseOffset > this.#expected && nextBaseOffset === undefined && nextOffset > recoveryPoint;
     if (baseOffset < this.#expected || isGap)
@@ -118,12 +119,7 @@ export class SegmentCheck {
     if (nextBaseOffset !== undefined && nextOffset > nextBaseOffset) {
       return `a batch up to offset ${nextOffset - 1}, where the next segment begins at ${nextBaseOffset}`;
     }
-    // No CRC covers it.
-    const epoch = this.#options.epochAt(baseOffset);
-    if (epoch !== undefined && epoch !== leaderEpoch) {
-      return `leader epoch ${leaderEpoch} at offset ${baseOffset}, which belongs to epoch ${epoch}`;
-    }
-    return undefined;
+    return this.#options.epochs?.problemOf(batch);
   }
 
   #take(batch: RecordBatch, position: number): void {

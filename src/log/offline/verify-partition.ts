@@ -114,7 +114,7 @@ class PartitionCheck {
       producersKnownFrom: () => this.#knownFrom,
       onCompacted: (offset) => this.#compacted(offset),
       onFinding: (finding) => this.#found(finding),
-      epochAt: (offset) => this.#epochs?.epochAt(offset),
+      epochs: this.#epochs,
       onBatch: (batch) => this.#checkBatch(batch),
     });
     const { endOffset, batches, bytes } = check.run();

@@ -106,7 +106,7 @@ describe("a log that was stopped cleanly", () => {
     await stopped();
     fixture.save("leader-epoch-checkpoint", Buffer.from("0\n1\n5 0\n"));
     fixture.disk.remove(fixture.path("leader-epoch-checkpoint.crc32c"));
-    expect(damage()[0]).toMatch(/\.log@0: leader epoch 0 at offset 0, which belongs to epoch 5/);
+    expect(damage()[0]).toMatch(/\.log@0: a batch of leader epoch 0, where epoch 5 wrote/);
   });
 
   it("missing files are found", async () => {
