@@ -78,7 +78,7 @@ export class Endpoint implements Connection {
   }
 
   write(chunks: readonly Uint8Array[], onSent?: () => void): boolean {
-    if (this.#state !== "open" || !this.life.step()) return true;
+    if (this.#state !== "open" || !this.life.step()) return false;
     const bytes = Buffer.concat(chunks);
     onSent?.();
     this.#outstandingBytes += bytes.length;

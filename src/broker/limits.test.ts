@@ -280,10 +280,35 @@ describe("replies that are not taken", () => {
   });
 });
 
-async function queuedReplyBytes(): Promise<number> {
+async function metric(line: string): Promise<number> {
   const response = await globalThis.fetch(`http://${broker.metricsAddress}/metrics`);
-  return Number(/^oncilla_queued_reply_bytes (\d+)$/m.exec(await response.text())?.[1]);
+  return Number(new RegExp(`^${line} (\\d+)$`, "m").exec(await response.text())?.[1]);
 }
+
+function queuedReplyBytes(): Promise<number> {
+  return metric("oncilla_queued_reply_bytes");
+}
+
+it("a connection that is gone has only the first of its requests answered", async () => {
+  await start({ metricsPort: 0 });
+  const session = await RawSession.open(broker.address);
+  const topic = await session.createTopic("gone");
+  for (let i = 0; i < 5; i++) await session.produce(topic, ["a".repeat(1_000_000)]);
+  const socket = await open();
+  await new Promise<void>((resolve) => {
+    const requests = Array.from({ length: 300 }, (_, i) => fetchRequest(topic, 0, i));
+    // The broker has neither heard of them nor of the end yet: it runs in this process.
+    socket.write(Buffer.concat(requests), () => {
+      socket.resetAndDestroy();
+      resolve();
+    });
+  });
+  for (let i = 0; i < 10; i++) expect(await answers(session.client)).toBe(true);
+  const served = await metric('kafka_network_requestmetrics_requests_total{request="Fetch",version="12"}');
+  expect(served).toBeGreaterThan(0);
+  expect(served).toBeLessThan(10);
+  session.close();
+});
 
 /** The correlation ids of the replies that come to `socket`. */
 function repliesTo(socket: Socket): number[] {

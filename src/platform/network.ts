@@ -16,7 +16,7 @@ export interface Connection {
   open(handler: ConnectionHandler): void;
   /** Queues `chunks` in order; they must not change until sent. `onSent` is called once the operating system has all of
    * them; never when the connection ends before. False when more than the high-water mark (1 MiB) is queued: wait for
-   * `onDrain` before writing much more. Writing to a closed connection does nothing. */
+   * `onDrain` before writing much more; and when the connection is gone, or has ended: then it does nothing. */
   write(chunks: readonly Uint8Array[], onSent?: () => void): boolean;
   /** Of what `write` was given: bytes that the operating system has not taken yet. With 0 nobody needs the chunks any more. */
   readonly unsentBytes: number;

@@ -151,7 +151,7 @@ export class Life {
   }
 
   #write(connection: Connection, chunks: readonly Uint8Array[], onSent?: () => void): boolean {
-    if (this.isDead) return true;
+    if (this.isDead) return false;
     const wrote = connection.write(chunks, onSent && (() => this.#run(onSent)));
     const bytes = Buffer.concat(chunks);
     for (let at = 0; at + API_KEY_AT + 2 <= bytes.length; at += 4 + bytes.readInt32BE(at)) {

@@ -103,7 +103,7 @@ class CuttableNetwork implements Network {
             handler.onClose(error);
           },
         }),
-      write: (chunks, onSent) => this.#isCut || connection.write(chunks, onSent),
+      write: (chunks, onSent) => !this.#isCut && connection.write(chunks, onSent),
       pause: () => connection.pause(),
       resume: () => connection.resume(),
       end: () => connection.end(),

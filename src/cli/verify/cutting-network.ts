@@ -58,7 +58,7 @@ class CutConnection implements Connection {
   write(chunks: readonly Uint8Array[], onSent?: () => void): boolean {
     if (!this.#cuts()) return this.#inner.write(chunks, onSent);
     this.#inner.destroy();
-    return true;
+    return false;
   }
 
   get unsentBytes(): number {

@@ -43,7 +43,7 @@ class NodeConnection implements Connection {
 
   write(chunks: readonly Uint8Array[], onSent?: () => void): boolean {
     const socket = this.#socket;
-    if (socket.destroyed || socket.writableEnded) return true;
+    if (isGone(socket)) return false;
     // Corked, so that one system call sends them all.
     if (chunks.length > 1) socket.cork();
     const last = chunks.length - 1;
@@ -54,6 +54,7 @@ class NodeConnection implements Connection {
       });
     }
     if (chunks.length > 1) socket.uncork();
+    if (isGone(socket)) return false;
     if (socket.writableLength <= HIGH_WATER_MARK_BYTES) return true;
     this.#drainWanted = true;
     return false;
@@ -84,6 +85,11 @@ class NodeConnection implements Connection {
     this.#drainWanted = false;
     this.#handler?.onDrain?.();
   }
+}
+
+/** Or will be in a moment: where a write fails at once, the socket says so before it ends. */
+function isGone({ destroyed, errored, writableEnded }: Socket): boolean {
+  return destroyed || errored !== null || writableEnded;
 }
 
 export function toNetworkError(error: NodeJS.ErrnoException, address: string): NetworkError {
