@@ -136,7 +136,7 @@ export class Checkpoints {
     await this.settled();
   }
 
-  /** On a full disk there will be no such file, unless there is room at the end: the next start reads the epochs from all batches. */
+  /** On a full disk there will be no such file until `saveMissingEpochs` finds room: a start reads the epochs from all batches. */
   saveEpochs(epochs: LeaderEpochs): void {
     const { disk, folder, folderSync, logger } = this.#options;
     this.queue(async () => {
@@ -147,7 +147,7 @@ export class Checkpoints {
       } catch (error) {
         const shortage = shortageOf(error);
         if (shortage === undefined) throw error;
-        logger.log("warn", `leader epochs not saved: ${shortage}`, { folder });
+        if (!this.#unsavedEpochs) logger.log("warn", `leader epochs not saved: ${shortage}`, { folder });
         this.#unsavedEpochs = epochs;
         removeChecked(disk, folder, EPOCHS_FILE);
         await folderSync.run();

@@ -645,6 +645,23 @@ describe.each(["ENOSPC", "SHORT_WRITE", "EDQUOT", "EFBIG"])("a full disk (%s)", 
     expect(fixture.lines).toEqual([]);
   });
 
+  it("saves them in the next maintenance, too; of the want of room it has spoken once", async () => {
+    await log.close();
+    fixture.leaderEpoch = 1;
+    disk.fails = (operation, path) => isFull(operation) && path.includes("leader-epoch");
+    log = await fixture.open();
+    for (let i = 0; i < 3; i++) {
+      log.maintain();
+      await log.flush();
+    }
+    expect(fixture.lines.map(({ message }) => message)).toEqual([expect.stringMatching(/^leader epochs not saved/)]);
+    disk.fails = () => false;
+    append(log);
+    log.maintain();
+    await log.flush();
+    expect(fixture.bytesOf("leader-epoch-checkpoint").toString()).toBe("0\n1\n1 0\n");
+  });
+
   it("leaves the leader epochs out: the next start reads them from the batches", async () => {
     append(log);
     await durable(log);

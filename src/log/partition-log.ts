@@ -416,7 +416,7 @@ export class PartitionLog {
     return { ok: true, logStartOffset: Math.max(offset, this.#start.nextOffset) };
   }
 
-  /** Deletes what retention allows and forgets expired producers. To be called every half minute or so. */
+  /** Deletes what retention allows, forgets expired producers, saves what found no room. To be called every half minute or so. */
   maintain(): void {
     if (this.#health.unavailable()) return;
     const now = this.#clock.now();
@@ -431,6 +431,7 @@ export class PartitionLog {
     }
     this.#start.raise(this.#start.expiredOffset(this.#config, now, onUnreadable));
     this.#producers.expire(now, this.#config.producerIdExpirationMs);
+    this.#checkpoints.saveMissingEpochs();
   }
 
   updateConfig(config: LogConfig): void {

@@ -177,9 +177,15 @@ class PartitionCheck {
   #readEpochs(): LeaderEpochs | undefined {
     const path = `${this.#folder}/${EPOCHS_FILE}`;
     const epochs = readEpochs(this.#disk, this.#folder);
-    if (!epochs)
-      this.#damage(path, this.#disk.exists(path) ? "the file, or its CRC, is damaged" : "the file is missing");
-    return epochs;
+    if (epochs) return epochs;
+    if (this.#disk.exists(path)) this.#damage(path, "the file, or its CRC, is damaged");
+    else
+      this.#onFinding({
+        path,
+        problem: "the file is missing: a start reads the epochs from all batches",
+        isDamage: false,
+      });
+    return undefined;
   }
 
   #checkMetadata(): void {

@@ -124,6 +124,14 @@ describe("a log that was stopped cleanly", () => {
       ]);
       fixture.save(name, bytes);
     }
+    fixture.disk.remove(fixture.path("leader-epoch-checkpoint"));
+    expect(verify()).toEqual([
+      {
+        path: fixture.path("leader-epoch-checkpoint"),
+        problem: "the file is missing: a start reads the epochs from all batches",
+        isDamage: false,
+      },
+    ]);
     fixture.disk.remove(fixture.path(fixture.files("log")[1] ?? ""));
     expect(damage()[0]).toMatch(/offsets \d+ to \d+ are missing before it|the log ends at offset/);
   });
