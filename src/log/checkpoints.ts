@@ -138,6 +138,8 @@ export class Checkpoints {
 
   /** On a full disk there will be no such file until `saveMissingEpochs` finds room: a start reads the epochs from all batches. */
   saveEpochs(epochs: LeaderEpochs): void {
+    // What is in the file counts more than what stands in a batch: so the next start, too, reads them from the batches.
+    if (!epochs.areSure) return;
     const { disk, folder, folderSync, logger } = this.#options;
     this.queue(async () => {
       try {

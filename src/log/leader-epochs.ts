@@ -12,9 +12,37 @@ interface EpochStart {
 /** Which leader epoch wrote which part of the log (KIP-101). Pure. Epochs and start offsets both only grow. */
 export class LeaderEpochs {
   #starts: EpochStart[];
+  /** The last one that there can be, where no checkpoint tells, and the batches themselves do. */
+  readonly #lastEpoch: number | undefined;
+  #areSure = true;
 
-  constructor(starts: readonly EpochStart[] = []) {
+  constructor(starts: readonly EpochStart[] = [], lastEpoch?: number) {
     this.#starts = [...starts];
+    this.#lastEpoch = lastEpoch;
+  }
+
+  /** Of a log without a checkpoint, to `learn` from its batches. None is later than `lastEpoch`. */
+  static ofBatches(lastEpoch: number): LeaderEpochs {
+    return new LeaderEpochs([], lastEpoch);
+  }
+
+  /** They may be held against batches, also by a later start. */
+  get areSure(): boolean {
+    return this.#areSure;
+  }
+
+  /** Something is wrong with the batches that tell them. */
+  doubt(): void {
+    this.#areSure = false;
+  }
+
+  /** Notes what a batch tells, where no checkpoint does. False when that does not fit to what others told: one of them is wrong, and
+   * nobody knows which. */
+  learn({ leaderEpoch, baseOffset }: RecordBatch): boolean {
+    if (this.#lastEpoch === undefined || leaderEpoch === (this.epochAt(baseOffset) ?? NO_EPOCH)) return true;
+    const isBehind = baseOffset > (this.#starts.at(-1)?.startOffset ?? -1);
+    if (isBehind && leaderEpoch <= this.#lastEpoch && this.assign(leaderEpoch, baseOffset)) return true;
+    return false;
   }
 
   /** Notes that `leaderEpoch` writes from `startOffset` on. True when that was not known. */
@@ -57,8 +85,13 @@ export class LeaderEpochs {
   }
 
   /** Why a batch of the log cannot be of the epoch that stands in it, which no CRC covers. By its last offset: the log's start, where
-   * what is known begins, may lie within it. */
+   * what is known begins, may lie within it. What was learned from batches is not held against batches: a wrong one among them would
+   * make others look so. */
   problemOf({ leaderEpoch, lastOffset }: RecordBatch): string | undefined {
+    if (this.#lastEpoch !== undefined) {
+      const isToCome = leaderEpoch > this.#lastEpoch;
+      return isToCome ? `a batch of leader epoch ${leaderEpoch}, where the last one is ${this.#lastEpoch}` : undefined;
+    }
     const epoch = this.epochAt(lastOffset);
     if (leaderEpoch === epoch) return undefined;
     const latestBelow = this.#starts[0]?.leaderEpoch ?? NO_EPOCH;

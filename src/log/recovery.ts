@@ -76,7 +76,7 @@ export function recoverLog(context: RecoveryContext): RecoveredLog {
     const saved = readEpochs(disk, folder);
     const path = `${folder}/${EPOCHS_FILE}`;
     if (!saved) context.logger.log("warn", "leader epochs missing or damaged: read from all batches", { path });
-    const epochs = saved ?? scanEpochs(segments, context.leaderEpoch);
+    const epochs = saved ?? scanEpochs(context, segments, durableOffset);
     const { latest = 0 } = epochs;
     if (latest > context.leaderEpoch) {
       // What is to be written now could not be told from damage.
@@ -235,6 +235,7 @@ class Recovery {
     const limits = { gaplessFrom, endOffset, epochs: this.#epochs };
     this.#scannedBytes += segment.log.size() - segment.sizeBytes;
     return scanBatches(segment, segment.sizeBytes, segment.nextOffset, limits, (batch) => {
+      if (!this.#epochs.learn(batch)) doubt(this.#epochs, this.#context.logger, segment, segment.sizeBytes);
       segment.admit(batch, indexIntervalBytes);
       const completed = this.#producers.replay(batch, now);
       if (completed?.isAborted) segment.abortedIndex.append(completed);
@@ -338,17 +339,34 @@ export function readSnapshot(
   }
 }
 
-/** From headers, but for those that cannot be right: none is out of place, or of a leader to come. */
-function scanEpochs(segments: readonly Segment[], leaderEpoch: number): LeaderEpochs {
-  const epochs = new LeaderEpochs();
+/** Says so once. */
+function doubt(epochs: LeaderEpochs, logger: Logger, segment: Segment, position: number): void {
+  if (!epochs.areSure) return;
+  epochs.doubt();
+  const message = "leader epochs not certain: at or before a position is a batch that cannot be right";
+  logger.log("warn", message, { path: segment.path("log"), position });
+}
+
+/** From the headers of what was durable: what lies behind is scanned in any case, and tells its own. */
+function scanEpochs(
+  { leaderEpoch, logger }: RecoveryContext,
+  segments: readonly Segment[],
+  durableOffset: number,
+): LeaderEpochs {
+  const epochs = LeaderEpochs.ofBatches(leaderEpoch);
   for (const segment of segments) {
     const window = new BatchWindow(segment.log, segment.sizeBytes);
+    const endOffset = Math.min(segment.nextOffset, durableOffset);
     let expected = segment.baseOffset;
-    let batch = window.headerAt(0);
-    for (let position = 0; batch; batch = window.headerAt(position)) {
-      const isInPlace = batch.baseOffset >= expected && batch.nextOffset <= segment.nextOffset;
-      if (isInPlace && batch.leaderEpoch <= leaderEpoch) epochs.assign(batch.leaderEpoch, batch.baseOffset);
-      if (isInPlace) expected = batch.nextOffset;
+    for (let position = 0; position < segment.sizeBytes; ) {
+      const batch = window.headerAt(position);
+      const isWhole = expected >= endOffset;
+      // One that is not in its place may as well be the one in front of it.
+      const isInPlace = batch && batch.baseOffset >= expected && batch.nextOffset <= segment.nextOffset;
+      if (!isInPlace && (batch || !isWhole)) doubt(epochs, logger, segment, position);
+      if (!isInPlace || isWhole) break;
+      if (!epochs.learn(batch)) doubt(epochs, logger, segment, position);
+      expected = batch.nextOffset;
       position += batch.sizeBytes;
     }
     segment.closeFiles();

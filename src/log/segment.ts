@@ -311,19 +311,28 @@ export class Segment {
   /** Makes a sealed segment ready for look-ups. False when an index is missing, or nothing says that it is right: rebuild them. */
   openIndexes(): boolean {
     if (!this.#isSealed || this.#hasOpenIndexes) return true;
-    this.#hasOpenIndexes =
-      this.#offsetIndex.open(this.#sizeBytes, this.nextOffset) &&
-      this.#timeIndex.open(this.nextOffset) &&
-      this.abortedIndex.open(this.nextOffset) &&
-      (this.#areIndexesChecked || this.#crcs.agree());
-    if (!this.#hasOpenIndexes) this.#closeIndexes();
-    else this.#areIndexesChecked = true;
+    try {
+      this.#hasOpenIndexes =
+        this.#offsetIndex.open(this.#sizeBytes, this.nextOffset) &&
+        this.#timeIndex.open(this.nextOffset) &&
+        this.abortedIndex.open(this.nextOffset) &&
+        (this.#areIndexesChecked || this.#crcs.agree());
+    } finally {
+      if (this.#hasOpenIndexes) this.#areIndexesChecked = true;
+      else this.#disownIndexes();
+    }
     return this.#hasOpenIndexes;
+  }
+
+  /** Nothing that was seen of them counts: readers pass over a segment by it. */
+  #disownIndexes(): void {
+    this.#closeIndexes();
+    this.abortedIndex.firstOffset = undefined;
   }
 
   /** Forgets all batches, to admit them anew from the file's start. It becomes active. */
   resetIndexes(): void {
-    this.#closeIndexes();
+    this.#disownIndexes();
     for (const index of this.#indexes()) index.entries.reset();
     this.#crcs.reset();
     this.checked.appendFrom(0);

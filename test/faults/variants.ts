@@ -513,6 +513,16 @@ export const faults: readonly Fault[] = [
         },
       },
       {
+        breaks: "what was seen of an index that is damaged counts where it cannot be built anew",
+        file: "log/segment.ts",
+        find: "else this.#disownIndexes();",
+        replace: "else this.#closeIndexes();",
+        test: {
+          file: "src/log/bit-flips.test.ts",
+          name: "a wrong bit in a .txnindex that cannot be built anew: no aborted transaction is left out",
+        },
+      },
+      {
         breaks: "CRCs that a version without them outdated count for all of the indexes",
         file: "log/index-crcs.ts",
         find: "saved.offset >= resumeOffset && this.#areAs(saved, true)",
@@ -724,6 +734,16 @@ export const faults: readonly Fault[] = [
         test: {
           file: "src/log/checkpoints.test.ts",
           name: "durability os: a new one is saved before anything of it is written",
+        },
+      },
+      {
+        breaks: "epochs that were learned from batches, one of them wrong, are held against others",
+        file: "log/checkpoints.ts",
+        find: "if (!epochs.areSure) return;",
+        replace: "",
+        test: {
+          file: "src/log/bit-flips.test.ts",
+          name: "cuts nothing behind the recovery point, nor does one in an offset or a length; no later start does",
         },
       },
       {

@@ -11,6 +11,8 @@ type Response = ResponseBody<typeof apiVersions>;
 
 /** From it on clients say what they are (KIP-511). */
 const SOFTWARE_VERSION = 3;
+/** Of either: it stays as long as the connection. */
+const MAX_SOFTWARE_CHARACTERS = 256;
 /** Older clients cannot read a feature whose lowest version is 0. */
 const FEATURES_FROM_ZERO_VERSION = 4;
 
@@ -28,7 +30,7 @@ export function apiVersionsHandler(
         reply({ errorCode: errorCodes.INVALID_REQUEST, apiKeys: [] });
         return;
       }
-      peer.software = hasSoftware ? { name, version } : UNKNOWN_SOFTWARE;
+      peer.software = hasSoftware ? { name: kept(name), version: kept(version) } : UNKNOWN_SOFTWARE;
       reply({ ...listing(handlers()), ...describeFeatures(image.features, apiVersion) });
     },
   };
@@ -68,4 +70,9 @@ function describeFeatures(features: FeatureLevels, apiVersion: number): Partial<
 
 function isName(...texts: readonly string[]): boolean {
   return texts.every((text) => /^[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?$/.test(text));
+}
+
+/** A copy: what is only cut keeps all of it in memory. */
+function kept(text: string): string {
+  return Buffer.from(text.slice(0, MAX_SOFTWARE_CHARACTERS)).toString();
 }

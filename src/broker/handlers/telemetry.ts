@@ -43,7 +43,11 @@ export function telemetryHandlers(
     return new ClientInstances(services);
   };
   const loadOnce = (): Promise<ClientInstances> => {
-    loaded ??= load();
+    loaded ??= load().catch((error: unknown) => {
+      // For want of a file descriptor, perhaps.
+      loaded = undefined;
+      throw error;
+    });
     return loaded;
   };
   return [

@@ -37,8 +37,10 @@ export class ClientInstances {
     const instance = this.#known(id, nowMs) ?? this.#begin(id, context, nowMs);
     this.#byId.delete(id);
     this.#byId.set(id, instance);
-    const [longestUnheard = id] = this.#byId.keys();
-    if (this.#byId.size > MAX_INSTANCES) this.#byId.delete(longestUnheard);
+    if (this.#byId.size > MAX_INSTANCES) {
+      const [longestUnheard = id] = this.#byId.keys();
+      this.#byId.delete(longestUnheard);
+    }
     return instance;
   }
 
