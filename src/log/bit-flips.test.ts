@@ -335,6 +335,7 @@ describe("a wrong bit in the leader epoch of a batch, which no CRC covers", () =
           const log = (await opened()) as PartitionLog;
           const seen = readAll(log, 1);
           expect(seen.records, `${place}, ${start} start`).toHaveLength(seen.error === undefined ? 10 : baseOffset);
+          if (place.endsWith("bit 31")) expect(seen.error, place).toBe("CORRUPT_MESSAGE");
           expect(readAll(log, 1, baseOffset + 1), `${place}, ${start} start`).toMatchObject({ error: undefined });
           if (seen.error === undefined && !isDoubted()) unnoticed.add(baseOffset);
           await log.close();
@@ -342,6 +343,28 @@ describe("a wrong bit in the leader epoch of a batch, which no CRC covers", () =
       });
       // The first or last of an epoch.
       expect([...unnoticed].filter((offset) => [3, 6, 7].includes(offset))).toEqual([]);
+    });
+
+    it("leaves no file that a later start would believe, and tells of no epoch's end too early", async () => {
+      fixture.save("leader-epoch-checkpoint", Buffer.from("0\n1\n1 0\n"));
+      fixture.save("leader-epoch-checkpoint.crc32c", Buffer.from("damaged"));
+      await withEachFlip(async ({ baseOffset, place }) => {
+        if (baseOffset > 0) return;
+        const log = (await opened()) as PartitionLog;
+        if (isDoubted()) {
+          expect(
+            fixture.disk.list(fixture.folder).filter((name) => name.includes("epoch")),
+            place,
+          ).toEqual([]);
+          for (const [epoch, endOffset] of [
+            [1, 2],
+            [2, 5],
+            [5, 9],
+          ] as const)
+            expect(log.offsetForLeaderEpoch(epoch)?.endOffset, place).toBeGreaterThanOrEqual(endOffset);
+        }
+        await log.close();
+      });
     });
 
     it("cuts nothing behind the recovery point, nor does one in an offset or a length; no later start does", async () => {

@@ -138,10 +138,14 @@ export class Checkpoints {
 
   /** On a full disk there will be no such file until `saveMissingEpochs` finds room: a start reads the epochs from all batches. */
   saveEpochs(epochs: LeaderEpochs): void {
-    // What is in the file counts more than what stands in a batch: so the next start, too, reads them from the batches.
-    if (!epochs.areSure) return;
     const { disk, folder, folderSync, logger } = this.#options;
     this.queue(async () => {
+      if (!epochs.areSure) {
+        // What is in the file counts more than what stands in a batch: the next start, too, is to read them from the batches.
+        removeChecked(disk, folder, EPOCHS_FILE);
+        await folderSync.run();
+        return;
+      }
       try {
         await replaceChecked(disk, folder, EPOCHS_FILE, epochs.encode());
         await folderSync.run();

@@ -59,7 +59,8 @@ export class LeaderEpochs {
   endOffsetFor(leaderEpoch: number, logEndOffset: number): EpochEndOffset | undefined {
     const last = this.#starts.at(-1);
     if (!last || leaderEpoch < 0 || leaderEpoch > last.leaderEpoch) return undefined;
-    if (leaderEpoch === last.leaderEpoch) return { leaderEpoch, endOffset: logEndOffset };
+    // In doubt it may end too late: who is told of an end too early reads again, or takes records for lost.
+    if (leaderEpoch === last.leaderEpoch || !this.#areSure) return { leaderEpoch, endOffset: logEndOffset };
     const next = this.#starts.findIndex((each) => each.leaderEpoch > leaderEpoch);
     const floor = this.#starts[next - 1];
     const endOffset = this.#starts[next]?.startOffset ?? logEndOffset;
@@ -89,8 +90,10 @@ export class LeaderEpochs {
    * make others look so. */
   problemOf({ leaderEpoch, lastOffset }: RecordBatch): string | undefined {
     if (this.#lastEpoch !== undefined) {
-      const isToCome = leaderEpoch > this.#lastEpoch;
-      return isToCome ? `a batch of leader epoch ${leaderEpoch}, where the last one is ${this.#lastEpoch}` : undefined;
+      const isPossible = leaderEpoch >= NO_EPOCH && leaderEpoch <= this.#lastEpoch;
+      return isPossible
+        ? undefined
+        : `a batch of leader epoch ${leaderEpoch}, where the last one is ${this.#lastEpoch}`;
     }
     const epoch = this.epochAt(lastOffset);
     if (leaderEpoch === epoch) return undefined;

@@ -326,8 +326,8 @@ export class Segment {
 
   /** Nothing that was seen of them counts: readers pass over a segment by it. */
   #disownIndexes(): void {
-    this.#closeIndexes();
     this.abortedIndex.firstOffset = undefined;
+    this.#closeIndexes();
   }
 
   /** Forgets all batches, to admit them anew from the file's start. It becomes active. */
