@@ -138,6 +138,19 @@ describe("a late read", () => {
     await log.close();
   });
 
+  it("of one large batch looks at nothing behind it for the little room that is left", async () => {
+    const disk = new CountingDisk();
+    const log = await filledLog(new LogFixture({}, disk), Array<number>(20).fill(1_000_000));
+    const { records } = readLate(log, { offset: 4, maxBytes: 1_000_100, isolation: "read_uncommitted" });
+    disk.readAt.length = 0;
+    const late = readLate(log, { offset: 4, maxBytes: 1_048_576, isolation: "read_uncommitted" });
+    expect(late.late).toBeDefined();
+    expect(late.records).toHaveLength(records.length);
+    // The batch itself is looked up.
+    expect(new Set(disk.readAt).size).toBe(1);
+    await log.close();
+  });
+
   it("of many at once leaves no more files open than others do", async () => {
     const disk = new CountingDisk();
     const fixture = new LogFixture({ segmentBytes: 400_000 }, disk);

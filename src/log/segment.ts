@@ -251,11 +251,12 @@ export class Segment {
       return { position: this.#sizeBytes, nextOffset: this.nextOffset };
     const entry = this.#offsetIndex.lookupWithin(maxPosition, limitOffset);
     const start = entry && entry.position > position ? entry : undefined;
-    // All batches in front of the entry's end where that begins.
-    if (start && maxPosition - start.position < (maxPosition - place.position) * LEFT_OUT_PART)
-      return { position: start.position, nextOffset: start.lastOffset + 1 };
-    const window = new BatchWindow(this.log, this.#sizeBytes, lookupWindow);
     position = start?.position ?? position;
+    if (maxPosition - position < (maxPosition - place.position) * LEFT_OUT_PART) {
+      // All batches in front of the entry's end where that begins.
+      return { position, nextOffset: start ? start.lastOffset + 1 : nextOffset };
+    }
+    const window = new BatchWindow(this.log, this.#sizeBytes, lookupWindow);
     while (position < maxPosition) {
       const batch = window.headerAt(position);
       const isMisplaced = position === start?.position && batch?.lastOffset !== start.lastOffset;
